@@ -1,0 +1,82 @@
+"""The function that training minimizes, and its gradient."""
+
+import numpy as np
+
+
+class Objective:
+    r"""Weighted mean loss plus penalty.
+
+    .. math::
+
+        E(\theta) = \frac{1}{n} \left( \sum_i w_i \, \ell(y_i, f_\theta(x_i))
+                    + \Omega(W) \right), \qquad n = \sum_i w_i
+
+    Parameters
+    ----------
+    network : Network
+        The network f, which knows its loss.
+
+    penalty : ElasticNet
+        The penalty Omega.
+
+    theta : Parameters
+        Where the objective is evaluated; shared with the optimizer, which
+        moves it.
+
+    report_mean : bool, default=False
+        Report a loss that scikit-learn defines as a mean over the outputs that
+        way. The gradient stays that of the sum, which is E itself.
+
+    Attributes
+    ----------
+    grad : Parameters
+        Gradient of E without the L1 part of the penalty, as of the last call.
+
+    n : float
+        Sum of the sample weights, as of the last call.
+
+    work : ndarray of shape (n_parameters,)
+        Scratch memory, free between calls.
+    """
+
+    def __init__(self, network, penalty, theta, report_mean=False):
+        self.network = network
+        self.penalty = penalty
+        self.theta = theta
+        self.grad = theta.zeros_like()
+        self.work = np.empty_like(theta.flat)
+        mean = report_mean and network.loss.mean_over_outputs
+        self._divisor = network.layer_sizes[-1] if mean else 1
+
+    def __call__(self, X, Y, w, tape):
+        """Evaluate the objective and its gradient on a batch.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Input.
+
+        Y : ndarray of shape (n_samples, n_outputs)
+            Targets.
+
+        w : ndarray of shape (n_samples, 1) or None
+            Sample weights, not all zero; None stands for ones.
+
+        tape : Tape
+            Buffers for n_samples.
+
+        Returns
+        -------
+        E : float
+        """
+        network, penalty = self.network, self.penalty
+        theta, grad, work = self.theta, self.grad, self.work
+        n = tape.n_samples if w is None else float(np.add.reduce(w, axis=None))
+        P = network.forward(theta, X, tape)
+        E = network.loss.value(Y, P, w, n, tape.work[-1], tape.row) / self._divisor
+        E += penalty.value(theta, work) / n
+        network.backward(theta, X, Y, w, tape, grad)
+        penalty.add_gradient(theta, grad, work)
+        grad.flat /= n
+        self.n = n
+        return E
