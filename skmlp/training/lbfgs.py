@@ -1,0 +1,101 @@
+"""Full-batch training by L-BFGS."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from skmlp.core.network import Tape
+
+
+def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=False):
+    r"""Minimize the objective over all samples by L-BFGS-B.
+
+    The L1 norm has no gradient at zero. With an L1 penalty the weights are
+    therefore split into :math:`W = W^+ - W^-`, both bounded below by zero, and
+    :math:`\sum (W^+ + W^-)` stands for :math:`\lVert W \rVert_1`. That problem
+    is smooth, has the same minima, and a weight whose halves both rest on
+    their bound is exactly zero.
+
+    Parameters
+    ----------
+    objective : Objective
+        What to minimize, without the L1 part of the penalty. Its theta holds
+        the start and, afterwards, the solution.
+
+    l1 : float
+        Strength of the L1 penalty, before the division by n.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Input.
+
+    Y : ndarray of shape (n_samples, n_outputs)
+        Targets.
+
+    w : ndarray of shape (n_samples, 1) or None
+        Sample weights.
+
+    max_iter : int
+        Largest number of iterations.
+
+    max_fun : int
+        Largest number of evaluations of the objective.
+
+    tol : float
+        Tolerance on the largest component of the projected gradient.
+
+    verbose : bool or int, default=False
+        Whether to print the objective after each iteration.
+
+    Returns
+    -------
+    result : OptimizeResult
+        Of scipy; `fun` is the objective at the solution.
+
+    References
+    ----------
+    R. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for
+    bound constrained optimization", SIAM J. Scientific Computing 16(5), 1995.
+    """
+    theta, grad = objective.theta, objective.grad
+    n_parameters, n_weights = theta.flat.size, theta.weights.size
+    tape = Tape(objective.network.layer_sizes, X.shape[0], theta.flat.dtype)
+
+    def set_theta(x):
+        theta.flat[...] = x[:n_parameters]
+        if l1:
+            theta.weights[...] -= x[n_parameters:]
+
+    def fun(x):
+        set_theta(x)
+        E = objective(X, Y, w, tape)
+        g = grad.flat.astype(np.float64)
+        if l1:
+            halves = np.r_[0:n_weights, n_parameters : x.size]
+            g = np.concatenate([g, -g[:n_weights]])
+            g[halves] += l1 / objective.n
+            E += l1 / objective.n * x[halves].sum()
+        return E, g
+
+    def report(intermediate_result):
+        report.n_iter += 1
+        print(f"Iteration {report.n_iter}, loss = {intermediate_result.fun:.8f}")
+
+    report.n_iter = 0
+    x, bounds = theta.flat.astype(np.float64), None
+    if l1:
+        x = np.concatenate([x, np.maximum(-x[:n_weights], 0)])
+        np.maximum(x[:n_weights], 0, out=x[:n_weights])
+        bounds = [(0, None)] * n_weights
+        bounds += [(None, None)] * (n_parameters - n_weights) + bounds
+    # Overflow is not reported where it happens but by what it leads to.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        result = minimize(
+            fun,
+            x,
+            method="L-BFGS-B",
+            jac=True,
+            bounds=bounds,
+            callback=report if verbose else None,
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+        )
+    set_theta(result.x)
+    return result
