@@ -1,0 +1,384 @@
+"""Multilayer perceptron classifier."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from skmlp._sklearn import _check_partial_fit_first_call, _fit_context
+from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.core.losses import LOSSES
+
+
+class MLPClassifierScratch(ClassifierMixin, BaseMLP):
+    r"""Multilayer perceptron classifier.
+
+    A feedforward network that is trained by backpropagation to minimize the
+    cross-entropy, weighted by sample and penalized on its weights:
+
+    .. math::
+
+        E(\theta) = \frac{1}{n} \left( - \sum_i w_i \log p_{y_i}(x_i)
+                    + \alpha \left( \rho \lVert W \rVert_1
+                    + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \right) \right),
+        \qquad n = \sum_i w_i
+
+    over each batch, with :math:`\alpha` = `alpha` and :math:`\rho` =
+    `l1_ratio`. The output is a softmax over the classes, or a logistic unit for
+    two classes or for each label of multilabel targets.
+
+    It takes the parameters of :class:`sklearn.neural_network.MLPClassifier`,
+    has its attributes, and gives its numbers.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Number of units of each hidden layer. An empty tuple gives a linear
+        model.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Activation of the hidden layers:
+
+        - 'identity': g(z) = z;
+        - 'logistic': g(z) = 1 / (1 + exp(-z));
+        - 'tanh': g(z) = tanh(z);
+        - 'relu': g(z) = max(0, z).
+
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        How to minimize the objective:
+
+        - 'adam': Adam on mini-batches;
+        - 'sgd': stochastic gradient descent with momentum on mini-batches;
+        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data.
+
+    alpha : float, default=0.0001
+        Strength of the penalty on the weights; biases are not penalized. The
+        penalty is divided by the number of samples in the batch (or by the sum
+        of their weights).
+
+    batch_size : int, 'auto' or 'full', default='auto'
+        Number of samples in a mini-batch: 'auto' is ``min(200, n_samples)``,
+        'full' is all samples, which are then neither shuffled nor copied.
+        Unused by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Learning rate over time, for solver 'sgd':
+
+        - 'constant': `learning_rate_init` throughout;
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
+          end of each epoch, with `t_` in samples;
+        - 'adaptive': divided by 5 each time that training stops improving (see
+          `n_iter_no_change`), until it is 1e-6 or less.
+
+    learning_rate_init : float, default=0.001
+        Learning rate (step size), or the first one. Unused by 'lbfgs'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs; of iterations for 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether to shuffle the samples before each epoch. Unused by 'lbfgs' and
+        by ``batch_size='full'``.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the early stopping split and the
+        shuffling. Pass an int for the same result at each call.
+
+    tol : float, default=1e-4
+        Least improvement of the training loss in an epoch, or of the validation
+        score, that counts. For 'lbfgs', bound on the largest component of the
+        gradient.
+
+    verbose : bool or int, default=False
+        Whether to print the loss after each epoch (iteration of 'lbfgs').
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous call.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum of 'sgd' is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to set a validation set aside, to stop when the score on it
+        (the accuracy) improves no more, and to keep the weights of the best epoch.
+        The split is
+        stratified, except for multilabel targets. Unused by 'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        Fraction of the samples in the validation set, in [0, 1).
+
+    beta_1 : float, default=0.9
+        Decay of Adam's first moment, in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of Adam's second moment, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added by Adam to the root of the second moment.
+
+    n_iter_no_change : int or inf, default=10
+        Number of consecutive epochs without improvement by `tol` after which
+        training stops, or the 'adaptive' learning rate falls.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the objective by 'lbfgs'.
+
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalty, in [0, 1]: 0 is L2, 1 is L1,
+        between them is elastic net. The L1 part makes weights exactly 0.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    coefs_ : list of ndarray of shape (n_units_in, n_units_out)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_units_out,)
+        Biases of each layer.
+
+    loss_ : float
+        Objective in the last epoch: the mean over its batches, each before its
+        step.
+
+    loss_curve_ : list of float
+        The loss of each epoch, over all calls since training began afresh. Not
+        for 'lbfgs'.
+
+    best_loss_ : float or None
+        Least of them; None with `early_stopping`. Not for 'lbfgs'.
+
+    validation_scores_ : list of float or None
+        Score on the validation set after each epoch; None without
+        `early_stopping`. Not for 'lbfgs'.
+
+    best_validation_score_ : float or None
+        Greatest of them; None without `early_stopping`. Not for 'lbfgs'.
+
+    n_iter_ : int
+        Number of epochs (iterations of 'lbfgs') in the last call.
+
+    t_ : int
+        Number of samples seen since training began afresh, over all epochs.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    n_outputs_ : int
+        Number of output units.
+
+    out_activation_ : str
+        Activation of the output layer: 'softmax' or 'logistic'.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    MLPRegressorScratch : The same for real targets.
+
+    Notes
+    -----
+    With the same parameters, data and `random_state`, training in float64
+    follows scikit-learn's to rounding error, save for the early
+    stopping split of three or more classes, which here is really stratified.
+
+    References
+    ----------
+    D. Rumelhart, G. Hinton and R. Williams, "Learning representations by
+    back-propagating errors", Nature 323, 1986.
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010.
+
+    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR
+    2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPClassifierScratch
+    >>> X, y = make_classification(n_samples=300, random_state=0)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = MLPClassifierScratch(max_iter=300, random_state=0)
+    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.85
+    True
+    >>> clf.predict_proba(X_test[:1]).shape
+    (1, 2)
+    """
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch over X and y, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training samples.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a label indicator matrix.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss, at least 0 and not all 0. None
+            stands for ones.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Required in the first call, may be
+            omitted afterwards.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid, y has a label that is not in `classes`,
+            or training diverges. The estimator is then as it was before the
+            call.
+        """
+        with unchanged_on_error(self):
+            if _check_partial_fit_first_call(self, classes):
+                self._label_binarizer = LabelBinarizer()
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer.fit(y if multilabel else classes)
+            return self._partial_fit(X, y, sample_weight)
+
+    def decision_function(self, X):
+        """Output of the network before the output activation (the logits).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One column for each class or label; for two classes, the logit of
+            ``classes_[1]``.
+        """
+        decision = self._decision_function(X)
+        return decision.ravel() if self.n_outputs_ == 1 else decision
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a label indicator matrix.
+        """
+        decision = self.decision_function(X)
+        # A probability of one half is a logit of zero.
+        return self._label_binarizer.inverse_transform(decision, threshold=0.0)
+
+    def predict_proba(self, X):
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probability of each class, in the order of `classes_`; of
+            multilabel targets, the probability of each label.
+        """
+        P = self._output(X)
+        if self.n_outputs_ == 1:
+            P = np.hstack([1 - P, P])
+        # Of one class alone we can be sure.
+        return P if len(self.classes_) > 1 else np.ones_like(P[:, :1])
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithm of `predict_proba`; -inf where that rounds to 0.
+        """
+        P = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.log(P, out=P)
+
+    def _check_targets(self, y, dtype, continues, incremental):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if incremental:
+            unseen = np.setdiff1d(unique_labels(y), self.classes_)
+            if unseen.size:
+                raise ValueError(
+                    f"`y` has classes not in `self.classes_`: {unseen}. The first call "
+                    f"to fit or partial_fit had {self.classes_}."
+                )
+        elif continues and hasattr(self, "classes_"):
+            classes = unique_labels(y)
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in "
+                    f"the previous call to fit. Previously got {self.classes_}, `y` "
+                    f"has {classes}"
+                )
+        else:
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        return y, self._label_binarizer.transform(y).astype(bool)
+
+    def _is_multiclass(self):
+        return self._label_binarizer.y_type_ == "multiclass"
+
+    def _loss_function(self):
+        return LOSSES["log_loss" if self._is_multiclass() else "binary_log_loss"]
+
+    def _stratify(self, y, Y):
+        if self._is_multiclass():
+            return y
+        return Y if Y.shape[1] == 1 else None
+
+    def _score_decision(self, decision, Y, sample_weight):
+        """Accuracy; of multilabel targets, the share with every label right."""
+        if self._is_multiclass():
+            correct = decision.argmax(axis=1) == Y.argmax(axis=1)
+        else:
+            correct = ((decision > 0) == Y).all(axis=1)
+        return float(np.average(correct, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,146 @@
+"""Check the gradient of a network against central differences."""
+
+from copy import copy, deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skmlp.core.gradcheck import central_differences
+from skmlp.core.network import Tape
+from skmlp.core.objective import Objective
+from skmlp.core.penalties import ElasticNet
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What `check_gradient` found.
+
+    Attributes
+    ----------
+    max_relative_error : float
+        Largest error over all weights and biases.
+
+    worst : str
+        Where it is, such as ``'coefs_[0][3, 1]'``.
+
+    analytic : ndarray of shape (n_parameters,)
+        Gradient by backpropagation: first of all weights, then of all biases.
+
+    numeric : ndarray of shape (n_parameters,)
+        Gradient by central differences.
+
+    error : ndarray of shape (n_parameters,)
+        Relative error of each component.
+    """
+
+    max_relative_error: float
+    worst: str
+    analytic: np.ndarray
+    numeric: np.ndarray
+    error: np.ndarray
+
+
+def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
+    r"""Compare backpropagation with central differences, for every parameter.
+
+    The objective is the one that a batch of these samples has in training,
+    penalties included, in float64. The relative error of the component j of
+    the gradient g, with its numerical value h, is
+
+    .. math:: \frac{|g_j - h_j|}{\max(|g_j|, |h_j|, 10^{-3} \max_k |g_k|)},
+
+    where the last term keeps components that are zero, up to rounding, from
+    counting as wrong.
+
+    Parameters
+    ----------
+    estimator : MLPClassifierScratch or MLPRegressorScratch
+        A fitted estimator is checked at its weights, one that is not at the
+        weights that it would start from. It is not changed.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; a few are enough. The time grows with the square of the number
+        of parameters.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets. Those of a fitted classifier may lack some of its classes.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
+
+    step : float, default=1e-5
+        Step of the central differences, see
+        :func:`skmlp.core.gradcheck.central_differences`.
+
+    Returns
+    -------
+    check : GradientCheck
+
+    Raises
+    ------
+    ValueError
+        If X, y or a parameter of the estimator is not valid.
+
+    Notes
+    -----
+    A rectified linear unit has no derivative at 0, nor has the L1 penalty. If
+    a pre-activation or a weight lies within a step of 0, the two gradients
+    differ without one of them being wrong: try other samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import MLPClassifierScratch, check_gradient
+    >>> rng = np.random.RandomState(0)
+    >>> X, y = rng.randn(20, 4), np.arange(20) % 3
+    >>> clf = MLPClassifierScratch((5, 4), "tanh", random_state=0)
+    >>> check_gradient(clf, X, y).max_relative_error < 1e-6
+    True
+    """
+    network, theta, X, Y, w = _prepare(copy(estimator), X, y, sample_weight)
+    penalty = ElasticNet(estimator.alpha, estimator.l1_ratio)
+    objective = Objective(network, penalty, theta)
+    tape = Tape(network.layer_sizes, X.shape[0], np.float64)
+
+    objective(X, Y, w, tape)
+    analytic = objective.grad.flat.copy()
+    n_weights = theta.weights.size
+    analytic[:n_weights] += penalty.l1 * np.sign(theta.weights) / objective.n
+    numeric = central_differences(lambda: objective(X, Y, w, tape), theta.flat, step)
+
+    floor = 1e-3 * np.abs(analytic).max()
+    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+    scale[scale == 0] = 1.0
+    error = np.abs(analytic - numeric) / scale
+    return GradientCheck(
+        float(error.max()), _name(theta, int(error.argmax())), analytic, numeric, error
+    )
+
+
+def _prepare(estimator, X, y, sample_weight):
+    """What the first step of a fit would work with, in float64."""
+    estimator._validate_params()
+    fitted = hasattr(estimator, "coefs_")
+    if fitted:
+        estimator.coefs_ = [W.astype(np.float64) for W in estimator.coefs_]
+    X, _, Y, w = estimator._check_training_data(
+        X, y, sample_weight, continues=fitted, incremental=fitted
+    )
+    X = X.astype(np.float64)
+    w = None if w is None else w.astype(np.float64)
+    random_state = check_random_state(deepcopy(estimator.random_state))
+    network, theta = estimator._start(X, Y, random_state, continues=fitted)
+    return network, theta, X, Y, w
+
+
+def _name(theta, j):
+    """Name of the j-th parameter, as the estimator calls it."""
+    arrays = [("coefs_", W) for W in theta.coefs]
+    arrays += [("intercepts_", b) for b in theta.intercepts]
+    for i, (name, array) in enumerate(arrays):
+        if j < array.size:
+            index = ", ".join(str(k) for k in np.unravel_index(j, array.shape))
+            return f"{name}[{i % len(theta.coefs)}][{index}]"
+        j -= array.size
+    raise IndexError(j)

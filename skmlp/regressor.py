@@ -1,0 +1,370 @@
+"""Multilayer perceptron regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from skmlp._sklearn import StrOptions, _fit_context
+from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.core.losses import LOSSES
+
+_REGRESSION_LOSSES = ("squared_error", "poisson")
+
+
+class MLPRegressorScratch(RegressorMixin, BaseMLP):
+    r"""Multilayer perceptron regressor.
+
+    A feedforward network that is trained by backpropagation to minimize a
+    loss, weighted by sample and penalized on its weights:
+
+    .. math::
+
+        E(\theta) = \frac{1}{n} \left( \sum_i w_i \, \ell(y_i, f_\theta(x_i))
+                    + \alpha \left( \rho \lVert W \rVert_1
+                    + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \right) \right),
+        \qquad n = \sum_i w_i
+
+    over each batch, with :math:`\alpha` = `alpha` and :math:`\rho` =
+    `l1_ratio`.
+
+    It takes the parameters of :class:`sklearn.neural_network.MLPRegressor`,
+    has its attributes, and gives its numbers.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        Loss of a prediction p for a target y, summed over the outputs:
+
+        - 'squared_error': half the squared error, (y - p)^2 / 2;
+        - 'poisson': half the Poisson deviance, y log(y / p) - y + p, where p is
+          the exponential of the network's output and y must be at least 0.
+
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Number of units of each hidden layer. An empty tuple gives a linear
+        model.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Activation of the hidden layers:
+
+        - 'identity': g(z) = z;
+        - 'logistic': g(z) = 1 / (1 + exp(-z));
+        - 'tanh': g(z) = tanh(z);
+        - 'relu': g(z) = max(0, z).
+
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        How to minimize the objective:
+
+        - 'adam': Adam on mini-batches;
+        - 'sgd': stochastic gradient descent with momentum on mini-batches;
+        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data.
+
+    alpha : float, default=0.0001
+        Strength of the penalty on the weights; biases are not penalized. The
+        penalty is divided by the number of samples in the batch (or by the sum
+        of their weights).
+
+    batch_size : int, 'auto' or 'full', default='auto'
+        Number of samples in a mini-batch: 'auto' is ``min(200, n_samples)``,
+        'full' is all samples, which are then neither shuffled nor copied.
+        Unused by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Learning rate over time, for solver 'sgd':
+
+        - 'constant': `learning_rate_init` throughout;
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
+          end of each epoch, with `t_` in samples;
+        - 'adaptive': divided by 5 each time that training stops improving (see
+          `n_iter_no_change`), until it is 1e-6 or less.
+
+    learning_rate_init : float, default=0.001
+        Learning rate (step size), or the first one. Unused by 'lbfgs'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs; of iterations for 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether to shuffle the samples before each epoch. Unused by 'lbfgs' and
+        by ``batch_size='full'``.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the early stopping split and the
+        shuffling. Pass an int for the same result at each call.
+
+    tol : float, default=1e-4
+        Least improvement of the training loss in an epoch, or of the validation
+        score, that counts. For 'lbfgs', bound on the largest component of the
+        gradient.
+
+    verbose : bool or int, default=False
+        Whether to print the loss after each epoch (iteration of 'lbfgs').
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous call.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum of 'sgd' is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to set a validation set aside, to stop when the score on it
+        (R^2) improves no more, and to keep the weights of the best epoch.
+        Unused by 'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        Fraction of the samples in the validation set, in [0, 1).
+
+    beta_1 : float, default=0.9
+        Decay of Adam's first moment, in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of Adam's second moment, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added by Adam to the root of the second moment.
+
+    n_iter_no_change : int or inf, default=10
+        Number of consecutive epochs without improvement by `tol` after which
+        training stops, or the 'adaptive' learning rate falls.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the objective by 'lbfgs'.
+
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalty, in [0, 1]: 0 is L2, 1 is L1,
+        between them is elastic net. The L1 part makes weights exactly 0.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_units_in, n_units_out)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_units_out,)
+        Biases of each layer.
+
+    loss_ : float
+        Objective in the last epoch: the mean over its batches, each before its
+        step. The
+        squared error of several outputs is reported as their mean, as
+        scikit-learn does it, except by 'lbfgs', which reports what it
+        minimizes: their sum.
+
+    loss_curve_ : list of float
+        The loss of each epoch, over all calls since training began afresh. Not
+        for 'lbfgs'.
+
+    best_loss_ : float or None
+        Least of them; None with `early_stopping`. Not for 'lbfgs'.
+
+    validation_scores_ : list of float or None
+        Score on the validation set after each epoch; None without
+        `early_stopping`. Not for 'lbfgs'.
+
+    best_validation_score_ : float or None
+        Greatest of them; None without `early_stopping`. Not for 'lbfgs'.
+
+    n_iter_ : int
+        Number of epochs (iterations of 'lbfgs') in the last call.
+
+    t_ : int
+        Number of samples seen since training began afresh, over all epochs.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    n_outputs_ : int
+        Number of output units.
+
+    out_activation_ : str
+        Activation of the output layer: 'identity' or 'exp'.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    MLPClassifierScratch : The same for class labels.
+
+    Notes
+    -----
+    With the same parameters, data and `random_state`, training in float64
+    follows scikit-learn's to rounding error, save for 'lbfgs' on
+    several outputs, where scikit-learn's loss does not match its gradient.
+
+    References
+    ----------
+    D. Rumelhart, G. Hinton and R. Williams, "Learning representations by
+    back-propagating errors", Nature 323, 1986.
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010.
+
+    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR
+    2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPRegressorScratch
+    >>> X, y = make_regression(n_samples=300, n_features=5, random_state=0)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = MLPRegressorScratch(solver="lbfgs", max_iter=500, random_state=0)
+    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.99
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(_REGRESSION_LOSSES))],
+    }
+    _y_checks: dict = {"y_numeric": True}
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        l1_ratio=0.0,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            l1_ratio=l1_ratio,
+        )
+        self.loss = loss
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch over X and y, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training samples.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss, at least 0 and not all 0. None
+            stands for ones.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid or training diverges. The estimator is
+            then as it was before the call.
+        """
+        with unchanged_on_error(self):
+            return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In float32 if the network was trained in it, else in float64.
+        """
+        output = self._output(X)
+        return output.ravel() if self.n_outputs_ == 1 else output
+
+    def _check_targets(self, y, dtype, continues, incremental):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        lower_bound = self._loss_function().lower_bound
+        if y.min() < lower_bound:
+            raise ValueError(
+                f"loss={self.loss!r} needs y >= {lower_bound:g}, got {y.min()}."
+            )
+        Y = y.reshape(len(y), -1).astype(dtype, copy=False)
+        if not np.isfinite(Y).all():
+            raise ValueError(
+                f"y is too large for {np.dtype(dtype)}, got {np.abs(y).max():g}. Pass "
+                "X in float64, or scale y."
+            )
+        return y, Y
+
+    def _loss_function(self):
+        return LOSSES[self.loss]
+
+    def _stratify(self, y, Y):
+        return None
+
+    def _score_decision(self, decision, Y, sample_weight):
+        """R^2, averaged over the outputs."""
+        self._loss_function().output_activation.forward(decision)
+        if not np.isfinite(decision).all():
+            return np.nan
+        return r2_score(Y, decision, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
