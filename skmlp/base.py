@@ -50,7 +50,7 @@ def has_partial_fit(estimator):
 
 
 # Fitted attributes that training goes on from, under warm_start and partial_fit.
-_PROGRESS = (
+_PROGRESS = {
     "t_",
     "loss_curve_",
     "best_loss_",
@@ -58,7 +58,7 @@ _PROGRESS = (
     "best_validation_score_",
     "_no_improvement_count",
     "_optimizer",
-)
+}
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -246,8 +246,8 @@ class BaseMLP(BaseEstimator, ABC):
         network, theta = self._start(X, Y, random_state, continues)
         if not continues:
             # Forget what earlier training has reached.
-            for name in _PROGRESS:
-                vars(self).pop(name, None)
+            for name in _PROGRESS & vars(self).keys():
+                delattr(self, name)
         self.n_outputs_ = network.layer_sizes[-1]
         self.n_layers_ = len(network.layer_sizes)
         self.out_activation_ = network.loss.output_activation.name
@@ -388,10 +388,10 @@ class BaseMLP(BaseEstimator, ABC):
         self._publish(state)
 
     def _build_optimizer(self, theta, incremental):
-        if incremental and hasattr(self, "_optimizer"):
+        solver = OPTIMIZERS[self.solver]
+        if incremental and isinstance(getattr(self, "_optimizer", None), solver):
             # A copy: should training fail, the old state is still there.
             return deepcopy(self._optimizer)
-        solver = OPTIMIZERS[self.solver]
         hyperparameters = {name: getattr(self, name) for name in solver.hyperparameters}
         return solver(theta.flat, self.learning_rate_init, **hyperparameters)
 
@@ -440,14 +440,15 @@ class BaseMLP(BaseEstimator, ABC):
                 f"{len(rows)} from validation_fraction={self.validation_fraction} of "
                 f"{X.shape[0]}."
             )
-        X, Y = X[rows], Y[rows]
-        if w is not None:
-            w = w[rows, 0]
-            if not w.any():
+        for part, name in (train_rows, "training"), (rows, "validation"):
+            if w is not None and not w[part].any():
                 raise ValueError(
-                    "sample_weight is zero for all samples of the validation set of "
-                    "early_stopping=True; increase 'validation_fraction'."
+                    f"sample_weight is zero for all {len(part)} samples of the {name} "
+                    f"set that early_stopping=True with validation_fraction="
+                    f"{self.validation_fraction} makes; it needs a positive one."
                 )
+        X, Y = X[rows], Y[rows]
+        w = None if w is None else w[rows, 0]
 
         def validate(theta):
             decision = decision_function(

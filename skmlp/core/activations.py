@@ -16,10 +16,10 @@ and the tests take it.
 import numpy as np
 from scipy.special import expit
 
-ACTIVATIONS = {}
+ACTIVATIONS: dict = {}
 """All activations, by name."""
 
-HIDDEN_ACTIVATIONS = {}
+HIDDEN_ACTIVATIONS: dict = {}
 """Those that a hidden layer can have."""
 
 
@@ -36,6 +36,7 @@ class Activation:
         :func:`skmlp.core.initializers.glorot`.
     """
 
+    name: str
     init_factor = 6.0
 
     def __init_subclass__(cls, name, **kwargs):

@@ -17,7 +17,7 @@ from scipy.special import xlogy
 
 from skmlp.core.activations import ACTIVATIONS
 
-LOSSES = {}
+LOSSES: dict = {}
 """Losses, by name."""
 
 
@@ -40,6 +40,7 @@ class Loss:
         The least valid target.
     """
 
+    name: str
     mean_over_outputs = False
     lower_bound = -np.inf
 

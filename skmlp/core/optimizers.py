@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-OPTIMIZERS = {}
+OPTIMIZERS: dict = {}
 """Optimizers, by name."""
 
 
@@ -43,6 +43,8 @@ class Optimizer:
         Step size, which a schedule may change between epochs.
     """
 
+    name: str
+    hyperparameters: tuple[str, ...]
     scheduled = False
 
     def __init_subclass__(cls, name, hyperparameters, **kwargs):

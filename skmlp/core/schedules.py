@@ -11,7 +11,7 @@ rate itself lives in the optimizer. It is asked at two moments:
 To add a schedule, write its class here: naming it enters it in `SCHEDULES`.
 """
 
-SCHEDULES = {}
+SCHEDULES: dict = {}
 """Schedules, by name."""
 
 
@@ -26,6 +26,8 @@ class Schedule:
     power_t : float, default=0.5
         Exponent of the inverse scaling schedule.
     """
+
+    name: str
 
     def __init_subclass__(cls, name, **kwargs):
         super().__init_subclass__(**kwargs)

@@ -1,7 +1,9 @@
 """Full-batch training by L-BFGS."""
 
+from itertools import count
+
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from skmlp.core.network import Tape
 
@@ -69,23 +71,24 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         E = objective(X, Y, w, tape)
         g = grad.flat.astype(np.float64)
         if l1:
-            halves = np.r_[0:n_weights, n_parameters : x.size]
             g = np.concatenate([g, -g[:n_weights]])
             g[halves] += l1 / objective.n
             E += l1 / objective.n * x[halves].sum()
         return E, g
 
-    def report(intermediate_result):
-        report.n_iter += 1
-        print(f"Iteration {report.n_iter}, loss = {intermediate_result.fun:.8f}")
+    iteration = count(1)
 
-    report.n_iter = 0
+    def report(intermediate_result):
+        print(f"Iteration {next(iteration)}, loss = {intermediate_result.fun:.8f}")
+
     x, bounds = theta.flat.astype(np.float64), None
     if l1:
         x = np.concatenate([x, np.maximum(-x[:n_weights], 0)])
         np.maximum(x[:n_weights], 0, out=x[:n_weights])
-        bounds = [(0, None)] * n_weights
-        bounds += [(None, None)] * (n_parameters - n_weights) + bounds
+        halves = np.r_[0:n_weights, n_parameters : x.size]
+        lower = np.full(x.size, -np.inf)
+        lower[halves] = 0
+        bounds = Bounds(lower)
     # Overflow is not reported where it happens but by what it leads to.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         result = minimize(

@@ -108,7 +108,7 @@ def run_epochs(
         When the parameters are no longer finite, and no good ones are known.
     """
     theta, optimizer = state.theta, state.optimizer
-    best_theta = theta.copy() if validate is not None else None
+    best_theta = theta if validate is None else theta.copy()
     try:
         # Overflow is not reported where it happens but by what it leads to.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
