@@ -320,7 +320,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _hidden_layer_sizes(self):
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if not all(isinstance(size, Integral) for size in sizes):
+        if any(isinstance(s, bool) or not isinstance(s, Integral) for s in sizes):
             raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
@@ -339,7 +339,7 @@ class BaseMLP(BaseEstimator, ABC):
             tol=self.tol,
             verbose=self.verbose,
         )
-        if not theta.isfinite():
+        if not (theta.isfinite() and np.isfinite(result.fun)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may "
                 "contain large values and need to be preprocessed: training diverged "
@@ -406,7 +406,7 @@ class BaseMLP(BaseEstimator, ABC):
                 f"to be clipped: got {self.batch_size} for {n_train} samples.",
                 stacklevel=6,
             )
-        return min(self.batch_size, n_train)
+        return min(int(self.batch_size), n_train)
 
     def _split(self, network, X, y, Y, w, random_state):
         """Set validation samples aside for early stopping.
@@ -420,19 +420,26 @@ class BaseMLP(BaseEstimator, ABC):
             Takes the parameters and returns the score on the other rows, NaN
             if the network's output is not finite.
         """
+        stratify = self._stratify(y, Y)
         try:
             train_rows, rows = train_test_split(
                 np.arange(X.shape[0]),
                 test_size=self.validation_fraction,
                 random_state=random_state,
-                stratify=self._stratify(y, Y),
+                stratify=stratify,
             )
         except ValueError as error:
-            raise ValueError(
+            message = (
                 f"early_stopping=True sets validation_fraction="
                 f"{self.validation_fraction} of the {X.shape[0]} samples aside, which "
                 f"failed: {error}"
-            ) from error
+            )
+            if stratify is not None:
+                classes, counts = np.unique(y, return_counts=True)
+                if counts.min() < 2:
+                    rare = classes[counts < 2].tolist()
+                    message += f" (y has one sample of each of these: {rare})"
+            raise ValueError(message) from error
         if len(rows) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or "

@@ -259,9 +259,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         """
         with unchanged_on_error(self):
             if _check_partial_fit_first_call(self, classes):
-                self._label_binarizer = LabelBinarizer()
-                multilabel = type_of_target(y).startswith("multilabel")
-                self._label_binarizer.fit(y if multilabel else classes)
+                self.__dict__.pop("_label_binarizer", None)  # of an earlier fit
             return self._partial_fit(X, y, sample_weight)
 
     def decision_function(self, X):
@@ -339,25 +337,49 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        if incremental:
-            unseen = np.setdiff1d(unique_labels(y), self.classes_)
-            if unseen.size:
-                raise ValueError(
-                    f"`y` has classes not in `self.classes_`: {unseen}. The first call "
-                    f"to fit or partial_fit had {self.classes_}."
-                )
-        elif continues and hasattr(self, "classes_"):
-            classes = unique_labels(y)
-            if set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in "
-                    f"the previous call to fit. Previously got {self.classes_}, `y` "
-                    f"has {classes}"
-                )
-        else:
+        y_type = type_of_target(y)
+        if "multioutput" in y_type:
+            raise ValueError(
+                f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
+                "supported. Fit a classifier for each, as MultiOutputClassifier does."
+            )
+        multilabel = y_type.startswith("multilabel")
+        if not (incremental or continues) or not hasattr(self, "classes_"):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
+        else:
+            if not hasattr(self, "_label_binarizer"):  # in the first partial_fit
+                self._label_binarizer = LabelBinarizer()
+                self._label_binarizer.fit(y if multilabel else self.classes_)
+            self._check_classes(y, multilabel, incremental)
         return y, self._label_binarizer.transform(y).astype(bool)
+
+    def _check_classes(self, y, multilabel, incremental):
+        """Hold y to the classes that the network knows."""
+        if multilabel != self._label_binarizer.y_type_.startswith("multilabel"):
+            before, now = ("not ", "") if multilabel else ("", "not ")
+            raise ValueError(
+                "warm_start and partial_fit go on with the targets of the previous "
+                f"call, which were {before}multilabel; y is {now}multilabel."
+            )
+        classes = unique_labels(y)
+        if multilabel and set(classes) != set(self.classes_):
+            raise ValueError(
+                "The classes of multilabel targets are the columns of y: expected "
+                f"classes {classes}, got {self.classes_}."
+            )
+        unseen = np.setdiff1d(classes, self.classes_)
+        if incremental and unseen.size:
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`: {unseen}. The first call to "
+                f"fit or partial_fit had {self.classes_}."
+            )
+        if not incremental and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{classes}"
+            )
 
     def _is_multiclass(self):
         return self._label_binarizer.y_type_ == "multiclass"

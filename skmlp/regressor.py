@@ -337,12 +337,15 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     def _check_targets(self, y, dtype, continues, incremental):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"y must be real numbers, got dtype {y.dtype}.")
         lower_bound = self._loss_function().lower_bound
         if y.min() < lower_bound:
             raise ValueError(
                 f"loss={self.loss!r} needs y >= {lower_bound:g}, got {y.min()}."
             )
-        Y = y.reshape(len(y), -1).astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            Y = y.reshape(len(y), -1).astype(dtype, copy=False)
         if not np.isfinite(Y).all():
             raise ValueError(
                 f"y is too large for {np.dtype(dtype)}, got {np.abs(y).max():g}. Pass "

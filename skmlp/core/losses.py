@@ -110,7 +110,9 @@ class Poisson(Loss, name="poisson"):
     lower_bound = 0.0
 
     def pointwise(self, Y, P, out):
-        np.divide(Y, P, out=out)
+        # For y = 0, y / p must not be 0 / 0 where the exponential underflows.
+        np.maximum(P, np.finfo(P.dtype).tiny, out=out)
+        np.divide(Y, out, out=out)
         xlogy(Y, out, out=out)
         out -= Y
         out += P

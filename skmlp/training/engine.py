@@ -67,21 +67,21 @@ class NumpyEngine:
 
         Returns
         -------
-        total : float
-            Sum over the batches of the objective before the batch's step,
-            times the number of samples in the batch.
+        loss : float
+            Mean over the samples of their batch's objective before its step.
         """
         objective, optimizer = self.objective, self.optimizer
         theta, grad, work = objective.theta.flat, objective.grad.flat, objective.work
-        total = 0.0
+        total, n_samples = 0.0, 0
         for start in range(0, self.n_train, self.batch_size):
             stop = min(start + self.batch_size, self.n_train)
             X, Y, w = self._load_batch(order, start, stop)
             if w is not None and not w.any():
                 continue
             total += objective(X, Y, w, self._tapes[stop - start]) * (stop - start)
+            n_samples += stop - start
             optimizer.step(theta, grad, work, self._prox)
-        return total
+        return total / n_samples
 
     def _load_batch(self, order, start, stop):
         if order is None:

@@ -101,4 +101,9 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
             options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
         )
     set_theta(result.x)
+    if l1:
+        # Stopped on the way, both halves of a weight may be positive; their sum
+        # is then more than its absolute value.
+        overlap = np.minimum(result.x[:n_weights], result.x[n_parameters:]).sum()
+        result.fun -= 2 * l1 / objective.n * overlap
     return result

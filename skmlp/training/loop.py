@@ -113,7 +113,7 @@ def run_epochs(
         # Overflow is not reported where it happens but by what it leads to.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for n_iter in range(1, max_iter + 1):
-                state.loss = engine.run_epoch(order.draw()) / order.n_samples
+                state.loss = engine.run_epoch(order.draw())
                 state.n_iter = n_iter
                 state.t += order.n_samples
                 state.loss_curve.append(state.loss)

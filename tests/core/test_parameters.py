@@ -1,0 +1,110 @@
+"""Tests of the storage of weights and biases in one flat vector."""
+
+import pickle
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from skmlp.core.parameters import Parameters
+
+
+def numbered(dtype=np.float64):
+    """Parameters of a 3-4-2 network, numbered as they lie in memory."""
+    theta = Parameters([3, 4, 2], dtype)
+    theta.flat[:] = np.arange(theta.flat.size)
+    return theta
+
+
+def assert_views(theta):
+    """Every weight matrix and bias vector is memory of flat, and covers it."""
+    for view in [theta.weights, *theta.coefs, *theta.intercepts]:
+        assert np.shares_memory(view, theta.flat)
+    theta.flat[:] = -1
+    for view in theta.coefs + theta.intercepts:
+        view[...] = 5
+    assert (theta.flat == 5).all()
+
+
+def test_flat_holds_every_weight_and_then_every_bias():
+    theta = numbered()
+    assert theta.flat.shape == (26,)
+    np.testing.assert_array_equal(theta.coefs[0], np.arange(12).reshape(3, 4))
+    np.testing.assert_array_equal(theta.coefs[1], np.arange(12, 20).reshape(4, 2))
+    np.testing.assert_array_equal(theta.intercepts[0], np.arange(20, 24))
+    np.testing.assert_array_equal(theta.intercepts[1], np.arange(24, 26))
+    np.testing.assert_array_equal(theta.weights, np.arange(20))
+
+
+@pytest.mark.parametrize("layer_sizes", [[3, 2], [3, 4, 2], (1, 1, 1, 1), (2, 9, 5, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_are_views_of_flat(layer_sizes, dtype):
+    theta = Parameters(layer_sizes, dtype)
+    assert theta.layer_sizes == tuple(layer_sizes)
+    assert [W.shape for W in theta.coefs] == list(pairwise(layer_sizes))
+    assert [b.shape for b in theta.intercepts] == [(size,) for size in layer_sizes[1:]]
+    assert theta.flat.dtype == theta.coefs[0].dtype == theta.intercepts[0].dtype
+    assert theta.flat.dtype == dtype
+    assert not theta.flat.any()
+    assert_views(theta)
+
+
+def test_given_memory_is_used_as_it_is():
+    flat = np.arange(26.0)
+    theta = Parameters([3, 4, 2], flat=flat)
+    assert theta.flat is flat
+    assert_views(theta)
+
+
+def test_from_arrays_copies_in_any_memory_order():
+    source = numbered()
+    coefs = [np.asfortranarray(W) for W in source.coefs]
+    theta = Parameters.from_arrays(coefs, source.intercepts, np.float32)
+    assert theta.flat.dtype == np.float32
+    np.testing.assert_array_equal(theta.flat, source.flat)
+    assert_views(theta)
+    assert (coefs[0] == np.arange(12).reshape(3, 4)).all()
+    assert (source.flat == np.arange(26)).all()
+
+
+def test_from_arrays_refuses_arrays_that_do_not_fit_together():
+    theta = numbered()
+    with pytest.raises(ValueError, match="zip"):
+        Parameters.from_arrays(theta.coefs, theta.intercepts[:1], np.float64)
+    with pytest.raises(ValueError, match="broadcast"):
+        Parameters.from_arrays(theta.coefs, theta.intercepts[::-1], np.float64)
+
+
+def test_zeros_like_has_the_layout_and_dtype_but_memory_of_its_own():
+    theta = numbered(np.float32)
+    zeros = theta.zeros_like()
+    assert zeros.layer_sizes == theta.layer_sizes
+    assert zeros.flat.dtype == np.float32
+    assert not zeros.flat.any()
+    assert_views(zeros)
+    assert (theta.flat == np.arange(26)).all()
+
+
+@pytest.mark.parametrize(
+    "clone",
+    [Parameters.copy, deepcopy, lambda theta: pickle.loads(pickle.dumps(theta))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_clones_are_independent_and_still_hold_views_of_one_vector(clone):
+    theta = numbered(np.float32)
+    twin = clone(theta)
+    assert twin.layer_sizes == theta.layer_sizes
+    assert twin.flat.dtype == np.float32
+    np.testing.assert_array_equal(twin.flat, theta.flat)
+    assert_views(twin)
+    assert (theta.flat == np.arange(26)).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", [0, 12, 20, 25])
+def test_isfinite_sees_every_weight_and_bias(bad, where):
+    theta = numbered()
+    assert theta.isfinite()
+    theta.flat[where] = bad
+    assert not theta.isfinite()

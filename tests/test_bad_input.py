@@ -1,0 +1,580 @@
+"""Tests that bad input is refused with a helpful error, and changes nothing."""
+
+import re
+
+import joblib
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
+from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.losses import LOSSES
+from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.schedules import SCHEDULES
+
+X, LABELS = make_blobs(40, 4, random_state=0)  # of three classes
+COUNTS = LABELS + 1.0
+INDICATORS = np.eye(3, dtype=int)[LABELS]
+W = np.ones(40)
+
+TARGETS = {MLPClassifierScratch: LABELS, MLPRegressorScratch: COUNTS}
+parametrize_class = pytest.mark.parametrize("cls", TARGETS)
+parametrize_method = pytest.mark.parametrize(
+    "method", ["fit", "warm_start", "partial_fit"]
+)
+
+
+def build(cls, **params):
+    params = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0, **params}
+    return cls(**params)
+
+
+def train(estimator, method, *args):
+    """Call the method; the first partial_fit of a classifier is told the classes."""
+    if method == "warm_start":
+        estimator.set_params(warm_start=True)
+    if method != "partial_fit":
+        return estimator.fit(*args)
+    if isinstance(estimator, MLPRegressorScratch) or hasattr(estimator, "classes_"):
+        return estimator.partial_fit(*args)
+    return estimator.partial_fit(*args, classes=[0, 1, 2])
+
+
+def assert_refused(estimator, call, *pieces, error=ValueError):
+    """The call raises, says all the pieces, and leaves the estimator as it was."""
+    fitted = hasattr(estimator, "coefs_")
+    before = {name: joblib.hash(value) for name, value in vars(estimator).items()}
+    output = estimator.predict(X) if fitted else None
+    with pytest.raises(error) as caught:
+        call()
+    message = str(caught.value)
+    missing = [piece for piece in map(str, pieces) if piece not in message]
+    assert not missing, f"{missing} not in {message!r}"
+    after = {name: joblib.hash(value) for name, value in vars(estimator).items()}
+    assert after == before
+    if fitted:
+        np.testing.assert_array_equal(estimator.predict(X), output)
+
+
+def changed(array, value, index=7):
+    """The array with one entry, or row, replaced."""
+    array = np.array(array, dtype=float)
+    array[index] = value
+    return array
+
+
+# What fit and partial_fit are given instead of X, y and the weights, and what
+# the error says.
+BAD_DATA = {
+    "NaN in X": (lambda y: (changed(X, np.nan), y), "Input X contains NaN"),
+    "inf in X": (lambda y: (changed(X, np.inf), y), "Input X contains infinity"),
+    "NaN in sparse X": (
+        lambda y: (csr_matrix(changed(X, np.nan)), y),
+        "Input X contains NaN",
+    ),
+    "NaN in y": (lambda y: (X, changed(y, np.nan)), "Input y contains NaN"),
+    "inf in y": (lambda y: (X, changed(y, np.inf)), "Input y contains infinity"),
+    "no y": (lambda y: (X, None), "y", "None"),
+    "no samples": (lambda y: (X[:0], y[:0]), "0 sample(s)", "minimum of 1"),
+    "no features": (lambda y: (X[:, :0], y), "0 feature(s)", "(40, 0)", "minimum of 1"),
+    "1-D X": (lambda y: (X[:, 0], y), "Expected 2D array, got 1D array"),
+    "3-D X": (lambda y: (X[:, :, None], y), "dim 3", "dim <= 2"),
+    "3-D y": (lambda y: (X, np.zeros((40, 2, 2), int)), "dim 3", "dim <= 2"),
+    "short y": (lambda y: (X, y[:-1]), "inconsistent numbers of samples", "[40, 39]"),
+    "words in X": (lambda y: (np.full((40, 4), "word"), y), "float", "'word'"),
+    "complex X": (lambda y: (X * 1j, y), "Complex data not supported"),
+    "NaN in sample_weight": (
+        lambda y: (X, y, changed(W, np.nan)),
+        "Input sample_weight contains NaN",
+    ),
+    "inf in sample_weight": (
+        lambda y: (X, y, changed(W, np.inf)),
+        "Input sample_weight contains infinity",
+    ),
+    "short sample_weight": (
+        lambda y: (X, y, W[:-1]),
+        "sample_weight",
+        "(39,)",
+        "(40,)",
+    ),
+    "2-D sample_weight": (
+        lambda y: (X, y, W[:, None]),
+        "Sample weights must be 1D array or scalar",
+    ),
+    "negative sample_weight": (
+        lambda y: (X, y, changed(W, -2)),
+        "sample_weight must be non-negative, got -2.0 at index 7",
+    ),
+    "all-zero sample_weight": (lambda y: (X, y, 0 * W), "weight", "at least one"),
+}
+
+
+@parametrize_method
+@parametrize_class
+@pytest.mark.parametrize("what", BAD_DATA)
+def test_bad_training_data(what, cls, method):
+    bad, *pieces = BAD_DATA[what]
+    data = bad(TARGETS[cls])
+    unfitted = build(cls, warm_start=method == "warm_start")
+    assert_refused(unfitted, lambda: train(unfitted, method, *data), *pieces)
+    fitted = train(build(cls), method, X, TARGETS[cls])
+    assert_refused(fitted, lambda: train(fitted, method, *data), *pieces)
+
+
+@pytest.mark.parametrize("method", ["warm_start", "partial_fit"])
+@parametrize_class
+def test_wrong_number_of_features_in_later_training(cls, method):
+    estimator = train(build(cls), method, X, TARGETS[cls])
+    data = X[:, :3], TARGETS[cls]
+    pieces = "X has 3 features", f"{cls.__name__} is expecting 4 features"
+    assert_refused(estimator, lambda: train(estimator, method, *data), *pieces)
+
+
+parametrize_prediction = pytest.mark.parametrize(
+    ("cls", "method"),
+    [
+        (cls, method)
+        for cls in TARGETS
+        for method in (
+            "predict",
+            "predict_proba",
+            "predict_log_proba",
+            "decision_function",
+        )
+        if hasattr(cls, method)
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("bad", "pieces"),
+    [
+        (changed(X, np.nan), ["Input X contains NaN"]),
+        (changed(X, np.inf), ["Input X contains infinity"]),
+        (X[:, :3], ["X has 3 features", "is expecting 4 features"]),
+        (X[:0], ["0 sample(s)", "minimum of 1"]),
+        (X[0], ["Expected 2D array, got 1D array"]),
+        (csr_matrix(X[:, :3]), ["X has 3 features", "is expecting 4 features"]),
+    ],
+    ids=["NaN", "inf", "features", "empty", "1-D", "sparse features"],
+)
+@parametrize_prediction
+def test_bad_data_to_predict(method, cls, bad, pieces):
+    estimator = build(cls).fit(X, TARGETS[cls])
+    assert_refused(estimator, lambda: getattr(estimator, method)(bad), *pieces)
+
+
+@parametrize_prediction
+def test_prediction_needs_a_fitted_estimator(method, cls):
+    unfitted = build(cls)
+    assert_refused(
+        unfitted,
+        lambda: getattr(unfitted, method)(X),
+        f"This {cls.__name__} instance is not fitted yet",
+        error=NotFittedError,
+    )
+
+
+@parametrize_class
+def test_features_in_another_order(cls):
+    """Found by their names."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    estimator = build(cls).fit(frame, TARGETS[cls])
+    before = joblib.hash(vars(estimator))
+    for call in (estimator.predict, lambda Z: estimator.partial_fit(Z, TARGETS[cls])):
+        with pytest.raises(ValueError, match="feature names should match"):
+            call(frame[list("abdc")])
+    assert joblib.hash(vars(estimator)) == before
+
+
+BAD_PARAMETERS = [
+    ("hidden_layer_sizes", 0, "int in the range [1, inf)"),
+    ("hidden_layer_sizes", -1, "int in the range [1, inf)"),
+    ("hidden_layer_sizes", 2.5, "int in the range [1, inf)"),
+    ("hidden_layer_sizes", "10", "int in the range [1, inf)"),
+    ("hidden_layer_sizes", None, "int in the range [1, inf)"),
+    ("hidden_layer_sizes", True, "hidden_layer_sizes"),
+    ("hidden_layer_sizes", (5, 0), "must be > 0"),
+    ("hidden_layer_sizes", [5, -1], "must be > 0"),
+    ("hidden_layer_sizes", (2.5,), "must be integers"),
+    ("hidden_layer_sizes", ("a",), "must be integers"),
+    ("hidden_layer_sizes", [[3], [4]], "must be integers"),
+    ("hidden_layer_sizes", (True,), "hidden_layer_sizes"),
+    ("batch_size", 0, "int in the range [1, inf)"),
+    ("batch_size", -1, "int in the range [1, inf)"),
+    ("batch_size", 2.5, "int in the range [1, inf)"),
+    ("batch_size", "all", "'auto'", "'full'"),
+    ("max_iter", 0, "int in the range [1, inf)"),
+    ("max_iter", -1, "int in the range [1, inf)"),
+    ("max_iter", 1.5, "int in the range [1, inf)"),
+    ("max_fun", 0, "int in the range [1, inf)"),
+    ("n_iter_no_change", 0, "int in the range [1, inf)"),
+    ("n_iter_no_change", 2.5, "int in the range [1, inf)"),
+    ("alpha", -1, "[0.0, inf)"),
+    ("alpha", np.nan, "[0.0, inf)"),
+    ("l1_ratio", -0.1, "[0.0, 1.0]"),
+    ("l1_ratio", 1.1, "[0.0, 1.0]"),
+    ("learning_rate_init", 0, "(0.0, inf)"),
+    ("learning_rate_init", "fast", "(0.0, inf)"),
+    ("power_t", -1, "[0.0, inf)"),
+    ("tol", -1, "[0.0, inf)"),
+    ("momentum", -0.1, "[0.0, 1.0]"),
+    ("momentum", 1.1, "[0.0, 1.0]"),
+    ("beta_1", 1, "[0.0, 1.0)"),
+    ("beta_2", 1, "[0.0, 1.0)"),
+    ("epsilon", 0, "(0.0, inf)"),
+    ("validation_fraction", 1, "[0.0, 1.0)"),
+    ("validation_fraction", -0.1, "[0.0, 1.0)"),
+    ("shuffle", "yes", "bool"),
+    ("warm_start", 2, "bool"),
+    ("early_stopping", "yes", "bool"),
+    ("nesterovs_momentum", "yes", "bool"),
+    ("verbose", -1, "bool"),
+    ("random_state", -1, "RandomState"),
+    ("activation", "step", *HIDDEN_ACTIVATIONS),
+    ("activation", "softmax", *HIDDEN_ACTIVATIONS),
+    ("activation", None, *HIDDEN_ACTIVATIONS),
+    ("solver", "newton", "lbfgs", *OPTIMIZERS),
+    ("learning_rate", "cyclic", *SCHEDULES),
+    ("loss", "absolute_error", "squared_error", "poisson"),
+    ("loss", "log_loss", "squared_error", "poisson"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "method", "name", "value", "wants"),
+    [
+        pytest.param(
+            cls,
+            method,
+            name,
+            value,
+            wants,
+            id=f"{cls.__name__}-{method}-{name}={value!r}",
+        )
+        for cls in TARGETS
+        for method in ("fit", "partial_fit")
+        for name, value, *wants in BAD_PARAMETERS
+        if hasattr(cls(), name) and (method, name) != ("partial_fit", "solver")
+    ],
+)
+def test_bad_parameters(cls, method, name, value, wants):
+    """The error names the parameter, its value, and the valid ones."""
+    y, got = TARGETS[cls], repr(list(value) if isinstance(value, tuple) else value)
+    unfitted = build(cls, **{name: value})
+    assert_refused(unfitted, lambda: train(unfitted, method, X, y), name, got, *wants)
+
+    fitted = build(cls).fit(X, y)
+    weights = joblib.hash([fitted.coefs_, fitted.intercepts_])
+    fitted.set_params(**{name: value})
+    before = joblib.hash(vars(fitted))
+    with pytest.raises(ValueError, match=name):
+        fitted.fit(X, y)
+    assert joblib.hash(vars(fitted)) == before
+    assert joblib.hash([fitted.coefs_, fitted.intercepts_]) == weights
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(cls, name) for cls in TARGETS for name in cls().get_params()]
+)
+def test_every_parameter_is_validated(cls, name):
+    estimator = build(cls, **{name: object()})
+    message = rf"The '{name}' parameter of {cls.__name__} must be .* Got <object"
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, TARGETS[cls])
+
+
+@parametrize_method
+@pytest.mark.parametrize(
+    ("bad", "pieces"),
+    [
+        (X[:, 0], ["continuous", "expects discrete classes"]),
+        (X[:, :2], ["continuous-multioutput", "expects discrete classes"]),
+        (np.array([1, "a"] * 20, dtype=object), ["Unknown label type"]),
+        (np.column_stack([LABELS, LABELS]), ["ultioutput"]),
+    ],
+    ids=["continuous", "continuous-multioutput", "mixed", "multiclass-multioutput"],
+)
+def test_targets_that_are_no_classes(bad, pieces, method):
+    unfitted = build(MLPClassifierScratch)
+    unfitted.set_params(warm_start=method == "warm_start")
+    assert_refused(unfitted, lambda: train(unfitted, method, X, bad), *pieces)
+    fitted = train(build(MLPClassifierScratch), method, X, LABELS)
+    assert_refused(fitted, lambda: train(fitted, method, X, bad))
+
+
+@parametrize_method
+def test_targets_of_regression_that_are_no_numbers(method):
+    reg = train(build(MLPRegressorScratch), method, X, COUNTS)
+    y = np.array(["low", "high"])[LABELS % 2]
+    assert_refused(reg, lambda: train(reg, method, X, y), "y")
+
+
+@parametrize_method
+def test_negative_targets_of_poisson_regression(method):
+    reg = train(build(MLPRegressorScratch, loss="poisson"), method, X, COUNTS)
+    assert_refused(
+        reg,
+        lambda: train(reg, method, X, changed(COUNTS, -3)),
+        "loss='poisson' needs y >= 0, got -3",
+    )
+
+
+@parametrize_method
+def test_targets_that_are_too_large_for_float32(method):
+    single = X.astype(np.float32)
+    reg = train(build(MLPRegressorScratch), method, single, COUNTS)
+    y = changed(COUNTS, 1e300)
+    pieces = "y is too large for float32", "1e+300"
+    assert_refused(reg, lambda: train(reg, method, single, y), *pieces)
+
+
+def test_classes_of_the_first_partial_fit():
+    clf = build(MLPClassifierScratch)
+    message = "classes must be passed on the first call to partial_fit"
+    assert_refused(clf, lambda: clf.partial_fit(X, LABELS), message)
+    pieces = "`y` has classes not in", "[2]", "[0 1]"
+    assert_refused(clf, lambda: clf.partial_fit(X, LABELS, classes=[0, 1]), *pieces)
+
+
+@pytest.mark.parametrize(
+    "classes", [[0, 1], [0, 1, 2, 3], ["a", "b", "c"]], ids=["few", "many", "other"]
+)
+def test_classes_of_labels_are_their_columns(classes):
+    clf = build(MLPClassifierScratch)
+    assert_refused(
+        clf, lambda: clf.partial_fit(X, INDICATORS, classes=classes), "classes"
+    )
+
+
+def test_classes_that_change():
+    clf = build(MLPClassifierScratch).partial_fit(X, LABELS, classes=[0, 1, 2])
+    assert_refused(
+        clf,
+        lambda: clf.partial_fit(X, LABELS, classes=[0, 1, 3]),
+        "`classes=[0, 1, 3]` is not the same as on last call",
+        "[0, 1, 2]",
+    )
+    pieces = "`y` has classes not in", "[3]", "[0 1 2]"
+    assert_refused(clf, lambda: clf.partial_fit(X, LABELS + 1), *pieces)
+    names = np.array(["a", "b", "c"])[LABELS]
+    pieces = "`y` has classes not in", "['a' 'b' 'c']", "[0 1 2]"
+    assert_refused(clf, lambda: clf.partial_fit(X, names), *pieces)
+
+    clf.set_params(warm_start=True)
+    message = (
+        "warm_start can only be used where `y` has the same classes as in the previous "
+        "call to fit. Previously got [0 1 2], `y` has {}"
+    )
+    for y, classes in [(LABELS + 1, "[1 2 3]"), (LABELS % 2, "[0 1]")]:
+        assert_refused(clf, lambda y=y: clf.fit(X, y), message.format(classes))
+
+
+@pytest.mark.parametrize("method", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(LABELS, INDICATORS), (INDICATORS, LABELS)],
+    ids=["to", "from"],
+)
+def test_a_classifier_does_not_change_to_or_from_multilabel(before, after, method):
+    clf = build(MLPClassifierScratch).fit(X, before)
+    clf.set_params(warm_start=method == "warm_start")
+    assert_refused(clf, lambda: train(clf, method, X, after), "multilabel")
+
+
+@pytest.mark.parametrize("method", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize("n_outputs", [2, 4])
+@parametrize_class
+def test_number_of_outputs_that_changes(cls, n_outputs, method):
+    estimator = build(cls).fit(X, INDICATORS)
+    estimator.set_params(warm_start=method == "warm_start")
+    y = np.hstack([INDICATORS, INDICATORS])[:, :n_outputs]
+    pieces = ["classes"]
+    if cls is MLPRegressorScratch:
+        pieces = ["[4, 3, 3]", "ask for", f"[4, 3, {n_outputs}]"]
+    assert_refused(estimator, lambda: train(estimator, method, X, y), *pieces)
+
+
+@parametrize_class
+@pytest.mark.parametrize("hidden", [(4,), 4, (3, 3), ()])
+@pytest.mark.parametrize("method", ["warm_start", "partial_fit"])
+def test_hidden_layers_that_change(method, hidden, cls):
+    estimator = build(cls).fit(X, TARGETS[cls])
+    estimator.set_params(hidden_layer_sizes=hidden, warm_start=method == "warm_start")
+    n_outputs = 3 if cls is MLPClassifierScratch else 1
+    hidden = [hidden] if hidden == 4 else list(hidden)
+    pieces = "hidden_layer_sizes", [4, 3, n_outputs], [4, *hidden, n_outputs]
+    assert_refused(
+        estimator, lambda: train(estimator, method, X, TARGETS[cls]), *pieces
+    )
+
+
+@parametrize_class
+def test_partial_fit_has_no_early_stopping(cls):
+    for estimator in (build(cls), build(cls).fit(X, TARGETS[cls])):
+        estimator.set_params(early_stopping=True)
+        assert_refused(
+            estimator,
+            lambda estimator=estimator: train(
+                estimator, "partial_fit", X, TARGETS[cls]
+            ),
+            "partial_fit does not support early_stopping=True",
+        )
+
+
+@parametrize_class
+def test_partial_fit_is_not_for_lbfgs(cls):
+    estimator = build(cls, solver="lbfgs").fit(X, TARGETS[cls])
+    assert not hasattr(estimator, "partial_fit")
+    assert_refused(
+        estimator, lambda: estimator.partial_fit, "partial_fit", error=AttributeError
+    )
+    with pytest.raises(AttributeError) as caught:
+        estimator.partial_fit(X, TARGETS[cls])
+    assert "lbfgs is not stochastic" in str(caught.value.__cause__)
+
+
+IS_RARE = np.arange(40) == 7
+
+
+@pytest.mark.parametrize(
+    ("cls", "y", "fraction", "pieces"),
+    [
+        (MLPClassifierScratch, np.where(IS_RARE, 7, LABELS), 0.1, ["[7]"]),
+        (MLPClassifierScratch, np.where(IS_RARE, "rare", "common"), 0.1, ["'rare'"]),
+        (MLPClassifierScratch, LABELS, 0.05, ["=0.05", "classes = 3"]),
+        (MLPClassifierScratch, LABELS, 0.0, ["=0.0 "]),
+        (MLPClassifierScratch, LABELS, 0.99, ["=0.99"]),
+        (MLPRegressorScratch, COUNTS, 0.02, ["=0.02", "got 1"]),
+        (MLPRegressorScratch, COUNTS, 0.0, ["=0.0 "]),
+        (MLPRegressorScratch, COUNTS, 0.99, ["=0.99"]),
+    ],
+)
+def test_validation_sets_that_are_too_small(cls, y, fraction, pieces):
+    """The error names the class that is too small, as y has it."""
+    params = {"early_stopping": True, "validation_fraction": fraction}
+    unfitted = build(cls, **params)
+    pieces = ["early_stopping=True", "validation_fraction", *pieces]
+    assert_refused(unfitted, lambda: unfitted.fit(X, y), *pieces)
+    fitted = build(cls).fit(X, TARGETS[cls]).set_params(**params)
+    assert_refused(fitted, lambda: fitted.fit(X, y), *pieces)
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+@parametrize_class
+def test_early_stopping_without_weights_in_a_part(cls, part):
+    """Weights that are zero wherever training, or validation, looks."""
+    estimator = build(cls, early_stopping=True)
+    seen = []
+
+    def score(decision, Y, sample_weight):
+        seen.append(sample_weight)
+        return 0.5
+
+    estimator._score_decision = score
+    estimator.fit(X, TARGETS[cls], np.arange(1.0, 41))
+    del estimator._score_decision
+    is_validation = np.isin(np.arange(1, 41), seen[0])
+    w = is_validation if part == "training" else ~is_validation
+    assert_refused(
+        estimator,
+        lambda: estimator.fit(X, TARGETS[cls], w.astype(float)),
+        "sample_weight is zero",
+        part,
+        "early_stopping=True",
+    )
+
+
+DIVERGED = [
+    "training diverged in epoch 1",
+    "at learning rate 1e+300",
+    "Use a smaller learning_rate_init",
+    "scale X",
+    "StandardScaler",
+]
+
+
+@parametrize_class
+@parametrize_method
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_a_diverging_run(solver, method, cls):
+    data, params = (X, TARGETS[cls]), {"solver": solver, "batch_size": 10}
+    fitted = train(build(cls, **params), method, *data)
+    fitted.set_params(learning_rate_init=1e300)
+    fitted._optimizer.learning_rate = 1e300  # with which partial_fit goes on
+    params["warm_start"] = fitted.warm_start
+    unfitted = build(cls, learning_rate_init=1e300, **params)
+    for estimator in (fitted, unfitted):
+        assert_refused(
+            estimator,
+            lambda estimator=estimator: train(estimator, method, *data),
+            *DIVERGED,
+        )
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("loss", "factor"), [("squared_error", 1e200), ("poisson", 1e5)]
+)
+def test_lbfgs_that_cannot_start(loss, factor, l1_ratio, warm_start):
+    """Its objective is not a finite number."""
+    reg = build(
+        MLPRegressorScratch,
+        loss=loss,
+        solver="lbfgs",
+        l1_ratio=l1_ratio,
+        warm_start=warm_start,
+    ).fit(X, COUNTS)
+    pieces = "diverged", "cale X", "StandardScaler"
+    assert_refused(reg, lambda: reg.fit(X * factor, COUNTS), *pieces)
+
+
+@parametrize_class
+def test_a_run_that_diverges_after_good_epochs_keeps_the_best(cls, monkeypatch):
+    """Early stopping has weights to go back to; a warning tells it."""
+    step = OPTIMIZERS["adam"].step
+
+    def diverging(self, theta, *args):
+        step(self, theta, *args)
+        if self.t == 3:
+            theta[0] = np.inf
+
+    monkeypatch.setattr(OPTIMIZERS["adam"], "step", diverging)
+    estimator = build(cls, early_stopping=True, max_iter=9)
+    message = (
+        r"The weights of the best epoch are kept, but training diverged in epoch 3 of "
+        r"9, at learning rate 0\.001\. Use a smaller learning_rate_init"
+    )
+    with pytest.warns(ConvergenceWarning, match=message):
+        estimator.fit(X, TARGETS[cls])
+    assert estimator.n_iter_ == 3
+    monkeypatch.undo()
+    best = int(np.argmax(estimator.validation_scores_[:2])) + 1
+    expected = build(cls, early_stopping=True, max_iter=best).fit(X, TARGETS[cls])
+    for coef, reference in zip(estimator.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_array_equal(coef, reference)
+
+
+@parametrize_class
+def test_a_batch_that_is_larger_than_the_data_is_clipped(cls):
+    message = re.escape("clipped: got 41 for 40 samples")
+    y = TARGETS[cls]
+    with pytest.warns(UserWarning, match=message):
+        clipped = build(cls, batch_size=41).fit(X, y)
+    expected = build(cls, batch_size=40).fit(X, y)
+    np.testing.assert_array_equal(clipped.coefs_[0], expected.coefs_[0])
+
+
+def test_the_losses_offered_to_regression_exist():
+    """And every other loss is one of classification."""
+    for loss in LOSSES:
+        reg = build(MLPRegressorScratch, loss=loss)
+        if LOSSES[loss].output_activation.name in ("logistic", "softmax"):
+            assert_refused(reg, lambda reg=reg: reg.fit(X, COUNTS), "'loss' parameter")
+        else:
+            assert np.isfinite(reg.fit(X, COUNTS).loss_)
