@@ -7,7 +7,6 @@ The way of a `fit`: validate parameters and data, build the objects of
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -347,7 +346,7 @@ class BaseMLP(BaseEstimator, ABC):
                 "regression), for example with StandardScaler."
             )
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        self.t_ = 0
+        self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
 
     def _fit_epochs(self, network, theta, X, y, Y, w, random_state, incremental):
@@ -389,11 +388,11 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _build_optimizer(self, theta, incremental):
         solver = OPTIMIZERS[self.solver]
-        if incremental and isinstance(getattr(self, "_optimizer", None), solver):
-            # A copy: should training fail, the old state is still there.
-            return deepcopy(self._optimizer)
         hyperparameters = {name: getattr(self, name) for name in solver.hyperparameters}
-        return solver(theta.flat, self.learning_rate_init, **hyperparameters)
+        optimizer = solver(theta.flat, self.learning_rate_init, **hyperparameters)
+        if incremental and isinstance(getattr(self, "_optimizer", None), solver):
+            optimizer.resume(self._optimizer)
+        return optimizer
 
     def _batch_size(self, n_train):
         if self.batch_size == "full":

@@ -373,9 +373,6 @@ def test_warm_start_with_early_stopping_that_improves(datasets, solver):
     assert scores[0] < scores[1] < scores[2]
 
 
-@pytest.mark.xfail(
-    reason="lbfgs sets t_ back to 0, scikit-learn's does not", strict=True
-)
 @pytest.mark.parametrize("solver", STOCHASTIC)
 def test_warm_start_by_lbfgs(datasets, solver):
     dataset = datasets["regression"]
@@ -438,6 +435,23 @@ def test_partial_fit_after_fit_and_fit_after_partial_fit(datasets, solver, kind)
         for estimator in (ours, theirs):
             getattr(estimator, method)(dataset.X, dataset.y)
         assert_same(ours, theirs, dataset.X)
+
+
+@pytest.mark.parametrize("solver", STOCHASTIC)
+def test_parameters_that_change_between_partial_fits_take_effect(datasets, solver):
+    """In scikit-learn they do not; the optimizer's state is kept all the same."""
+    dataset = datasets["regression"]
+
+    def weights(**changes):
+        reg, _ = both(dataset, solver=solver)
+        for _ in range(3):
+            reg.partial_fit(dataset.X, dataset.y)
+        reg.set_params(**changes)
+        return reg.partial_fit(dataset.X, dataset.y).coefs_[0]
+
+    for name in ("learning_rate_init", *OPTIMIZERS[solver].hyperparameters):
+        changed = {name: False if name == "nesterovs_momentum" else 0.5}
+        assert not np.allclose(weights(**changed), weights(), rtol=1e-9), name
 
 
 # Inputs.

@@ -11,11 +11,12 @@ with the step size that the gradient was: a number, or an array of the shape of
 theta (which it may overwrite).
 
 To add an optimizer, write its class here: naming it enters it in `OPTIMIZERS`,
-and `hyperparameters` are the parameters of the estimators that it is built
-with.
+`hyperparameters` are the parameters of the estimators that it is built with, and
+`state` names what it remembers from step to step.
 """
 
 import math
+from copy import copy
 
 import numpy as np
 
@@ -39,25 +40,51 @@ class Optimizer:
         Whether the `learning_rate` parameter of the estimators (the schedule)
         applies.
 
+    state : tuple of str
+        Attributes that the steps change.
+
+    learning_rate_init : float
+        Step size to begin with.
+
     learning_rate : float
         Step size, which a schedule may change between epochs.
     """
 
     name: str
     hyperparameters: tuple[str, ...]
+    state: tuple[str, ...]
     scheduled = False
 
-    def __init_subclass__(cls, name, hyperparameters, **kwargs):
+    def __init_subclass__(cls, name, hyperparameters, state, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.name, cls.hyperparameters = name, hyperparameters
+        cls.name, cls.hyperparameters, cls.state = name, hyperparameters, state
         OPTIMIZERS[name] = cls
+
+    def __init__(self, learning_rate):
+        self.learning_rate_init = self.learning_rate = float(learning_rate)
+
+    def resume(self, other):
+        """Go on from where another optimizer of this kind has got to.
+
+        It is left as it is; this one has its state, but hyperparameters of its
+        own. A learning rate that began with another value begins anew.
+        """
+        for name in self.state:
+            setattr(self, name, copy(getattr(other, name)))
+        if self.learning_rate_init == other.learning_rate_init:
+            self.learning_rate = other.learning_rate
 
     def step(self, theta, grad, work, prox=None):
         """Move theta along the gradient, in place."""
         raise NotImplementedError
 
 
-class SGD(Optimizer, name="sgd", hyperparameters=("momentum", "nesterovs_momentum")):
+class SGD(
+    Optimizer,
+    name="sgd",
+    hyperparameters=("momentum", "nesterovs_momentum"),
+    state=("velocity",),
+):
     r"""Stochastic gradient descent with momentum.
 
     .. math:: v \leftarrow \mu v - \eta g, \qquad \theta \leftarrow \theta + v
@@ -97,7 +124,7 @@ class SGD(Optimizer, name="sgd", hyperparameters=("momentum", "nesterovs_momentu
     scheduled = True
 
     def __init__(self, theta, learning_rate, momentum=0.9, nesterovs_momentum=True):
-        self.learning_rate = float(learning_rate)
+        super().__init__(learning_rate)
         self.momentum = float(momentum)
         self.nesterovs_momentum = nesterovs_momentum
         self.velocity = np.zeros_like(theta)
@@ -131,7 +158,12 @@ class SGD(Optimizer, name="sgd", hyperparameters=("momentum", "nesterovs_momentu
             theta[...] = work
 
 
-class Adam(Optimizer, name="adam", hyperparameters=("beta_1", "beta_2", "epsilon")):
+class Adam(
+    Optimizer,
+    name="adam",
+    hyperparameters=("beta_1", "beta_2", "epsilon"),
+    state=("t", "m", "v"),
+):
     r"""Adam, in the efficient order of its paper's section 2.
 
     .. math::
@@ -168,7 +200,7 @@ class Adam(Optimizer, name="adam", hyperparameters=("beta_1", "beta_2", "epsilon
     """
 
     def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-        self.learning_rate = float(learning_rate)
+        super().__init__(learning_rate)
         self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
         self.epsilon = float(epsilon)
         self.t = 0

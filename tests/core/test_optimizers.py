@@ -187,8 +187,32 @@ def test_hyperparameters_are_parameters_of_the_estimators(name):
 def test_naming_a_class_registers_it(monkeypatch):
     monkeypatch.setitem(OPTIMIZERS, "sign", None)  # taken out again
 
-    class SignDescent(Optimizer, name="sign", hyperparameters=("momentum",)):
+    class SignDescent(Optimizer, name="sign", hyperparameters=("momentum",), state=()):
         pass
 
     assert OPTIMIZERS["sign"] is SignDescent
     assert SignDescent.hyperparameters == ("momentum",)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_that_resumes_goes_on_as_the_other_would_have(name):
+    """And the other is left as it was; a new learning rate begins anew."""
+    rng = np.random.RandomState(0)
+    gradients = rng.randn(5, 6)
+    theta, work = rng.randn(6), np.empty(6)
+    optimizer = OPTIMIZERS[name](theta, 0.1)
+    for g in gradients[:3]:
+        optimizer.step(theta, g.copy(), work)
+    optimizer.learning_rate = 0.05  # as a schedule would
+    resumed, other_rate = OPTIMIZERS[name](theta, 0.1), OPTIMIZERS[name](theta, 0.2)
+    resumed.resume(optimizer)
+    other_rate.resume(optimizer)
+    assert resumed.learning_rate == 0.05
+    assert other_rate.learning_rate == 0.2
+
+    ahead = theta.copy()
+    for g in gradients[3:]:
+        resumed.step(ahead, g.copy(), work)
+    for g in gradients[3:]:
+        optimizer.step(theta, g.copy(), work)
+    np.testing.assert_array_equal(ahead, theta)
