@@ -96,6 +96,10 @@ def fetch_mnist(*, data_home=None, return_X_y=False, as_images=False, dtype=np.f
         If the cache file is damaged (it is then rebuilt) or cannot be written
         (the data are returned all the same).
 
+    See Also
+    --------
+    sklearn.datasets.fetch_openml : Load any data set from OpenML.
+
     Examples
     --------
     >>> from skmlp.datasets import fetch_mnist

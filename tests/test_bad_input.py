@@ -505,7 +505,6 @@ def test_a_diverging_run(solver, method, cls):
     data, params = (X, TARGETS[cls]), {"solver": solver, "batch_size": 10}
     fitted = train(build(cls, **params), method, *data)
     fitted.set_params(learning_rate_init=1e300)
-    fitted._optimizer.learning_rate = 1e300  # with which partial_fit goes on
     params["warm_start"] = fitted.warm_start
     unfitted = build(cls, learning_rate_init=1e300, **params)
     for estimator in (fitted, unfitted):

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "examples" / "cross_validate_mnist.py"
+SMALL = ["--n-samples", "200", "--folds", "2", "--n-jobs", "1"]
 pytestmark = pytest.mark.skipif(
     not SCRIPT.is_file(), reason="the examples are in the source repository only"
 )
@@ -49,7 +50,7 @@ def test_output(example, tmp_path, capsys):
     """A run prints the promised lines, consistent with each other, and no warning."""
     pytest.importorskip("matplotlib")
     picture = tmp_path / "new" / "folder" / "matrix.png"
-    arguments = ["--n-samples", "400", "--folds", "4", "--output", str(picture)]
+    arguments = ["--n-samples=400", "--folds=4", "--n-jobs=1", f"--output={picture}"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         example.main(arguments)
@@ -87,10 +88,9 @@ def test_worker_processes(example, capfd, monkeypatch):
         monkeypatch.setattr(example, name, spy_on(getattr(example, name)))
     if "PYTHONWARNINGS" in os.environ:
         pytest.skip("PYTHONWARNINGS would hide warnings in the workers")
-    arguments = ["--n-samples", "200", "--folds", "2", "--n-jobs"]
     accuracies = []
     for n_jobs in ("1", "2"):
-        example.main([*arguments, n_jobs])
+        example.main([*SMALL, "--n-jobs", n_jobs])
         out, err = capfd.readouterr()
         assert err == ""
         accuracies.append(number(r"^mean accuracy: (0\.\d{4})$", out))
@@ -106,7 +106,7 @@ def test_load_digits_instead(example, monkeypatch, capsys):
         raise OSError("MNIST could not be downloaded")
 
     monkeypatch.setattr(example, "fetch_mnist", offline)
-    example.main(["--n-samples", "200", "--folds", "2"])
+    example.main(SMALL)
     out = capsys.readouterr().out
     assert out.startswith(
         "Using scikit-learn's load_digits instead of MNIST: "
@@ -122,7 +122,7 @@ def test_without_matplotlib(example, monkeypatch, capsys, tmp_path):
         if name.partition(".")[0] == "matplotlib":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    example.main(["--n-samples", "200", "--folds", "2"])
+    example.main(SMALL)
     out = capsys.readouterr().out
     assert number(r"^mean accuracy: (0\.\d{4})$", out) > 0.8
     assert out.endswith("\nNo picture without matplotlib: pip install 'skmlp[plot]'\n")
@@ -132,7 +132,7 @@ def test_without_matplotlib(example, monkeypatch, capsys, tmp_path):
 def test_default_output(example, capsys, tmp_path):
     """By default, the picture is saved in the current folder."""
     pytest.importorskip("matplotlib")
-    example.main(["--n-samples", "200", "--folds", "2"])
+    example.main(SMALL)
     assert "confusion matrix: confusion_matrix_mnist.png\n" in capsys.readouterr().out
     assert os.listdir(tmp_path) == ["confusion_matrix_mnist.png"]
 
@@ -168,7 +168,7 @@ def test_too_many_samples(example, capsys, monkeypatch):
     """--n-samples above what there is means all, and that is announced."""
     X, y = load_digits(return_X_y=True)
     monkeypatch.setattr(example, "fetch_mnist", lambda return_X_y: (X[:200], y[:200]))
-    example.main(["--n-samples", "201", "--folds", "2"])
+    example.main(["--n-samples", "201", "--folds", "2", "--n-jobs", "1"])
     out = capsys.readouterr().out
     assert "MNIST has only 200 images: using them all." in out
     assert "200 images of MNIST" in out
@@ -221,7 +221,7 @@ def test_help_of_the_script():
     for option, default in [
         ("--n-samples N_SAMPLES", "all 70000"),
         ("--folds FOLDS", "5"),
-        ("--n-jobs N_JOBS", "1"),
+        ("--n-jobs N_JOBS", "2"),
         ("--output OUTPUT", "confusion_matrix_mnist.png"),
     ]:
         assert re.search(rf"{option} [^()]+ \(default: {default}\)", text)

@@ -160,6 +160,20 @@ def test_copies_go_on_where_the_original_was(name, settings, clone):
 
 
 @parametrize_optimizer
+def test_state_is_all_that_steps_change(name, settings):
+    """So that an optimizer that resumes has it all, and no hyperparameter."""
+    optimizer = OPTIMIZERS[name](START, 0.01, **settings)
+    before = deepcopy(vars(optimizer))
+    trajectory(optimizer, 5)
+    changed = {
+        attribute
+        for attribute, value in vars(optimizer).items()
+        if not np.array_equal(value, before[attribute])
+    }
+    assert changed == set(optimizer.state)
+
+
+@parametrize_optimizer
 def test_float32_stays_float32(name, settings):
     start = START.astype(np.float32)
     optimizer = OPTIMIZERS[name](start, 0.01, **settings)
