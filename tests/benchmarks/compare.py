@@ -1,0 +1,484 @@
+"""Time and peak memory of a fit by skmlp, scikit-learn and, if installed, torch.
+
+This is run by hand; it is no test, and pytest collects nothing here. It prints
+Markdown, of which docs/benchmarks.md is made::
+
+    python tests/benchmarks/compare.py                    # all, in about 4 minutes
+    python tests/benchmarks/compare.py --quick            # only to see that it runs
+    python tests/benchmarks/compare.py --case runge --dtype float64 --repeats 25
+    python tests/benchmarks/compare.py --output docs/benchmarks.md
+
+Run it on an idle machine, with Linux or macOS. On a busy one the threads of a library
+wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
+every library a single thread.
+
+To add a peer, say JAX, write a function like `prepare_torch` and enter it in
+`PEERS`. Nothing but NumPy is imported at the top, so that the memory of a peer is
+its own.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+ALPHA = 1e-4
+LEARNING_RATE = 1e-3
+DTYPES = ("float32", "float64")
+SECONDS_PER_ROW = 20  # then no new turn begins, lest a busy machine take hours
+MIB = 2**20
+
+INTRODUCTION = f"""\
+# Benchmarks
+
+Printed by `python tests/benchmarks/compare.py`. All libraries train the same
+network in the same dtype, with Adam (learning rate {LEARNING_RATE}) and an L2 penalty
+(alpha={ALPHA}), in batches of the same size, for the same number of epochs. The
+samples are shuffled before each epoch, and nothing stops early. torch runs a minimal
+training loop over tensors in memory; there the penalty is weight decay of alpha
+divided by the batch size, and includes the biases.
+"""
+
+TIME = """\
+
+## Time
+
+Milliseconds per epoch: the time of a whole fit, with all its fixed costs, divided by
+the number of epochs. The libraries take turns, each in a process of its own. Times are
+medians over the turns; ratios are medians of the ratios within a turn, with the least
+and the greatest.
+"""
+
+MEMORY = """\
+
+## Peak memory
+
+Peak resident memory of a fit of two epochs, in MiB: above the level just before the
+fit / in all. Every fit has a process of its own, in which the data have been loaded
+and the library has been imported and has fitted a network of two units a layer.
+{how}
+"""
+
+
+# Cases
+
+
+def make_table(n_samples, rng):
+    X = rng.normal(size=(n_samples, 10))
+    return X, X @ rng.normal(size=10) + rng.normal(size=n_samples) > 0
+
+
+def make_runge(n_samples, rng):
+    X = np.linspace(-1, 1, n_samples)[:, np.newaxis]
+    return X, 1 / (1 + 25 * X.ravel() ** 2)
+
+
+def make_mnist(n_samples, rng):
+    if has_mnist():
+        from skmlp.datasets import fetch_mnist
+
+        X, y = fetch_mnist(return_X_y=True, dtype=np.uint8)
+        return X[:n_samples] / 255, y[:n_samples]
+    return rng.random((n_samples, 784)), rng.integers(10, size=n_samples)
+
+
+@cache
+def has_mnist():
+    """Whether an earlier call of `fetch_mnist` has left MNIST in the data home."""
+    from sklearn.datasets import get_data_home
+
+    from skmlp.datasets import _CACHE_NAME
+
+    return Path(get_data_home(), _CACHE_NAME).exists()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, and a network to train on it.
+
+    `targets` says, by dtype, how many times as fast as scikit-learn skmlp has to be.
+    """
+
+    name: str
+    make_data: Callable
+    n_samples: int
+    hidden: tuple
+    activation: str
+    batch_size: int
+    epochs: int
+    targets: dict = field(default_factory=dict)
+
+    def load(self, dtype):
+        """X of shape (n_samples, n_features), and labels 0, 1, ... or real numbers."""
+        X, y = self.make_data(self.n_samples, np.random.default_rng(0))
+        return X.astype(dtype), y.astype(dtype if y.dtype.kind == "f" else np.int64)
+
+    def describe(self):
+        X, y = self.load("float32")
+        task = f"{y.max() + 1} classes" if y.dtype == np.int64 else "regression"
+        data = f"{'x'.join(map(str, X.shape))}, {task}"
+        if self.make_data is make_mnist:
+            data += (
+                ", the first of MNIST" if has_mnist() else ", random for want of MNIST"
+            )
+        return (
+            f"- {self.name}: {data}; hidden {'-'.join(map(str, self.hidden))} "
+            f"{self.activation}; batches of {self.batch_size}; {self.epochs} epoch(s)."
+        )
+
+
+CASES = [
+    Case(
+        name="table",
+        make_data=make_table,
+        n_samples=1000,
+        hidden=(32,),
+        activation="relu",
+        batch_size=32,
+        epochs=30,
+        targets={"float32": 3, "float64": 3},
+    ),
+    Case(
+        name="runge",
+        make_data=make_runge,
+        n_samples=80,
+        hidden=(100, 100),
+        activation="tanh",
+        batch_size=8,
+        epochs=50,
+        targets={"float32": 2, "float64": 2},
+    ),
+    Case(
+        name="784-128-64-10",
+        make_data=make_mnist,
+        n_samples=10_000,
+        hidden=(128, 64),
+        activation="relu",
+        batch_size=200,
+        epochs=5,
+        targets={"float32": 1.8, "float64": 1.4},
+    ),
+    Case(
+        name="784-800-10",
+        make_data=make_mnist,
+        n_samples=10_000,
+        hidden=(800,),
+        activation="relu",
+        batch_size=200,
+        epochs=1,
+    ),
+]
+
+
+# Peers: each takes (case, X, y, seed) and returns a function that fits a network.
+
+
+def prepare_skmlp(*args):
+    from skmlp import MLPClassifierScratch, MLPRegressorScratch
+
+    return prepare_estimator(MLPClassifierScratch, MLPRegressorScratch, *args)
+
+
+def prepare_sklearn(*args):
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    return prepare_estimator(MLPClassifier, MLPRegressor, *args)
+
+
+def prepare_estimator(Classifier, Regressor, case, X, y, seed):
+    estimator = (Classifier if y.dtype == np.int64 else Regressor)(
+        hidden_layer_sizes=case.hidden,
+        activation=case.activation,
+        alpha=ALPHA,
+        batch_size=case.batch_size,
+        learning_rate_init=LEARNING_RATE,
+        max_iter=case.epochs,
+        random_state=seed,
+        tol=0,
+        n_iter_no_change=np.inf,
+    )
+
+    def fit():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*hasn't converged yet")
+            estimator.fit(X, y)
+
+    return fit
+
+
+def prepare_torch(case, X, y, seed):
+    import torch
+    from torch import nn
+
+    activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[case.activation]
+    n_outputs = 1
+    if y.dtype != np.int64:
+
+        def loss_function(output, target):
+            return nn.functional.mse_loss(output, target) / 2
+
+    elif y.max() == 1:
+        loss_function = nn.BCEWithLogitsLoss()
+    else:
+        loss_function = nn.CrossEntropyLoss()
+        n_outputs = y.max() + 1
+
+    def fit():
+        torch.manual_seed(seed)
+        inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
+        if n_outputs == 1:
+            targets = targets.to(inputs.dtype)[:, None]
+        layers = []
+        for fan_in, fan_out in pairwise([X.shape[1], *case.hidden, n_outputs]):
+            layers += [nn.Linear(fan_in, fan_out, dtype=inputs.dtype), activation()]
+        model = nn.Sequential(*layers[:-1])
+        optimizer = torch.optim.Adam(
+            model.parameters(), LEARNING_RATE, weight_decay=ALPHA / case.batch_size
+        )
+        loss_curve = []
+        for _ in range(case.epochs):
+            total = 0.0
+            for rows in torch.randperm(len(X)).split(case.batch_size):
+                optimizer.zero_grad()
+                loss = loss_function(model(inputs[rows]), targets[rows])
+                loss.backward()
+                optimizer.step()
+                total += loss.item() * len(rows)
+            loss_curve.append(total / len(X))
+
+    return fit
+
+
+PEERS = {  # by the name to import them by; the first two are compared with targets
+    "skmlp": prepare_skmlp,
+    "sklearn": prepare_sklearn,
+    "torch": prepare_torch,
+}
+
+
+def installed_peers():
+    return {name: prepare for name, prepare in PEERS.items() if find_spec(name)}
+
+
+# Time
+
+
+def time_row(case, dtype, peers, repeats):
+    seconds = []
+    with ExitStack() as stack:
+        # Each library keeps a process of its own: the threads of another one's pool
+        # would go on spinning there for a while after its turn.
+        workers = {
+            name: stack.enter_context(
+                ProcessPoolExecutor(1, get_context("spawn"), load_data, (case, dtype))
+            )
+            for name in peers
+        }
+
+        def take_turns(case, seed):
+            return [
+                worker.submit(measure_time, name, case, seed).result()
+                for name, worker in workers.items()
+            ]
+
+        take_turns(replace(case, epochs=1), 0)  # to warm up
+        while len(seconds) < repeats and np.sum(seconds) < SECONDS_PER_ROW:
+            seconds.append(take_turns(case, len(seconds)))
+    ours, *others = 1000 * np.transpose(seconds) / case.epochs
+    ratios = [other / ours for other in others]
+    return [
+        case.name,
+        dtype,
+        len(seconds),
+        *(f"{np.median(peer):.2f}" for peer in (ours, *others)),
+        *(f"{np.median(r):.2f} ({r.min():.2f} to {r.max():.2f})" for r in ratios),
+        verdict(np.median(ratios[0]), case.targets.get(dtype)),
+    ]
+
+
+def load_data(case, dtype):
+    """Keep the data in the process that will fit them again and again."""
+    global data
+    data = case.load(dtype)
+
+
+def measure_time(name, case, seed):
+    fit = PEERS[name](case, *data, seed)
+    start = time.perf_counter()
+    fit()
+    return time.perf_counter() - start
+
+
+def verdict(ratio, target):
+    if target is None:
+        return "none"
+    return f"at least {target}: {'pass' if ratio >= target else 'miss'}"
+
+
+# Memory
+
+
+def memory_row(case, dtype, peers):
+    X, y = case.load(dtype)
+    peaks = [fit_in_new_process(name, case, X, y) for name in peers]
+    return [
+        case.name,
+        dtype,
+        *(f"{growth / MIB:.2f} / {peak / MIB:.0f}" for growth, peak in peaks),
+        "pass" if peaks[0][0] <= peaks[1][0] else "miss",
+    ]
+
+
+def fit_in_new_process(name, case, X, y):
+    """Fit, and return the peak memory above the level before, and the peak itself."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure_memory, name, case, X, y).result()
+
+
+def measure_memory(name, case, X, y):
+    # What a library loads at its first fit does not count: fit a narrow network first.
+    narrow = replace(case, hidden=(2,) * len(case.hidden), epochs=2)
+    few = slice(2 * case.batch_size)
+    PEERS[name](narrow, X[few, :2].copy(), y[few], 0)()
+    fit = PEERS[name](replace(case, epochs=2), X, y, 0)
+    reset_peak()
+    before = peak_memory()
+    fit()
+    return peak_memory() - before, peak_memory()
+
+
+def reset_peak():
+    """Lower the peak to what is in use now; return whether the system can do so."""
+    with suppress(OSError):
+        return bool(Path("/proc/self/clear_refs").write_text("5"))
+    return False
+
+
+def peak_memory():
+    """Peak resident memory of this process in bytes."""
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.split("VmHWM:")[1].split()[0])
+    from resource import RUSAGE_SELF, getrusage
+
+    return getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def how_memory_is_measured():
+    if reset_peak():
+        return "It is VmHWM of Linux, reset before the fit."
+    return (
+        "This system cannot reset the peak of a process, so that growth below the peak "
+        "of loading the data is missed."
+    )
+
+
+# Report
+
+
+def report(cases, dtypes, repeats):
+    """Run everything, and yield the lines of the report one by one."""
+    peers = installed_peers()
+    runs = [(case, dtype) for case in cases for dtype in dtypes]
+    yield INTRODUCTION
+    yield from (case.describe() for case in cases)
+    yield "\n## Machine\n"
+    yield from describe_machine(peers)
+    yield TIME
+    first, *others = peers
+    ratios = [f"{other} / {first}" for other in others]
+    yield from table_head(
+        "case", "dtype", "turns", *peers, *ratios, f"target ({ratios[0]})"
+    )
+    yield from (table_line(time_row(*run, peers, repeats)) for run in runs)
+    yield MEMORY.format(how=how_memory_is_measured())
+    yield from table_head("case", "dtype", *peers, f"{first} at most {others[0]}")
+    yield from (table_line(memory_row(*run, peers)) for run in runs)
+
+
+def describe_machine(peers):
+    from threadpoolctl import threadpool_info
+
+    names = ["numpy", "scipy", *peers]
+    versions = [f"{name} {import_module(name).__version__}" for name in names]
+    pools = {
+        " ".join(
+            str(pool[key])
+            for key in ("internal_api", "version", "architecture")
+            if pool.get(key)
+        )
+        + f" with {pool['num_threads']} threads"
+        for pool in threadpool_info()
+    }
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield f"- CPU: {cpu_model()}, {os.cpu_count()} cores; {memory:.0f} GiB of memory."
+    yield f"- Load before the run: {os.getloadavg()[0]:.1f} processes."
+    yield f"- Python {platform.python_version()}, {', '.join(versions)}."
+    yield f"- Thread pools: {', '.join(sorted(pools))}."
+
+
+def cpu_model():
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def table_head(*titles):
+    return [table_line(titles), table_line(["---"] * len(titles))]
+
+
+def table_line(cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", choices=[case.name for case in CASES])
+    parser.add_argument("--dtype", choices=DTYPES)
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=15,
+        metavar="N",
+        help=f"turns, unless they take more than {SECONDS_PER_ROW} s (default: 15)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one epoch of at most 1000 samples, once"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE.md")
+    args = parser.parse_args(argv)
+
+    cases = [case for case in CASES if args.case in (None, case.name)]
+    dtypes = [dtype for dtype in DTYPES if args.dtype in (None, dtype)]
+    if args.quick:
+        args.repeats = 1
+        cases = [
+            replace(case, epochs=1, n_samples=min(case.n_samples, 1000))
+            for case in cases
+        ]
+    lines = []
+    for line in report(cases, dtypes, args.repeats):
+        print(line, flush=True)
+        lines.append(line)
+    if args.output is not None:
+        args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
