@@ -76,11 +76,12 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
 
 
 def test_training_stops_when_the_loss_no_longer_improves():
-    """After more than n_iter_no_change epochs in a row."""
-    state, _ = run([1, 0.5, 0.6, 0.4, 0.4, 0.4, 0.4, 0.1])
+    """After more than n_iter_no_change epochs in a row, none below the least."""
+    state, _ = run([1, 0.5, 0.6, 0.4, 0.5, 0.45, 0.42, 0.1])
     assert state.n_iter == 7
-    assert state.loss_curve == pytest.approx([1, 0.5, 0.6, 0.4, 0.4, 0.4, 0.4])
-    assert state.loss == state.best_loss == pytest.approx(0.4)
+    assert state.loss_curve == pytest.approx([1, 0.5, 0.6, 0.4, 0.5, 0.45, 0.42])
+    assert state.loss == pytest.approx(0.42)
+    assert state.best_loss == pytest.approx(0.4)
     assert state.t == 70
     assert state.theta.flat.tolist() == [7, 7, 7]
 
