@@ -12,6 +12,7 @@ from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.training import lbfgs
 from skmlp.training.lbfgs import minimize_lbfgs
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
@@ -107,6 +108,23 @@ def test_fun_is_the_objective_at_theta(max_iter, l1):
     np.testing.assert_allclose(
         result.fun, penalized_loss(objective, X, Y, l1=l1), rtol=1e-7
     )
+
+
+@pytest.mark.parametrize("l1", [0.0, 5.0])
+def test_theta_is_the_solution_and_not_the_last_point_tried(monkeypatch, l1):
+    X, Y, _ = data()
+    expected, objective = build(), build()
+    minimize(expected, X, Y, l1=l1)
+
+    def minimize_and_try_another(fun, *args, **kwargs):
+        result = scipy_minimize(fun, *args, **kwargs)
+        fun(result.x + 1)
+        return result
+
+    scipy_minimize = lbfgs.minimize
+    monkeypatch.setattr(lbfgs, "minimize", minimize_and_try_another)
+    minimize(objective, X, Y, l1=l1)
+    np.testing.assert_array_equal(objective.theta.flat, expected.theta.flat)
 
 
 def test_it_starts_at_theta_and_never_ends_above():
