@@ -110,9 +110,11 @@ class Poisson(Loss, name="poisson"):
     lower_bound = 0.0
 
     def pointwise(self, Y, P, out):
-        # For y = 0, y / p must not be 0 / 0 where the exponential underflows.
-        np.maximum(P, np.finfo(P.dtype).tiny, out=out)
+        # The exponential may underflow or overflow: keep 0 / 0 and log 0 out.
+        tiny = np.finfo(P.dtype).tiny
+        np.maximum(P, tiny, out=out)
         np.divide(Y, out, out=out)
+        np.maximum(out, tiny, out=out)
         xlogy(Y, out, out=out)
         out -= Y
         out += P

@@ -150,7 +150,7 @@ def run_epochs(
                     stacklevel=2,
                 )
     except KeyboardInterrupt:
-        if state.n_iter == 0:
+        if state.n_iter == 0 or (validate is None and not theta.isfinite()):
             raise  # there is nothing to keep
         warnings.warn("Training interrupted by user.", stacklevel=2)
     if validate is not None:
@@ -158,19 +158,19 @@ def run_epochs(
 
 
 def _track_loss(state, tol):
-    if state.loss > state.best_loss - tol:
-        state.no_improvement_count += 1
-    else:
+    if state.loss <= state.best_loss - tol:
         state.no_improvement_count = 0
+    else:  # or it is NaN
+        state.no_improvement_count += 1
     state.best_loss = min(state.best_loss, state.loss)
 
 
 def _track_score(state, tol, score, best_theta):
     state.validation_scores.append(score)
-    if score < state.best_validation_score + tol:
-        state.no_improvement_count += 1
-    else:
+    if score >= state.best_validation_score + tol:
         state.no_improvement_count = 0
+    else:  # or it is NaN
+        state.no_improvement_count += 1
     if score > state.best_validation_score:
         state.best_validation_score = score
         best_theta.flat[...] = state.theta.flat

@@ -266,3 +266,9 @@ def test_verbose_output_is_scikit_learns(params, capsys):
     assert "did not improve more than tol=" in expected
     ours.set_params(verbose=False).fit(X, Y)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("scores", [None, [0.5] + [np.nan] * 9])
+def test_what_is_not_a_number_is_no_improvement(scores):
+    state, _ = run([1] + [np.nan] * 9, scores, n_iter_no_change=2, max_iter=10)
+    assert state.n_iter == 4
