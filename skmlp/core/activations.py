@@ -1,20 +1,52 @@
 r"""Activation functions, each with its derivative.
 
-An activation works in place on arrays of shape (n_samples, n_units):
+An activation works on arrays of shape (n_samples, n_units):
 
-- ``forward(Z)`` turns the pre-activations :math:`Z` into :math:`A = g(Z)`;
-- ``backward(A, delta, work)`` turns :math:`\partial E / \partial A`, held in
+- ``forward(Z, A)`` writes :math:`A = g(Z)`, where :math:`Z` is the
+  pre-activation. `A` is `Z` itself, unless the class says ``needs_z = True``:
+  then `A` is memory of its own, and `Z` is left as it was.
+- ``backward(Z, A, delta, work)`` turns :math:`\partial E / \partial A`, held in
   `delta`, into :math:`\partial E / \partial Z = \partial E / \partial A \odot
-  g'(Z)`. The derivative is written in terms of :math:`A`, the only thing the
-  forward pass leaves behind; `work` is scratch memory of the same shape.
+  g'(Z)`, in place. It changes neither `Z` nor `A`; `work` is scratch memory of
+  the same shape. Without `needs_z`, `Z` is `A`, so that the derivative has to be
+  written in terms of :math:`A`, the only thing the forward pass leaves behind:
+  that takes half of the memory.
 
-To add an activation, write its class here: naming it enters it in `ACTIVATIONS`
-and, if it has a `backward`, in `HIDDEN_ACTIVATIONS`, from which the estimators
-and the tests take it.
+To use an activation of your own, derive a class from `Activation`. The
+derivative of the sine, for one, cannot be told from its value:
+
+>>> import numpy as np
+>>> from skmlp.core.activations import Activation
+>>> class Sine(Activation):
+...     '''g(z) = sin(z), g'(z) = cos(z).'''
+...
+...     needs_z = True
+...
+...     def forward(self, Z, A):
+...         np.sin(Z, out=A)
+...
+...     def backward(self, Z, A, delta, work):
+...         np.cos(Z, out=work)
+...         delta *= work
+>>> sine, Z, A = Sine(), np.array([[0.0, np.pi / 6]]), np.empty((1, 2))
+>>> sine.forward(Z, A)
+>>> A.round(3)
+array([[0. , 0.5]])
+>>> delta = np.ones((1, 2))
+>>> sine.backward(Z, A, delta, work=np.empty((1, 2)))
+>>> delta.round(3)
+array([[1.   , 0.866]])
+
+To add one to the package, write its class here and name it, as in ``class
+Sine(Activation, name="sine")``: this enters it in `ACTIVATIONS` and, unless it
+says ``hidden=False``, in `HIDDEN_ACTIVATIONS`, from which the estimators and the
+tests take it.
 """
 
+import math
+
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 ACTIVATIONS: dict = {}
 """All activations, by name."""
@@ -29,47 +61,78 @@ class Activation:
     Attributes
     ----------
     name : str
-        What the `activation` parameter of the estimators calls it.
+        What the `activation` parameter of the estimators calls it; the name of
+        the class unless the class is given another.
 
     init_factor : float
         The numerator of the variance rule for the initial weights, see
-        :func:`skmlp.core.initializers.glorot`.
+        :func:`skmlp.core.initializers.initialize`.
+
+    needs_z : bool
+        Whether `backward` needs the pre-activation.
+
+    positive : bool
+        Whether g(z) > 0 for every z.
     """
 
     name: str
     init_factor = 6.0
+    needs_z = False
+    positive = False
 
-    def __init_subclass__(cls, name, **kwargs):
+    def __init_subclass__(cls, name=None, hidden=True, aliases=(), **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.name = name
-        ACTIVATIONS[name] = cls()
-        if hasattr(cls, "backward"):
-            HIDDEN_ACTIVATIONS[name] = ACTIVATIONS[name]
+        cls.name = cls.__name__ if name is None else name
+        if name is None:
+            return
+        activation = cls()
+        for key in (name, *aliases):
+            ACTIVATIONS[key] = activation
+            if hidden:
+                HIDDEN_ACTIVATIONS[key] = activation
 
-    def forward(self, Z):
-        """Turn Z into g(Z), in place."""
+    def forward(self, Z, A):
+        """Write g(Z) into A, which is Z itself unless `needs_z`."""
         raise NotImplementedError
+
+    def backward(self, Z, A, delta, work):
+        """Turn delta = dE/dA into dE/dZ, in place; Z is A unless `needs_z`."""
+        raise NotImplementedError
+
+
+def row_blocks(*arrays):
+    """Split arrays of one shape into blocks of rows, views of them.
+
+    A temporary of a block's size is small whatever the size of the batch, and
+    stays in the processor's cache.
+    """
+    n_rows, n_columns = arrays[0].shape
+    step = max(1, 2**13 // n_columns)
+    for start in range(0, n_rows, step):
+        yield tuple(array[start : start + step] for array in arrays)
 
 
 class Identity(Activation, name="identity"):
     """g(z) = z."""
 
-    def forward(self, Z):
+    def forward(self, Z, A):
+        if A is not Z:
+            A[...] = Z
+
+    def backward(self, Z, A, delta, work):
         pass
 
-    def backward(self, A, delta, work):
-        pass
 
-
-class Logistic(Activation, name="logistic"):
+class Logistic(Activation, name="logistic", aliases=("sigmoid",)):
     """g(z) = 1 / (1 + exp(-z)), g'(z) = a (1 - a)."""
 
     init_factor = 2.0
+    positive = True
 
-    def forward(self, Z):
-        expit(Z, out=Z)
+    def forward(self, Z, A):
+        expit(Z, out=A)
 
-    def backward(self, A, delta, work):
+    def backward(self, Z, A, delta, work):
         delta *= A
         np.subtract(1, A, out=work)
         delta *= work
@@ -78,10 +141,10 @@ class Logistic(Activation, name="logistic"):
 class Tanh(Activation, name="tanh"):
     """g(z) = tanh(z), g'(z) = 1 - a^2."""
 
-    def forward(self, Z):
-        np.tanh(Z, out=Z)
+    def forward(self, Z, A):
+        np.tanh(Z, out=A)
 
-    def backward(self, A, delta, work):
+    def backward(self, Z, A, delta, work):
         np.square(A, out=work)
         np.subtract(1, work, out=work)
         delta *= work
@@ -90,33 +153,284 @@ class Tanh(Activation, name="tanh"):
 class ReLU(Activation, name="relu"):
     """g(z) = max(0, z), g'(z) = 1 where a > 0, else 0."""
 
-    def forward(self, Z):
-        np.maximum(Z, 0, out=Z)
+    def forward(self, Z, A):
+        np.maximum(Z, 0, out=A)
 
-    def backward(self, A, delta, work):
+    def backward(self, Z, A, delta, work):
         # a >= 0, so its sign is the derivative: one pass and no boolean mask.
         np.sign(A, out=work)
         delta *= work
 
 
-# For the output layer only. There the loss gives dE/dZ at once, so these have
-# no backward.
+class LeakyReLU(Activation, name="leaky_relu"):
+    """g(z) = max(z, c z), g'(z) = 1 where a > 0, else c.
+
+    Parameters
+    ----------
+    slope : float, default=0.01
+        The slope c of the negative side, in [0, 1].
+
+    References
+    ----------
+    A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural
+    network acoustic models", ICML 2013, equation 2.
+    """
+
+    def __init__(self, slope=0.01):
+        if not 0 <= slope <= 1:
+            raise ValueError(f"slope must be in [0, 1], got {slope!r}.")
+        self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
+
+    def forward(self, Z, A):
+        for z, a in row_blocks(Z, A):
+            np.maximum(z, self.slope * z, out=a)
+
+    def backward(self, Z, A, delta, work):
+        np.sign(A, out=work)
+        np.maximum(work, self.slope, out=work)
+        delta *= work
 
 
-class Exp(Activation, name="exp"):
-    """g(z) = exp(z)."""
+class ELU(Activation, name="elu"):
+    """g(z) = z where z > 0, else c (exp(z) - 1); g'(z) = 1, or a + c.
 
-    def forward(self, Z):
-        np.exp(Z, out=Z)
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        The constant c > 0: the least value is -c.
+
+    References
+    ----------
+    D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep
+    network learning by exponential linear units (ELUs)", ICLR 2016,
+    equation 15.
+    """
+
+    scale = 1.0
+
+    def __init__(self, alpha=1.0):
+        if not 0 < alpha < math.inf:
+            raise ValueError(f"alpha must be positive and finite, got {alpha!r}.")
+        self.alpha = float(alpha)
+
+    def forward(self, Z, A):
+        alpha, scale = self.scale * self.alpha, self.scale
+        for z, a in row_blocks(Z, A):
+            negative = np.minimum(z, 0)
+            np.expm1(negative, out=negative)
+            negative *= alpha
+            np.maximum(z, 0, out=a)
+            a *= scale
+            a += negative
+
+    def backward(self, Z, A, delta, work):
+        alpha, scale = self.scale * self.alpha, self.scale
+        for a, d, derivative in row_blocks(A, delta, work):
+            np.add(a, alpha, out=derivative)
+            np.copyto(derivative, scale, where=a > 0)
+            d *= derivative
 
 
-class Softmax(Activation, name="softmax"):
-    """g(z)_k = exp(z_k) / sum_j exp(z_j), along each row."""
+class SELU(ELU, name="selu"):
+    """The ELU, scaled to keep mean 0 and variance 1 from layer to layer.
 
-    def forward(self, Z):
+    g(z) = s z where z > 0, else s c (exp(z) - 1); g'(z) = s, or a + s c.
+
+    References
+    ----------
+    G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, "Self-normalizing
+    neural networks", NeurIPS 2017, equations 2 and 14.
+    """
+
+    alpha = 1.6732632423543772848170429916717
+    scale = 1.0507009873554804934193349852946
+
+    def __init__(self):
+        """Both constants follow from the mean and the variance."""
+
+
+class Softplus(Activation, name="softplus"):
+    """g(z) = log(1 + exp(z)), g'(z) = 1 - exp(-a).
+
+    References
+    ----------
+    C. Dugas, Y. Bengio, F. Belisle, C. Nadeau and R. Garcia, "Incorporating
+    second-order functional knowledge for better option pricing", NeurIPS 2000.
+    """
+
+    positive = True
+
+    def forward(self, Z, A):
+        _softplus(Z, A)
+
+    def backward(self, Z, A, delta, work):
+        # The derivative is near 0 where a is: expm1 has all digits there.
+        np.negative(A, out=work)
+        np.expm1(work, out=work)
+        np.negative(work, out=work)
+        delta *= work
+
+
+def _softplus(Z, out):
+    for z, a in row_blocks(Z, out):
+        # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), where exp cannot
+        # overflow. np.logaddexp does the same, but warns of a NaN.
+        rest = np.abs(z)
+        np.negative(rest, out=rest)
+        np.exp(rest, out=rest)
+        np.log1p(rest, out=rest)
+        np.maximum(z, 0, out=a)
+        a += rest
+
+
+class Softsign(Activation, name="softsign"):
+    """g(z) = z / (1 + |z|), g'(z) = (1 - |a|)^2.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010, section 3.
+    """
+
+    def forward(self, Z, A):
+        for z, a in row_blocks(Z, A):
+            divisor = np.abs(z)
+            divisor += 1
+            np.divide(z, divisor, out=a)
+
+    def backward(self, Z, A, delta, work):
+        np.abs(A, out=work)
+        np.subtract(1, work, out=work)
+        np.square(work, out=work)
+        delta *= work
+
+
+# The following have a minimum, so that a does not tell z.
+
+
+class GELU(Activation, name="gelu"):
+    r"""g(z) = z Phi(z), g'(z) = Phi(z) + z phi(z).
+
+    Phi and phi are the distribution function and the density of the standard
+    normal distribution, not an approximation of them.
+
+    References
+    ----------
+    D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)",
+    arXiv:1606.08415, section 2.
+    """
+
+    needs_z = True
+
+    def forward(self, Z, A):
+        ndtr(Z, out=A)
+        A *= Z
+
+    def backward(self, Z, A, delta, work):
+        for z, d, derivative in row_blocks(Z, delta, work):
+            # Farther out the derivative is 0 or 1, and z^2 might overflow.
+            z = np.clip(z, -40, 40)
+            np.square(z, out=derivative)
+            derivative *= -0.5
+            np.exp(derivative, out=derivative)
+            derivative *= 1 / math.sqrt(2 * math.pi)
+            derivative *= z
+            derivative += ndtr(z)
+            d *= derivative
+
+
+class SiLU(Activation, name="silu"):
+    """g(z) = z s(z), g'(z) = s(z) (1 + z (1 - s(z))), s the logistic function.
+
+    References
+    ----------
+    S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural
+    network function approximation in reinforcement learning", Neural Networks
+    107, 2018, equations 5 and 6.
+    """
+
+    needs_z = True
+
+    def forward(self, Z, A):
+        expit(Z, out=A)
+        A *= Z
+
+    def backward(self, Z, A, delta, work):
+        expit(Z, out=work)
+        delta *= work
+        np.subtract(1, work, out=work)
+        work *= Z
+        work += 1
+        delta *= work
+
+
+class Mish(Activation, name="mish"):
+    """g(z) = z t(z), g'(z) = t(z) + z s(z) (1 - t(z)^2).
+
+    Here t(z) = tanh(log(1 + exp(z))), and s is the logistic function.
+
+    References
+    ----------
+    D. Misra, "Mish: A self regularized non-monotonic activation function",
+    BMVC 2020, equation 1.
+    """
+
+    needs_z = True
+
+    def forward(self, Z, A):
+        _softplus(Z, A)
+        np.tanh(A, out=A)
+        A *= Z
+
+    def backward(self, Z, A, delta, work):
+        for z, d, derivative in row_blocks(Z, delta, work):
+            t = np.empty_like(z)
+            _softplus(z, t)
+            np.tanh(t, out=t)
+            np.square(t, out=derivative)
+            np.subtract(1, derivative, out=derivative)
+            derivative *= expit(z)
+            derivative *= z
+            derivative += t
+            d *= derivative
+
+
+# For the output layer only.
+
+
+class Exp(Activation, name="exp", hidden=False):
+    """g(z) = exp(z), g'(z) = a."""
+
+    positive = True
+
+    def forward(self, Z, A):
+        np.exp(Z, out=A)
+
+    def backward(self, Z, A, delta, work):
+        delta *= A
+
+
+class Softmax(Activation, name="softmax", hidden=False):
+    r"""g(z)_k = exp(z_k) / sum_j exp(z_j), along each row.
+
+    The units of a row depend on each other: with :math:`\delta = \partial E /
+    \partial a`,
+
+    .. math:: \frac{\partial E}{\partial z_k}
+        = a_k \Big( \delta_k - \sum_j \delta_j a_j \Big).
+    """
+
+    positive = True
+
+    def forward(self, Z, A):
         # softmax(z) = softmax(z - c); with c = max(z), exp cannot overflow.
         row = np.maximum.reduce(Z, axis=1, keepdims=True)
-        Z -= row
-        np.exp(Z, out=Z)
-        np.add.reduce(Z, axis=1, keepdims=True, out=row)
-        Z /= row
+        np.subtract(Z, row, out=A)
+        np.exp(A, out=A)
+        np.add.reduce(A, axis=1, keepdims=True, out=row)
+        A /= row
+
+    def backward(self, Z, A, delta, work):
+        np.multiply(delta, A, out=work)
+        delta -= np.add.reduce(work, axis=1, keepdims=True)
+        delta *= A
