@@ -1,24 +1,55 @@
-r"""Loss functions, each with the output activation it belongs to.
+r"""Loss functions, each with the output activation it usually has.
 
 A loss compares targets `Y` with the network's output `P`, both of shape
 (n_samples, n_outputs):
 
 - ``pointwise(Y, P, out)`` writes :math:`\ell(y_{ik}, p_{ik})` into `out`;
-- ``delta(Y, P)`` turns `P`, in place, into :math:`\delta = \partial \ell /
-  \partial z`, the derivative with respect to the output layer's
-  *pre*-activation. For every loss here the output activation is the inverse of
-  its canonical link, so that :math:`\delta = p - y`.
+- ``gradient(Y, P, out)`` writes :math:`\partial \ell / \partial p_{ik}` into
+  `out`.
 
-To add a loss, write its class here: naming it enters it in `LOSSES`.
+Neither changes `Y` or `P`, and `out` is memory of its own. The activation of the
+output layer turns this gradient into the one with respect to its
+*pre*-activation. If it is the inverse of the loss's canonical link, the result
+is :math:`p - y`, which the network then computes at once: that is exact even
+where the output is saturated. The name of that activation is `canonical`.
+
+To use a loss of your own, derive a class from `Loss`. The logarithm of the
+hyperbolic cosine, for one, is a smooth form of the absolute error:
+
+>>> import numpy as np
+>>> from skmlp.core.losses import Loss
+>>> class LogCosh(Loss):
+...     '''l = log cosh(p - y), whose derivative is tanh(p - y).'''
+...
+...     def pointwise(self, Y, P, out):
+...         np.subtract(P, Y, out=out)
+...         np.logaddexp(out, -out, out=out)  # cosh would overflow
+...         out -= np.log(2)
+...
+...     def gradient(self, Y, P, out):
+...         np.subtract(P, Y, out=out)
+...         np.tanh(out, out=out)
+>>> Y, P, out = np.zeros((1, 3)), np.array([[0.0, 1.0, -100.0]]), np.empty((1, 3))
+>>> LogCosh().pointwise(Y, P, out)
+>>> out.round(3)
+array([[ 0.   ,  0.434, 99.307]])
+>>> LogCosh().gradient(Y, P, out)
+>>> out.round(3)
+array([[ 0.   ,  0.762, -1.   ]])
+
+To add one to the package, write its class here and name it, as in ``class
+LogCosh(Loss, name="log_cosh")``: this enters it in `LOSSES`.
 """
 
-import numpy as np
-from scipy.special import xlogy
+import math
 
-from skmlp.core.activations import ACTIVATIONS
+import numpy as np
+from scipy.special import huber, xlogy
+
+from skmlp.core.activations import row_blocks
 
 LOSSES: dict = {}
-"""Losses, by name."""
+"""Classes of the losses, by name."""
 
 
 class Loss:
@@ -27,10 +58,17 @@ class Loss:
     Attributes
     ----------
     name : str
-        Name of the loss.
+        Name of the loss; the name of the class unless the class is given
+        another.
 
-    output_activation : Activation
-        Activation of the output layer.
+    hyperparameters : tuple of str
+        Parameters of the estimators that the constructor takes.
+
+    output_activation : str
+        Name of the activation that the output layer has by default.
+
+    canonical : str or None
+        Name of the output activation with which dl/dz = p - y, if there is one.
 
     mean_over_outputs : bool
         Whether the loss that is *reported* is the mean over the outputs, as
@@ -38,24 +76,34 @@ class Loss:
 
     lower_bound : float
         The least valid target.
+
+    positive_output : bool
+        Whether p must be positive.
     """
 
     name: str
+    hyperparameters: tuple = ()
+    output_activation = "identity"
+    canonical: str | None = None
     mean_over_outputs = False
     lower_bound = -np.inf
+    positive_output = False
 
-    def __init_subclass__(cls, name, **kwargs):
+    def __init_subclass__(cls, name=None, hyperparameters=(), **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.name = name
-        LOSSES[name] = cls()
+        cls.name = cls.__name__ if name is None else name
+        if hyperparameters:
+            cls.hyperparameters = tuple(hyperparameters)
+        if name is not None:
+            LOSSES[name] = cls
 
     def pointwise(self, Y, P, out):
         """Write the loss of every sample and output into `out`."""
         raise NotImplementedError
 
-    def delta(self, Y, P):
-        """Turn P into dl/dZ = P - Y, in place."""
-        P -= Y
+    def gradient(self, Y, P, out):
+        """Write dl/dP into `out`."""
+        raise NotImplementedError
 
     def value(self, Y, P, w, n, out, row):
         r"""Weighted mean over the samples, summed over the outputs.
@@ -92,9 +140,9 @@ class Loss:
 
 
 class SquaredError(Loss, name="squared_error"):
-    """Half the squared error, l = (p - y)^2 / 2, with identity output."""
+    """Half the squared error, l = (p - y)^2 / 2."""
 
-    output_activation = ACTIVATIONS["identity"]
+    canonical = "identity"
     mean_over_outputs = True
 
     def pointwise(self, Y, P, out):
@@ -102,12 +150,98 @@ class SquaredError(Loss, name="squared_error"):
         np.square(out, out=out)
         out *= 0.5
 
+    def gradient(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+
+
+class AbsoluteError(Loss, name="absolute_error"):
+    """The absolute error, l = |y - p|, dl/dp = sign(p - y)."""
+
+    mean_over_outputs = True
+
+    def pointwise(self, Y, P, out):
+        np.subtract(Y, P, out=out)
+        np.abs(out, out=out)
+
+    def gradient(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+        np.sign(out, out=out)
+
+
+class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
+    """Squared error of small residuals r = p - y, absolute error of large ones.
+
+    l = r^2 / 2 where |r| <= d, else d (|r| - d / 2); dl/dp = r, clipped to
+    [-d, d].
+
+    Parameters
+    ----------
+    huber_delta : float, default=1.0
+        The residual d > 0 from which on the loss is linear.
+
+    References
+    ----------
+    P. J. Huber, "Robust estimation of a location parameter", Annals of
+    Mathematical Statistics 35, 1964.
+    """
+
+    mean_over_outputs = True
+
+    def __init__(self, huber_delta=1.0):
+        if not 0 < huber_delta < math.inf:
+            raise ValueError(
+                f"huber_delta must be positive and finite, got {huber_delta!r}."
+            )
+        self.huber_delta = float(huber_delta)
+
+    def pointwise(self, Y, P, out):
+        np.subtract(Y, P, out=out)
+        huber(self.huber_delta, out, out=out)
+
+    def gradient(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+        np.clip(out, -self.huber_delta, self.huber_delta, out=out)
+
+
+class Quantile(Loss, name="quantile", hyperparameters=("quantile",)):
+    """Pinball loss, l = q max(y - p, 0) + (1 - q) max(p - y, 0).
+
+    dl/dp = -q where p < y, 1 - q where p > y, and 0 where the fit is exact.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        The quantile q, in (0, 1), that the network is to predict.
+
+    References
+    ----------
+    R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+    """
+
+    mean_over_outputs = True
+
+    def __init__(self, quantile=0.5):
+        if not 0 < quantile < 1:
+            raise ValueError(f"quantile must be in (0, 1), got {quantile!r}.")
+        self.quantile = float(quantile)
+
+    def pointwise(self, Y, P, out):
+        np.subtract(Y, P, out=out)
+        for (r,) in row_blocks(out):
+            np.maximum(self.quantile * r, (self.quantile - 1) * r, out=r)
+
+    def gradient(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+        np.sign(out, out=out)
+        np.clip(out, -self.quantile, 1 - self.quantile, out=out)
+
 
 class Poisson(Loss, name="poisson"):
-    """Half the Poisson deviance, l = y log(y / p) - y + p, with exp output."""
+    """Half the Poisson deviance, l = y log(y / p) - y + p, dl/dp = 1 - y / p."""
 
-    output_activation = ACTIVATIONS["exp"]
+    output_activation = canonical = "exp"
     lower_bound = 0.0
+    positive_output = True
 
     def pointwise(self, Y, P, out):
         # The exponential may underflow or overflow: keep 0 / 0 and log 0 out.
@@ -119,17 +253,33 @@ class Poisson(Loss, name="poisson"):
         out -= Y
         out += P
 
+    def gradient(self, Y, P, out):
+        _away_from_zero(P, out)
+        np.divide(Y, out, out=out)
+        np.subtract(1, out, out=out)
+
 
 class BinaryLogLoss(Loss, name="binary_log_loss"):
     """Cross-entropy of independent labels, -y log p - (1 - y) log(1 - p).
 
-    For two classes (one output) and for multilabel targets, which must be 0
-    or 1, with logistic output.
+    For two classes (one output) and for multilabel targets; dl/dp =
+    (p - y) / (p (1 - p)). Targets that are not bool may be anything from 0 to 1.
     """
 
-    output_activation = ACTIVATIONS["logistic"]
+    output_activation = canonical = "logistic"
 
     def pointwise(self, Y, P, out):
+        if Y.dtype != bool:  # smoothed labels need both logarithms
+            for y, p, loss in row_blocks(Y, P, out):
+                of_label = np.empty_like(loss)  # the loss if y is 1
+                _clip(p, of_label)
+                xlogy(-1.0, of_label, out=of_label)
+                of_label *= y
+                _clip(1 - p, loss)
+                xlogy(-1.0, loss, out=loss)
+                loss *= 1 - y
+                loss += of_label
+            return
         # q = |1 - y - p| is the probability given to the true label, so that
         # one logarithm does: l = -log q.
         np.subtract(1.0, Y, out=out)
@@ -138,15 +288,30 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
         _clip(out, out)
         xlogy(-1.0, out, out=out)
 
+    def gradient(self, Y, P, out):
+        _away_from_zero(P, out)
+        below_one = 1 - float(np.finfo(P.dtype).epsneg)
+        np.minimum(out, below_one, out=out)
+        for y, p in row_blocks(Y, out):
+            variance = 1 - p
+            variance *= p
+            p -= y
+            p /= variance
+
 
 class LogLoss(Loss, name="log_loss"):
-    """Cross-entropy of K classes, -sum_k y_k log p_k, with softmax output."""
+    """Cross-entropy of K classes, -sum_k y_k log p_k, dl/dp = -y / p."""
 
-    output_activation = ACTIVATIONS["softmax"]
+    output_activation = canonical = "softmax"
 
     def pointwise(self, Y, P, out):
         _clip(P, out)
         xlogy(Y, out, out=out)
+        np.negative(out, out=out)
+
+    def gradient(self, Y, P, out):
+        _away_from_zero(P, out)
+        np.divide(Y, out, out=out)
         np.negative(out, out=out)
 
 
@@ -156,3 +321,10 @@ def _clip(P, out):
     eps = float(np.finfo(P.dtype).eps)
     np.maximum(P, eps, out=out)
     np.minimum(out, 1 - eps, out=out)
+
+
+def _away_from_zero(P, out):
+    # P may have underflowed. With the root of the least number, y / p is finite
+    # even for a large count y; unlike eps, it is out of the way of a network
+    # that still learns.
+    np.maximum(P, math.sqrt(np.finfo(P.dtype).tiny), out=out)
