@@ -1,9 +1,76 @@
-"""Initial weights and biases."""
+r"""Initial weights and biases.
+
+An initializer is a function ``init(shape, random_state)`` that returns the
+initial weights of a layer, an array of that shape :math:`(n_{in}, n_{out})`;
+`INITIALIZERS` has those of the package by name, and the estimators also take
+one of yours:
+
+>>> import numpy as np
+>>> from skmlp.core.initializers import initialize
+>>> from skmlp.core.parameters import Parameters
+>>> def sparse(shape, random_state):
+...     return random_state.standard_normal(shape) * (random_state.rand(*shape) < 0.1)
+>>> theta = Parameters([100, 50, 1])
+>>> initialize(theta, sparse, [6.0, 6.0], np.random.RandomState(0))
+>>> round(float(np.mean(theta.weights != 0)), 1)
+0.1
+
+They draw in float64, whatever the type of the parameters. Normal distributions
+are not truncated. The biases start at zero, as in Keras; only "auto", which is
+not an initializer of this kind, draws them too.
+"""
 
 import numpy as np
 
+INITIALIZERS: dict = {}
+"""Initializers by name, without "auto"."""
 
-def glorot(random_state, activation, theta):
+
+def initialize(theta, init, init_factors, random_state):
+    """Write initial weights and biases into the parameters.
+
+    Parameters
+    ----------
+    theta : Parameters
+        Written in place.
+
+    init : str or callable
+        "auto" for :func:`auto`, a name from `INITIALIZERS`, or an initializer.
+
+    init_factors : list of float
+        For "auto", the `init_factor` of an activation for each layer.
+
+    random_state : RandomState
+        Source of the random numbers.
+    """
+    if isinstance(init, str) and init == "auto":
+        auto(theta, init_factors, random_state)
+        return
+    function = INITIALIZERS[init] if isinstance(init, str) else init
+    for l, W in enumerate(theta.coefs, start=1):
+        values = np.asarray(function(W.shape, random_state))
+        if values.shape != W.shape:
+            raise ValueError(
+                f"init={init!r} must return the weights of layer {l} as an array of "
+                f"shape {W.shape}, got one of shape {values.shape}."
+            )
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"init={init!r} must return real numbers as the weights of layer {l}, "
+                f"got an array of dtype {values.dtype}."
+            )
+        with np.errstate(over="ignore"):
+            W[...] = values
+        if not np.isfinite(W).all():
+            raise ValueError(
+                f"init={init!r} must return weights of layer {l} that are finite in "
+                f"{W.dtype}, got {values[~np.isfinite(W)][0]}."
+            )
+    for b in theta.intercepts:
+        b[...] = 0
+
+
+def auto(theta, init_factors, random_state):
     r"""Draw every weight and bias from a uniform distribution.
 
     .. math:: w, b \sim U(-r, r), \quad r = \sqrt{\frac{c}{n_{in} + n_{out}}}
@@ -14,21 +81,100 @@ def glorot(random_state, activation, theta):
 
     Parameters
     ----------
-    random_state : RandomState
-        Source of the random numbers.
-
-    activation : Activation
-        Activation of the hidden layers; its `init_factor` is c.
-
     theta : Parameters
         Written in place.
+
+    init_factors : list of float
+        The factor c of each layer.
+
+    random_state : RandomState
+        Source of the random numbers.
 
     References
     ----------
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
     feedforward neural networks", AISTATS 2010, equation 16.
     """
-    for W, b in zip(theta.coefs, theta.intercepts, strict=True):
-        bound = np.sqrt(activation.init_factor / sum(W.shape))
+    for W, b, c in zip(theta.coefs, theta.intercepts, init_factors, strict=True):
+        bound = np.sqrt(c / sum(W.shape))
         W[...] = random_state.uniform(-bound, bound, W.shape)
         b[...] = random_state.uniform(-bound, bound, b.shape)
+
+
+def _initializer(function):
+    """Enter the function in `INITIALIZERS` under its name."""
+    INITIALIZERS[function.__name__] = function
+    return function
+
+
+@_initializer
+def glorot_uniform(shape, random_state):
+    r"""Draw from :math:`U(-r, r)` with :math:`r = \sqrt{6 / (n_{in} + n_{out})}`.
+
+    Glorot and Bengio (2010), equation 16, for activations such as tanh.
+    """
+    bound = np.sqrt(6 / sum(shape))
+    return random_state.uniform(-bound, bound, shape)
+
+
+@_initializer
+def glorot_normal(shape, random_state):
+    r"""Draw from :math:`N(0, 2 / (n_{in} + n_{out}))`.
+
+    Glorot and Bengio (2010), equation 12, for activations such as tanh.
+    """
+    return random_state.normal(0, np.sqrt(2 / sum(shape)), shape)
+
+
+@_initializer
+def he_uniform(shape, random_state):
+    r"""Draw from :math:`U(-r, r)` with :math:`r = \sqrt{6 / n_{in}}`.
+
+    It has the variance of `he_normal`.
+    """
+    bound = np.sqrt(6 / shape[0])
+    return random_state.uniform(-bound, bound, shape)
+
+
+@_initializer
+def he_normal(shape, random_state):
+    r"""Draw from :math:`N(0, 2 / n_{in})`, for activations such as the ReLU.
+
+    K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV
+    2015, equation 10.
+    """
+    return random_state.normal(0, np.sqrt(2 / shape[0]), shape)
+
+
+@_initializer
+def lecun_normal(shape, random_state):
+    r"""Draw from :math:`N(0, 1 / n_{in})`, as the SELU needs it.
+
+    Y. LeCun, L. Bottou, G. Orr and K.-R. Mueller, "Efficient BackProp", 1998,
+    equation 16.
+    """
+    return random_state.normal(0, np.sqrt(1 / shape[0]), shape)
+
+
+@_initializer
+def orthogonal(shape, random_state):
+    r"""Draw a matrix with orthonormal columns or, if it is wide, rows.
+
+    :math:`W^T W = I` if :math:`n_{in} \ge n_{out}`, else :math:`W W^T = I`.
+
+    A. Saxe, J. McClelland and S. Ganguli, "Exact solutions to the nonlinear
+    dynamics of learning in deep linear neural networks", ICLR 2014; the signs
+    are from F. Mezzadri, "How to generate random matrices from the classical
+    compact groups", Notices of the AMS 54, 2007, section 5.
+    """
+    tall = shape[0] >= shape[1]
+    Q, R = np.linalg.qr(random_state.normal(size=shape if tall else shape[::-1]))
+    # Without a rule for the signs, Q would not be uniformly distributed.
+    Q *= np.copysign(1, np.diag(R))
+    return Q if tall else Q.T
+
+
+@_initializer
+def normal(shape, random_state):
+    r"""Draw from :math:`N(0, 0.01^2)`, whatever the size of the layer."""
+    return random_state.normal(0, 0.01, shape)
