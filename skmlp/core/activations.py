@@ -239,7 +239,7 @@ class SELU(ELU, name="selu"):
     References
     ----------
     G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, "Self-normalizing
-    neural networks", NeurIPS 2017, equations 2 and 14.
+    neural networks", NeurIPS 2017, equation 2.
     """
 
     alpha = 1.6732632423543772848170429916717
@@ -346,7 +346,7 @@ class SiLU(Activation, name="silu"):
     ----------
     S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural
     network function approximation in reinforcement learning", Neural Networks
-    107, 2018, equations 5 and 6.
+    107, 2018, section 2.
     """
 
     needs_z = True
