@@ -31,7 +31,7 @@ from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
-from skmlp.core.schedules import SCHEDULES, Schedule
+from skmlp.core.schedules import SCHEDULES, make_schedule
 from skmlp.training.batches import EpochOrder
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
@@ -371,12 +371,14 @@ class BaseMLP(BaseEstimator, ABC):
         order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
 
         state = self._state(theta, optimizer)
-        schedule = SCHEDULES[self.learning_rate] if optimizer.scheduled else Schedule
+        schedule = make_schedule(
+            self.learning_rate, self.learning_rate_init, power_t=self.power_t
+        )
         run_epochs(
             state,
             engine,
             order,
-            schedule(self.learning_rate_init, self.power_t),
+            schedule,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -390,7 +392,8 @@ class BaseMLP(BaseEstimator, ABC):
         solver = OPTIMIZERS[self.solver]
         hyperparameters = {name: getattr(self, name) for name in solver.hyperparameters}
         optimizer = solver(theta.flat, self.learning_rate_init, **hyperparameters)
-        if incremental and isinstance(getattr(self, "_optimizer", None), solver):
+        # Of the same kind: a class may be derived from the solver's.
+        if incremental and type(getattr(self, "_optimizer", None)) is solver:
             optimizer.resume(self._optimizer)
         return optimizer
 

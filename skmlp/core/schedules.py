@@ -1,22 +1,37 @@
 """Learning rate schedules.
 
 A schedule is a pure function of what the training loop knows; the learning
-rate itself lives in the optimizer. It is asked at two moments:
+rate itself lives in the optimizer, as a base rate, or level, that changes
+between epochs, and the rate of the next step. The schedule is asked at three
+moments:
 
-- ``after_epoch(learning_rate, t)``: the rate for the next epoch, when `t`
-  training samples have been seen in all;
-- ``on_plateau(learning_rate)``: the rate to go on with, when training stopped
+- ``at_step(level, step)``: the rate of the step with that number, from 0, while
+  the base rate is `level`; it need not be asked unless ``per_step``;
+- ``after_epoch(level, t)``: the base rate for the next epoch, when `t` training
+  samples have been seen in all;
+- ``on_plateau(level)``: the base rate to go on with, when training stopped
   improving, or None to stop.
 
-To add a schedule, write its class here: naming it enters it in `SCHEDULES`.
+To add a schedule, write its class here: naming it enters it in `SCHEDULES`. It
+defines `after_epoch`, `on_plateau`, or `rate`, which is `at_step` before the
+warm-up.
 """
+
+import math
+from numbers import Real
 
 SCHEDULES: dict = {}
 """Schedules, by name."""
 
 
 class Schedule:
-    """A constant learning rate, and the base class of the other schedules.
+    r"""A constant learning rate, and the base class of the other schedules.
+
+    Each of them can begin with a linear warm-up, a factor of
+
+    .. math:: \min(1, (k + 1) / n_\text{warmup})
+
+    in step k = 0, 1, 2, ...
 
     Parameters
     ----------
@@ -25,25 +40,85 @@ class Schedule:
 
     power_t : float, default=0.5
         Exponent of the inverse scaling schedule.
+
+    gamma : float, default=None
+        Factor of the step and the exponential schedule; None for the class's
+        own.
+
+    step_size : int, default=10
+        Epochs between two steps of the step schedule.
+
+    learning_rate_min : float, default=0.0
+        Where the cosine schedule ends.
+
+    warmup_steps : int, default=0
+        Number of steps of the warm-up.
+
+    steps_per_epoch : int, default=1
+        Number of steps of an epoch.
+
+    total_steps : int, default=1
+        Number of steps until the cosine and the one-cycle schedule end.
+
+    References
+    ----------
+    P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1
+    hour", 2017, arXiv:1706.02677, section 2.2, for the warm-up.
     """
 
     name: str
+    gamma = 1.0
 
-    def __init_subclass__(cls, name, **kwargs):
+    def __init_subclass__(cls, name=None, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.name = name
-        SCHEDULES[name] = cls
+        if name is not None:
+            cls.name = name
+            SCHEDULES[name] = cls
 
-    def __init__(self, learning_rate_init, power_t=0.5):
+    def __init__(
+        self,
+        learning_rate_init,
+        *,
+        power_t=0.5,
+        gamma=None,
+        step_size=10,
+        learning_rate_min=0.0,
+        warmup_steps=0,
+        steps_per_epoch=1,
+        total_steps=1,
+    ):
         self.learning_rate_init = float(learning_rate_init)
         self.power_t = float(power_t)
+        if gamma is not None:
+            self.gamma = float(gamma)
+        self.step_size = step_size
+        self.learning_rate_min = float(learning_rate_min)
+        self.warmup_steps = warmup_steps
+        self.steps_per_epoch = steps_per_epoch
+        self.total_steps = total_steps
 
-    def after_epoch(self, learning_rate, t):
-        """Learning rate for the next epoch."""
-        return learning_rate
+    @property
+    def per_step(self):
+        """Whether `at_step` can differ from the level."""
+        return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
-    def on_plateau(self, learning_rate):
-        """Learning rate after a plateau, None to stop."""
+    def at_step(self, level, step):
+        """Learning rate of a step."""
+        rate = self.rate(level, step)
+        if step < self.warmup_steps:
+            rate *= (step + 1) / self.warmup_steps
+        return rate
+
+    def rate(self, level, step):
+        """Learning rate of a step, but for the warm-up."""
+        return level
+
+    def after_epoch(self, level, t):
+        """Base learning rate for the next epoch."""
+        return level
+
+    def on_plateau(self, level):
+        """Base learning rate after a plateau, None to stop."""
         return None
 
 
@@ -54,12 +129,130 @@ class Constant(Schedule, name="constant"):
 class InvScaling(Schedule, name="invscaling"):
     """eta = eta_0 / (t + 1)^power_t, with t in samples, at each epoch's end."""
 
-    def after_epoch(self, learning_rate, t):
+    def after_epoch(self, level, t):
         return self.learning_rate_init / (t + 1) ** self.power_t
 
 
 class Adaptive(Schedule, name="adaptive"):
     """Divide by 5 at each plateau; stop once the rate is 1e-6 or less."""
 
-    def on_plateau(self, learning_rate):
-        return None if learning_rate <= 1e-6 else learning_rate / 5
+    def on_plateau(self, level):
+        return None if level <= 1e-6 else level / 5
+
+
+class Step(Schedule, name="step"):
+    """eta = level gamma^floor(epoch / step_size), with the epochs from 0."""
+
+    gamma = 0.1
+
+    def rate(self, level, step):
+        epoch = step // self.steps_per_epoch
+        return level * self.gamma ** (epoch // self.step_size)
+
+
+class Exponential(Schedule, name="exponential"):
+    """eta = level gamma^epoch, with the epochs from 0."""
+
+    gamma = 0.95
+
+    def rate(self, level, step):
+        return level * self.gamma ** (step // self.steps_per_epoch)
+
+
+def half_cosine(start, end, fraction):
+    """From start to end, as the cosine goes from 1 to -1."""
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
+
+
+class Cosine(Schedule, name="cosine"):
+    """Half a cosine from the level to the least rate, where it stays.
+
+    A level that is less than the least rate stays as it is.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm
+    restarts", ICLR 2017, equation 5, without restarts.
+    """
+
+    def rate(self, level, step):
+        end = min(self.learning_rate_min, level)
+        return half_cosine(level, end, min(1, step / self.total_steps))
+
+
+class OneCycle(Schedule, name="one_cycle"):
+    """Up to the level from its 25th part, and down to 1e-4 of that part.
+
+    Both by half a cosine. The way up takes 30 % of the steps, and the rate of
+    the last step stays.
+
+    References
+    ----------
+    L. Smith and N. Topin, "Super-convergence: very fast training of neural
+    networks using large learning rates", 2017, arXiv:1708.07120; the numbers
+    are those of PyTorch's OneCycleLR.
+    """
+
+    def rate(self, level, step):
+        start, top, last = level / 25, 0.3 * self.total_steps - 1, self.total_steps - 1
+        if step <= top:
+            return half_cosine(start, level, step / top)
+        step = min(step, last)
+        return half_cosine(level, start / 1e4, (step - top) / (last - top))
+
+
+class FunctionSchedule(Schedule):
+    """A function of the number of the step, given by the user.
+
+    A level other than the initial learning rate scales it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the number of the step, from 0, and returns its learning rate.
+
+    learning_rate_init, **options
+        As of `Schedule`.
+    """
+
+    def __init__(self, function, learning_rate_init, **options):
+        super().__init__(learning_rate_init, **options)
+        self.function = function
+
+    def rate(self, level, step):
+        rate = self.function(step)
+        if not (isinstance(rate, Real) and 0 <= rate < math.inf):
+            raise ValueError(
+                "learning_rate, as a function of the step, must return a finite real "
+                f"number that is at least 0: for step {step} it returned {rate!r}."
+            )
+        return float(rate) * (level / self.learning_rate_init)
+
+
+def make_schedule(learning_rate, learning_rate_init, **options):
+    """A schedule, by its name or as a function of the step.
+
+    Parameters
+    ----------
+    learning_rate : str or callable
+        A name in `SCHEDULES`, or what `FunctionSchedule` takes.
+
+    learning_rate_init, **options
+        As of `Schedule`.
+
+    Returns
+    -------
+    schedule : Schedule
+
+    Examples
+    --------
+    >>> from skmlp.core.schedules import make_schedule
+    >>> schedule = make_schedule("step", 0.5, step_size=2, warmup_steps=2)
+    >>> [round(schedule.at_step(0.5, step), 3) for step in range(6)]
+    [0.25, 0.5, 0.05, 0.05, 0.005, 0.005]
+    >>> make_schedule(lambda step: 1 / (step + 1), 0.5).at_step(0.5, 3)
+    0.25
+    """
+    if callable(learning_rate):
+        return FunctionSchedule(learning_rate, learning_rate_init, **options)
+    return SCHEDULES[learning_rate](learning_rate_init, **options)

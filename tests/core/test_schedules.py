@@ -1,24 +1,32 @@
-"""Tests of the learning rate schedules against scikit-learn's."""
+"""Tests of the learning rate schedules against scikit-learn's and torch's."""
 
+import math
+import pickle
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
-from skmlp.core.schedules import SCHEDULES, Schedule
+from skmlp.core.schedules import SCHEDULES, FunctionSchedule, Schedule, make_schedule
 
-LIKE_SCIKIT_LEARN = {"constant", "invscaling", "adaptive"}
+LIKE_SCIKIT_LEARN = ["constant", "invscaling", "adaptive"]
+LIKE_TORCH = [name for name in SCHEDULES if name not in LIKE_SCIKIT_LEARN]
 
 
 @pytest.mark.parametrize("power_t", [0.5, 0.25, 0])
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", LIKE_SCIKIT_LEARN)
 def test_learning_rates_are_scikit_learns(name, power_t):
     """Over epochs with a plateau after every third, until training stops."""
-    assert name in LIKE_SCIKIT_LEARN, f"give the new schedule {name!r} a reference here"
     theirs = SGDOptimizer([], 0.1, name, power_t=power_t)
-    schedule, learning_rate = SCHEDULES[name](0.1, power_t), 0.1
+    schedule, learning_rate = SCHEDULES[name](0.1, power_t=power_t), 0.1
+    assert not schedule.per_step
     for epoch in range(1, 100):
         theirs.iteration_ends(epoch * 150)
         learning_rate = schedule.after_epoch(learning_rate, epoch * 150)
         assert learning_rate == theirs.learning_rate
+        assert schedule.at_step(learning_rate, epoch) == learning_rate
         if epoch % 3 == 0:
             stops = theirs.trigger_stopping("", verbose=False)
             learning_rate = schedule.on_plateau(learning_rate)
@@ -34,6 +42,7 @@ def test_constant_keeps_the_rate_and_stops_at_the_first_plateau(cls):
     schedule = cls(0.1)
     assert schedule.after_epoch(0.3, 1000) == 0.3
     assert schedule.on_plateau(0.3) is None
+    assert schedule.at_step(0.3, 1000) == 0.3
 
 
 def test_invscaling_follows_its_formula_whatever_the_rate_was():
@@ -54,6 +63,156 @@ def test_adaptive_divides_by_five_until_one_millionth():
     assert schedule.on_plateau(1e-6) is None
 
 
+OPTIONS = {
+    "step": [{}, {"gamma": 0.5, "step_size": 3}, {"gamma": 1.0}],
+    "exponential": [{}, {"gamma": 0.5}],
+    "cosine": [{}, {"learning_rate_min": 0.02}, {"learning_rate_min": 0.1}],
+    "one_cycle": [{}],
+}
+# A new schedule is at least tested with its defaults.
+parametrize_schedule = pytest.mark.parametrize(
+    ("name", "options"),
+    [(name, o) for name in LIKE_TORCH for o in OPTIONS.get(name, [{}])],
+)
+
+
+def torch_schedule(torch, name, optimizer, total_steps, options):
+    """The schedule in torch, and whether it is asked at each step."""
+    lr_scheduler = torch.optim.lr_scheduler
+    gamma = options.get("gamma")
+    if name == "step":
+        size = options.get("step_size", 10)
+        return lr_scheduler.StepLR(optimizer, size, gamma or 0.1), False
+    if name == "exponential":
+        return lr_scheduler.ExponentialLR(optimizer, gamma or 0.95), False
+    if name == "cosine":
+        end = options.get("learning_rate_min", 0.0)
+        return lr_scheduler.CosineAnnealingLR(optimizer, total_steps, end), True
+    if name == "one_cycle":
+        return lr_scheduler.OneCycleLR(
+            optimizer, 0.1, total_steps, cycle_momentum=False
+        ), True
+    pytest.fail(f"give the new schedule {name!r} a reference in torch here")
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "steps_per_epoch"), [(25, 4), (25, 1), (1, 7), (3, 1), (1, 2), (1, 1)]
+)
+@parametrize_schedule
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+def test_learning_rates_are_torchs(name, options, n_epochs, steps_per_epoch):
+    torch = pytest.importorskip("torch")
+    total_steps = n_epochs * steps_per_epoch
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    reference, each_step = torch_schedule(torch, name, optimizer, total_steps, options)
+    schedule = SCHEDULES[name](
+        0.1, steps_per_epoch=steps_per_epoch, total_steps=total_steps, **options
+    )
+    assert schedule.per_step
+    for step in range(total_steps):
+        ours = schedule.at_step(0.1, step)
+        theirs = optimizer.param_groups[0]["lr"]
+        assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-16)
+        if step + 1 < total_steps and (each_step or (step + 1) % steps_per_epoch == 0):
+            reference.step()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+def test_warm_up_is_torchs(name):
+    """A factor for the first steps, with every schedule."""
+    torch = pytest.importorskip("torch")
+    options = {"steps_per_epoch": 3, "total_steps": 30, "step_size": 2}
+    plain = SCHEDULES[name](0.1, **options)
+    schedule = SCHEDULES[name](0.1, warmup_steps=5, **options)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    reference = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / 5, total_iters=4)
+    assert schedule.per_step
+    for step in range(30):
+        expected = plain.at_step(0.1, step) * optimizer.param_groups[0]["lr"]
+        assert schedule.at_step(0.1, step) == pytest.approx(expected, rel=1e-12)
+        if step >= 5:
+            assert schedule.at_step(0.1, step) == plain.at_step(0.1, step)
+        reference.step()
+
+
+@pytest.mark.parametrize("name", LIKE_TORCH)
+def test_a_lower_level_lowers_every_rate(name):
+    """By the same factor, and the same schedule can be asked in any order."""
+    schedule = SCHEDULES[name](0.1, steps_per_epoch=2, total_steps=20)
+    for step in (7, 0, 19, 30, 7):
+        expected = schedule.at_step(0.1, step) / 8
+        assert schedule.at_step(0.1 / 8, step) == pytest.approx(expected, rel=1e-12)
+    assert schedule.after_epoch(0.3, 1000) == 0.3
+    assert schedule.on_plateau(0.3) is None
+
+
+def test_step_and_exponential_are_constant_within_an_epoch():
+    options = {"steps_per_epoch": 2, "step_size": 2, "gamma": 0.5}
+    step = SCHEDULES["step"](1.0, **options)
+    assert [step.at_step(1.0, i) for i in range(9)] == [1] * 4 + [0.5] * 4 + [0.25]
+    exponential = SCHEDULES["exponential"](1.0, **options)
+    assert [exponential.at_step(1.0, i) for i in range(5)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("step", [10, 11, 1000])
+def test_after_the_last_step_the_rate_stays(step):
+    cosine = SCHEDULES["cosine"](1.0, total_steps=10, learning_rate_min=0.25)
+    assert cosine.at_step(1.0, step) == 0.25
+    assert cosine.at_step(0.125, step) == 0.125  # less than the least
+    one_cycle = SCHEDULES["one_cycle"](1.0, total_steps=10)
+    assert one_cycle.at_step(1.0, step) == pytest.approx(1 / 25 / 1e4)
+    assert one_cycle.at_step(1.0, 2) == 1
+
+
+@pytest.mark.parametrize(
+    "value", [0.3, 0, 2, np.float32(0.25), np.float64(0.3), np.int64(1), Fraction(1, 3)]
+)
+def test_a_function_gives_the_rate_itself(value):
+    steps = []
+    schedule = FunctionSchedule(lambda step: steps.append(step) or value, 0.1)
+    assert schedule.per_step
+    rate = schedule.at_step(0.1, 7)
+    assert rate == float(value)
+    assert type(rate) is float
+    assert schedule.at_step(0.05, 8) == pytest.approx(float(value) / 2)
+    assert steps == [7, 8]
+    assert schedule.after_epoch(0.05, 1000) == 0.05
+    assert schedule.on_plateau(0.05) is None
+
+
+def test_a_function_is_warmed_up_too():
+    schedule = FunctionSchedule(lambda step: 0.5, 0.1, warmup_steps=2)
+    assert [schedule.at_step(0.1, step) for step in range(3)] == [0.25, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, -1e-9, None, "0.1", [0.1], 1j, Decimal("0.1")],
+)
+def test_a_function_that_returns_no_rate_is_reported(value):
+    schedule = FunctionSchedule(lambda step: value, 0.1)
+    with pytest.raises(ValueError, match=r"learning_rate.*for step 3 it returned") as e:
+        schedule.at_step(0.1, 3)
+    assert repr(value) in str(e.value)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_make_schedule_takes_a_name(name):
+    options = {"gamma": 0.3, "step_size": 3, "warmup_steps": 2, "power_t": 0.25}
+    schedule = make_schedule(name, 0.1, **options)
+    assert type(schedule) is SCHEDULES[name]
+    assert vars(schedule) == vars(SCHEDULES[name](0.1, **options))
+    assert vars(pickle.loads(pickle.dumps(schedule))) == vars(schedule)
+
+
+def test_make_schedule_takes_a_function():
+    schedule = make_schedule(math.sqrt, 0.1, warmup_steps=2)
+    assert type(schedule) is FunctionSchedule
+    assert schedule.at_step(0.1, 4) == 2
+    assert schedule.warmup_steps == 2
+
+
 def test_naming_a_class_registers_it(monkeypatch):
     monkeypatch.setitem(SCHEDULES, "halving", None)  # taken out again
 
@@ -62,3 +221,4 @@ def test_naming_a_class_registers_it(monkeypatch):
 
     assert SCHEDULES["halving"] is Halving
     assert Halving.name == "halving"
+    assert FunctionSchedule not in SCHEDULES.values()
