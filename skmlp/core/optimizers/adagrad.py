@@ -1,0 +1,93 @@
+"""Adagrad and RMSProp."""
+
+import numpy as np
+
+from skmlp.core.optimizers.base import Optimizer
+
+
+class Adagrad(
+    Optimizer, name="adagrad", hyperparameters=("epsilon",), state=("t", "v")
+):
+    r"""Adagrad: step sizes that shrink with the gradients seen so far.
+
+    .. math::
+
+        v \leftarrow v + g^2, \qquad
+        \theta \leftarrow \theta - \eta \frac{g}{\sqrt{v} + \epsilon}
+
+    A proximal operator is applied with each parameter's own step size,
+    :math:`\eta / (\sqrt{v} + \epsilon)`.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameters, for their shape and dtype.
+
+    learning_rate : float
+        Step size, eta.
+
+    epsilon : float, default=1e-8
+        Added to the root of the sum of squares.
+
+    References
+    ----------
+    J. Duchi, E. Hazan and Y. Singer, "Adaptive subgradient methods for online
+    learning and stochastic optimization", JMLR 12, 2011; its composite mirror
+    descent is the proximal step.
+    """
+
+    def __init__(self, theta, learning_rate, epsilon=1e-8):
+        super().__init__(learning_rate)
+        self.epsilon = float(epsilon)
+        self.v = np.zeros_like(theta)
+
+    def step(self, theta, grad, work, prox=None):
+        self.t += 1
+        np.square(grad, out=work)
+        self._accumulate(work)
+        np.sqrt(self.v, out=work)
+        work += self.epsilon
+        grad *= self.learning_rate
+        grad /= work
+        theta -= grad
+        if prox is not None:
+            np.divide(self.learning_rate, work, out=work)
+            prox(theta, work)
+
+    def _accumulate(self, square):
+        """Let v take in the squared gradient, which may be overwritten."""
+        self.v += square
+
+
+class RMSProp(
+    Adagrad, name="rmsprop", hyperparameters=("rho", "epsilon"), state=("t", "v")
+):
+    r"""RMSProp: Adagrad with a sum that forgets.
+
+    .. math::
+
+        v \leftarrow \rho v + (1 - \rho) g^2, \qquad
+        \theta \leftarrow \theta - \eta \frac{g}{\sqrt{v} + \epsilon}
+
+    Parameters
+    ----------
+    theta, learning_rate, epsilon
+        As of `Adagrad`.
+
+    rho : float, default=0.99
+        Decay of the mean square.
+
+    References
+    ----------
+    T. Tieleman and G. Hinton, "Lecture 6.5: rmsprop", Coursera: Neural
+    networks for machine learning, 2012.
+    """
+
+    def __init__(self, theta, learning_rate, rho=0.99, epsilon=1e-8):
+        super().__init__(theta, learning_rate, epsilon)
+        self.rho = float(rho)
+
+    def _accumulate(self, square):
+        self.v *= self.rho
+        square *= 1 - self.rho
+        self.v += square

@@ -1,0 +1,222 @@
+"""Adam and its relatives."""
+
+import math
+
+import numpy as np
+
+from skmlp.core.optimizers.base import Optimizer
+
+
+class Adam(
+    Optimizer,
+    name="adam",
+    hyperparameters=("beta_1", "beta_2", "epsilon"),
+    state=("t", "m", "v"),
+):
+    r"""Adam, in the efficient order of its paper's section 2.
+
+    .. math::
+
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
+        v &\leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
+        \theta &\leftarrow \theta - \eta
+            \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}
+            \frac{m}{\sqrt{v} + \epsilon}
+
+    A proximal operator is applied with each parameter's own step size,
+    :math:`\eta \sqrt{1 - \beta_2^t} / (\sqrt{v} + \epsilon)`; with one step
+    size for all, the solution would not be a minimum of the objective.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameters, for their shape and dtype.
+
+    learning_rate : float
+        Step size, eta.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the first and second moment's estimate.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment.
+
+    References
+    ----------
+    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR
+    2015. J. Yun, A. Lozano and E. Yang, "Adaptive proximal gradient methods
+    for structured neural networks", NeurIPS 2021, for the proximal step.
+    """
+
+    def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        super().__init__(learning_rate)
+        self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
+        self.epsilon = float(epsilon)
+        self.m = np.zeros_like(theta)
+        self.v = np.zeros_like(theta)
+
+    def step(self, theta, grad, work, prox=None):
+        m, v = self.m, self.v
+        self.t += 1
+        m *= self.beta_1
+        np.multiply(grad, 1 - self.beta_1, out=work)
+        m += work
+        v *= self.beta_2
+        np.square(grad, out=grad)
+        grad *= 1 - self.beta_2
+        v += grad
+
+        # From here on the gradient's memory holds sqrt(v) + epsilon.
+        correction = math.sqrt(1 - self.beta_2**self.t)
+        np.sqrt(self._second_moment(), out=grad)
+        grad += self._epsilon(correction)
+        eta = self._move(theta, self.learning_rate * correction, work, grad)
+        if prox is not None:
+            np.divide(eta, grad, out=grad)
+            prox(theta, grad)
+
+    def _second_moment(self):
+        """What the step is divided by the root of."""
+        return self.v
+
+    def _epsilon(self, correction):
+        """What is added to that root, which is `correction` times too small."""
+        return self.epsilon
+
+    def _move(self, theta, eta, work, divisor):
+        """Move theta; `work` holds 1 - beta_1 times the gradient.
+
+        Returns the step size, before the division, that a gradient which stays
+        the same comes to be multiplied by.
+        """
+        np.multiply(self.m, -(eta / (1 - self.beta_1**self.t)), out=work)
+        work /= divisor
+        theta += work
+        return eta
+
+
+class AdamW(
+    Adam,
+    name="adamw",
+    hyperparameters=("beta_1", "beta_2", "epsilon"),
+    state=("t", "m", "v"),
+):
+    r"""Adam with epsilon outside of the bias correction, for decoupled decay.
+
+    .. math::
+
+        \theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t}
+            \frac{m}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    The decay itself, :math:`W \leftarrow W - \eta \lambda W`, is not here:
+    the training engine does it before the step, for every optimizer.
+
+    Parameters
+    ----------
+    theta, learning_rate, beta_1, beta_2, epsilon
+        As of `Adam`.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR
+    2019, algorithm 2.
+    """
+
+    def _epsilon(self, correction):
+        return self.epsilon * correction
+
+
+class AMSGrad(
+    AdamW,
+    name="amsgrad",
+    hyperparameters=("beta_1", "beta_2", "epsilon"),
+    state=("t", "m", "v", "v_max"),
+):
+    r"""Adam with step sizes that never grow.
+
+    .. math::
+
+        \hat v \leftarrow \max(\hat v, v), \qquad
+        \theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t}
+            \frac{m}{\sqrt{\hat v / (1 - \beta_2^t)} + \epsilon}
+
+    The corrections of the bias are not in the paper, but in every library.
+
+    Parameters
+    ----------
+    theta, learning_rate, beta_1, beta_2, epsilon
+        As of `Adam`.
+
+    References
+    ----------
+    S. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond",
+    ICLR 2018, algorithm 2.
+    """
+
+    def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        super().__init__(theta, learning_rate, beta_1, beta_2, epsilon)
+        self.v_max = np.zeros_like(theta)
+
+    def _second_moment(self):
+        return np.maximum(self.v_max, self.v, out=self.v_max)
+
+
+class NAdam(
+    AdamW,
+    name="nadam",
+    hyperparameters=("beta_1", "beta_2", "epsilon", "momentum_decay"),
+    state=("t", "m", "v", "mu_product"),
+):
+    r"""Adam with Nesterov's momentum.
+
+    .. math::
+
+        \mu_t &= \beta_1 \left( 1 - 0.96^{t \psi} / 2 \right) \\
+        \hat m &= \frac{1 - \mu_t}{1 - \prod_{i \leq t} \mu_i} g
+            + \frac{\mu_{t+1}}{1 - \prod_{i \leq t+1} \mu_i} m \\
+        \theta &\leftarrow \theta - \eta
+            \frac{\hat m}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    theta, learning_rate, beta_1, beta_2, epsilon
+        As of `Adam`.
+
+    momentum_decay : float, default=0.004
+        How fast the momentum mu goes from half of beta_1 to beta_1, psi.
+
+    References
+    ----------
+    T. Dozat, "Incorporating Nesterov momentum into Adam", ICLR 2016 workshop,
+    algorithm 2.
+    """
+
+    def __init__(
+        self,
+        theta,
+        learning_rate,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        momentum_decay=0.004,
+    ):
+        super().__init__(theta, learning_rate, beta_1, beta_2, epsilon)
+        self.momentum_decay = float(momentum_decay)
+        self.mu_product = 1.0
+
+    def _mu(self, t):
+        return self.beta_1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
+
+    def _move(self, theta, eta, work, divisor):
+        mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
+        self.mu_product *= mu
+        # One after the other: there is no memory to add g and m up in.
+        work *= -(eta * (1 - mu) / (1 - self.mu_product) / (1 - self.beta_1))
+        work /= divisor
+        theta += work
+        np.multiply(
+            self.m, -(eta * mu_next / (1 - self.mu_product * mu_next)), out=work
+        )
+        work /= divisor
+        theta += work
+        return eta * (1 - mu + mu_next)

@@ -1,0 +1,83 @@
+"""Stochastic gradient descent."""
+
+import numpy as np
+
+from skmlp.core.optimizers.base import Optimizer
+
+
+class SGD(
+    Optimizer,
+    name="sgd",
+    hyperparameters=("momentum", "nesterovs_momentum"),
+    state=("t", "velocity"),
+):
+    r"""Stochastic gradient descent with momentum.
+
+    .. math:: v \leftarrow \mu v - \eta g, \qquad \theta \leftarrow \theta + v
+
+    With Nesterov's momentum, :math:`\theta` is the look-ahead point
+    :math:`x + \mu v` of the iterate :math:`x`, and moves by :math:`\mu v -
+    \eta g`.
+
+    With a proximal operator the new iterate is that operator's value, and the
+    velocity is the distance that the iterate really went; so a weight that is
+    held at zero does not gather speed.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameters, for their shape and dtype.
+
+    learning_rate : float
+        Step size, eta.
+
+    momentum : float, default=0.9
+        Momentum, mu.
+
+    nesterovs_momentum : bool, default=True
+        Whether to use Nesterov's momentum.
+
+    References
+    ----------
+    I. Sutskever et al., "On the importance of initialization and momentum in
+    deep learning", ICML 2013, equations 1 to 4. P. Ochs et al., "iPiano:
+    inertial proximal algorithm for nonconvex optimization", SIAM J. Imaging
+    Sciences 7(2), 2014, and A. Beck and M. Teboulle, "A fast iterative
+    shrinkage-thresholding algorithm", SIAM J. Imaging Sciences 2(1), 2009, for
+    the proximal steps.
+    """
+
+    def __init__(self, theta, learning_rate, momentum=0.9, nesterovs_momentum=True):
+        super().__init__(learning_rate)
+        self.momentum = float(momentum)
+        self.nesterovs_momentum = nesterovs_momentum
+        self.velocity = np.zeros_like(theta)
+
+    def step(self, theta, grad, work, prox=None):
+        mu, v = self.momentum, self.velocity
+        self.t += 1
+        grad *= self.learning_rate
+        if prox is None:
+            v *= mu
+            v -= grad
+            if self.nesterovs_momentum:
+                np.multiply(v, mu, out=work)
+                work -= grad
+                theta += work
+            else:
+                theta += v
+        elif self.nesterovs_momentum:
+            np.multiply(v, mu, out=work)
+            np.subtract(theta, work, out=work)  # x
+            theta -= grad
+            prox(theta, self.learning_rate)  # the new x
+            np.subtract(theta, work, out=v)
+            np.multiply(v, mu, out=work)
+            theta += work
+        else:
+            v *= mu
+            v -= grad
+            np.add(theta, v, out=work)
+            prox(work, self.learning_rate)
+            np.subtract(work, theta, out=v)
+            theta[...] = work
