@@ -86,8 +86,8 @@ class Adam(
     def _move(self, theta, eta, work, divisor):
         """Move theta; `work` holds 1 - beta_1 times the gradient.
 
-        Returns the step size, before the division, that a gradient which stays
-        the same comes to be multiplied by.
+        Returns what a gradient that was always the same has been multiplied by,
+        but for the division.
         """
         np.multiply(self.m, -(eta / (1 - self.beta_1**self.t)), out=work)
         work /= divisor
@@ -210,13 +210,13 @@ class NAdam(
     def _move(self, theta, eta, work, divisor):
         mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
         self.mu_product *= mu
+        g_share = (1 - mu) / (1 - self.mu_product)
+        m_share = mu_next / (1 - self.mu_product * mu_next)
         # One after the other: there is no memory to add g and m up in.
-        work *= -(eta * (1 - mu) / (1 - self.mu_product) / (1 - self.beta_1))
+        work *= -(eta * g_share / (1 - self.beta_1))
         work /= divisor
         theta += work
-        np.multiply(
-            self.m, -(eta * mu_next / (1 - self.mu_product * mu_next)), out=work
-        )
+        np.multiply(self.m, -(eta * m_share), out=work)
         work /= divisor
         theta += work
-        return eta * (1 - mu + mu_next)
+        return eta * (g_share + m_share * (1 - self.beta_1**self.t))

@@ -88,7 +88,7 @@ class Optimizer:
         Parameters
         ----------
         theta, grad, work : ndarray of shape (n_parameters,)
-            As of `step`.
+            As of `step`; `evaluate` and `prox` leave the latter two alone.
 
         E : float
             The objective at theta, with all of the penalty.
