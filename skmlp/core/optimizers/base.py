@@ -91,7 +91,8 @@ class Optimizer:
             As of `step`; `evaluate` and `prox` leave the latter two alone.
 
         E : float
-            The objective at theta, with all of the penalty.
+            The objective at theta, with all of the penalty. It is the function
+            that `grad` is the gradient of, and not a multiple.
 
         evaluate : callable
             Returns the objective at what theta holds by then.
