@@ -15,12 +15,19 @@ Z^l`, through
     \frac{\partial E}{\partial b^l} = \sum_i \delta^l_i, \qquad
     \delta^{l-1} = \delta^l (W^l)^T \odot g_{l-1}'(Z^{l-1}).
 
+Dropout multiplies :math:`A^{l-1}` by a mask before layer *l* sees it, and batch
+normalization takes its place between the product :math:`A^{l-1} W^l` and the
+bias; what they do is in modules of their own.
+
 Both passes write into the buffers of a `Tape`, so that a training step
 allocates nothing that grows with the batch or the network.
 """
 
 import numpy as np
 from scipy.sparse import issparse
+
+from skmlp.core.batch_norm import BatchNorm, fold
+from skmlp.core.dropout import Dropout, SparseDropout
 
 
 class Network:
@@ -31,20 +38,97 @@ class Network:
     layer_sizes : sequence of int
         Number of units of every layer, input and output included.
 
-    activation : Activation
-        Activation of the hidden layers.
+    activations : sequence of Activation
+        One for each layer after the input.
 
     loss : Loss
-        Loss, which brings the activation of the output layer.
+        Compares the targets with the output.
+
+    dropout : sequence of float, default=None
+        Dropout rate of the input and of every hidden layer; None for no
+        dropout.
+
+    batch_norm_epsilon : float, default=None
+        Batch normalization of the hidden layers with this number added to the
+        variances; None for none.
+
+    frozen : collection of int, default=()
+        Layers of weights that are not trained, 0 the first. Their gradient is
+        zero, and their batch normalization uses its running statistics.
     """
 
-    def __init__(self, layer_sizes, activation, loss):
+    def __init__(
+        self,
+        layer_sizes,
+        activations,
+        loss,
+        dropout=None,
+        batch_norm_epsilon=None,
+        frozen=(),
+    ):
         self.layer_sizes = tuple(layer_sizes)
+        self.activations = list(activations)
         self.loss = loss
-        self.activations = [activation] * (len(self.layer_sizes) - 2)
-        self.activations.append(loss.output_activation)
+        self.dropout = dropout or [0.0] * (len(self.layer_sizes) - 1)
+        self.batch_norm_epsilon = batch_norm_epsilon
+        self.frozen = frozenset(frozen)
 
-    def forward(self, theta, X, tape):
+    @property
+    def has_canonical_output(self):
+        """Whether the derivative of the loss by the last Z is just P - Y."""
+        return self.activations[-1].name == self.loss.canonical
+
+    def frozen_views(self, theta):
+        """Views of what in `theta` belongs to frozen layers."""
+        parts = theta.coefs, theta.intercepts, theta.scales
+        return [part[l] for part in parts for l in sorted(self.frozen) if l < len(part)]
+
+    def inference_parameters(self, theta):
+        """Weights and biases that do in prediction what `theta` stands for."""
+        if self.batch_norm_epsilon is None:
+            return theta.coefs, theta.intercepts
+        return fold(
+            theta.coefs,
+            theta.intercepts,
+            theta.scales,
+            theta.means,
+            theta.variances,
+            self.batch_norm_epsilon,
+        )
+
+    def output(self, Z):
+        """Output activation of the last pre-activations, in new memory."""
+        P = Z.copy()
+        g = self.activations[-1]
+        g.forward(Z if g.needs_z else P, P)
+        return P
+
+    def mean_loss(self, Y, P, w):
+        """Weighted mean of the loss over samples, as training reports it.
+
+        Parameters
+        ----------
+        Y, P : ndarray of shape (n_samples, n_outputs)
+            Targets and output.
+
+        w : ndarray of shape (n_samples,) or None
+            Sample weights.
+
+        Returns
+        -------
+        loss : float
+        """
+        n = len(P) if w is None else float(np.add.reduce(w))
+        w = None if w is None else w[:, np.newaxis]
+        out, row = np.empty_like(P), np.empty_like(P[0])
+        return self.loss.value(Y, P, w, n, out, row) / self.loss_divisor
+
+    @property
+    def loss_divisor(self):
+        """Number of outputs, where the reported loss is a mean over them."""
+        return self.layer_sizes[-1] if self.loss.mean_over_outputs else 1
+
+    def forward(self, theta, X, w, tape):
         """Compute the activations of every layer into `tape.A`.
 
         Parameters
@@ -55,6 +139,9 @@ class Network:
         X : {ndarray, sparse matrix} of shape (n_samples, n_features)
             Input.
 
+        w : ndarray of shape (n_samples, 1) or None
+            Sample weights, which batch normalization needs.
+
         tape : Tape
             Buffers for n_samples.
 
@@ -64,25 +151,26 @@ class Network:
             Output of the network, `tape.A[-1]`.
         """
         A = X
-        for W, b, g, Z in zip(
-            theta.coefs, theta.intercepts, self.activations, tape.A, strict=True
-        ):
+        for l, (W, b) in enumerate(zip(theta.coefs, theta.intercepts, strict=True)):
+            if tape.dropout[l] is not None:
+                A = tape.dropout[l].forward(A)
+            tape.inputs[l] = A
+            Z, norm = tape.Z[l], tape.norm[l]
             dot(A, W, out=Z)
+            if norm is not None:
+                norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
             Z += b
-            g.forward(Z)
-            A = Z
+            A = tape.A[l]
+            self.activations[l].forward(Z, A)
         return A
 
-    def backward(self, theta, X, Y, w, tape, grad):
+    def backward(self, theta, Y, w, tape, grad):
         """Backpropagate the summed loss of a batch after `forward`.
 
         Parameters
         ----------
         theta : Parameters
             Weights and biases.
-
-        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Input that `forward` was given.
 
         Y : ndarray of shape (n_samples, n_outputs)
             Targets.
@@ -96,18 +184,30 @@ class Network:
         grad : Parameters
             Overwritten with the gradient.
         """
-        delta = tape.A[-1]
-        self.loss.delta(Y, delta)
+        P, delta = tape.A[-1], tape.D[-1]
+        if self.has_canonical_output:
+            np.subtract(P, Y, out=delta)
+        else:
+            self.loss.gradient(Y, P, delta)
+            self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
         if w is not None:
             delta *= w
-        for l in range(len(theta.coefs) - 1, -1, -1):
-            A = tape.A[l - 1] if l > 0 else X
-            dot(A.T, delta, out=grad.coefs[l])
-            np.add.reduce(delta, axis=0, out=grad.intercepts[l])
-            if l > 0:  # the input needs no gradient
-                dot(delta, theta.coefs[l].T, out=tape.D[l - 1])
-                delta = tape.D[l - 1]
-                self.activations[l - 1].backward(A, delta, tape.work[l - 1])
+        first = min(set(range(len(theta.coefs))) - self.frozen)  # to be trained
+        for l in range(len(theta.coefs) - 1, first - 1, -1):
+            grad_W, grad_b, norm = grad.coefs[l], grad.intercepts[l], tape.norm[l]
+            np.add.reduce(delta, axis=0, out=grad_b)
+            if norm is not None:
+                norm.backward(
+                    delta, theta.scales[l], grad_b, grad.scales[l], tape.work[l]
+                )
+            dot(tape.inputs[l].T, delta, out=grad_W)
+            if l > first:  # the input, and what is frozen, needs no gradient
+                A, Z, D = tape.A[l - 1], tape.Z[l - 1], tape.D[l - 1]
+                dot(delta, theta.coefs[l].T, out=D)
+                if tape.dropout[l] is not None:
+                    D *= tape.dropout[l].mask
+                self.activations[l - 1].backward(Z, A, D, tape.work[l - 1])
+                delta = D
 
 
 class Tape:
@@ -115,8 +215,8 @@ class Tape:
 
     Parameters
     ----------
-    layer_sizes : sequence of int
-        Number of units of every layer, input and output included.
+    network : Network
+        What they are for.
 
     n_samples : int
         Size of the batch.
@@ -124,14 +224,30 @@ class Tape:
     dtype : dtype
         Type of the buffers.
 
+    sparse : bool, default=False
+        Whether the input is sparse.
+
     Attributes
     ----------
     A : list of ndarray of shape (n_samples, layer_sizes[l])
         Activations of the layers after the input.
 
+    Z : list of ndarray of shape (n_samples, layer_sizes[l])
+        Their pre-activations; the same memory as A, and overwritten, unless
+        the activation needs them later.
+
     D : list of ndarray of shape (n_samples, layer_sizes[l])
-        Deltas of the hidden layers. The output layer's takes the place of its
-        activation.
+        Their deltas. The output layer's takes the place of its activation where
+        the loss allows it.
+
+    inputs : list of ndarray
+        What each layer after the input saw.
+
+    dropout : list of Dropout or None
+        For each layer after the input, the dropout of what it sees.
+
+    norm : list of BatchNorm or None
+        Batch normalization of each layer after the input.
 
     work : list of ndarray of shape (n_samples, layer_sizes[l])
         Scratch memory for each layer after the input; all share the same.
@@ -140,16 +256,55 @@ class Tape:
         Scratch memory for the loss.
     """
 
-    def __init__(self, layer_sizes, n_samples, dtype):
-        sizes = layer_sizes[1:]
+    def __init__(self, network, n_samples, dtype, sparse=False):
+        sizes = network.layer_sizes[1:]
         self.n_samples = n_samples
-        self.A = [np.empty((n_samples, size), dtype) for size in sizes]
-        self.D = [np.empty((n_samples, size), dtype) for size in sizes[:-1]]
+
+        def buffer(size):
+            return np.empty((n_samples, size), dtype)
+
+        self.A = [buffer(size) for size in sizes]
+        self.Z = [
+            buffer(A.shape[1]) if g.needs_z else A
+            for A, g in zip(self.A, network.activations, strict=True)
+        ]
+        self.D = [buffer(size) for size in sizes[:-1]]
+        self.D.append(self.A[-1] if network.has_canonical_output else buffer(sizes[-1]))
+        self.inputs = [None] * len(sizes)
+        self.dropout: list = [None] * len(sizes)
+        for l, rate in enumerate(network.dropout):
+            if rate and sparse and l == 0:
+                self.dropout[l] = SparseDropout(rate)
+            elif rate:
+                shape = (n_samples, network.layer_sizes[l])
+                self.dropout[l] = Dropout(rate, shape, dtype)
+        self.norm: list = [None] * len(sizes)
+        if network.batch_norm_epsilon is not None:
+            for l, size in enumerate(sizes[:-1]):
+                self.norm[l] = BatchNorm(
+                    network.batch_norm_epsilon,
+                    n_samples,
+                    size,
+                    dtype,
+                    l in network.frozen,
+                )
         scratch = np.empty(n_samples * max(sizes), dtype)
         self.work = [
             scratch[: n_samples * size].reshape(n_samples, size) for size in sizes
         ]
         self.row = np.empty(sizes[-1], dtype)
+
+    def draw_dropout(self, rng):
+        """Draw the masks of the next forward passes."""
+        for dropout in self.dropout:
+            if dropout is not None:
+                dropout.draw(rng)
+
+    def update_running_statistics(self, theta, momentum):
+        """Move those of `theta` towards the last forward pass's."""
+        for l, norm in enumerate(self.norm):
+            if norm is not None:
+                norm.update_running(theta.means[l], theta.variances[l], momentum)
 
 
 def dot(A, B, out):
@@ -158,44 +313,3 @@ def dot(A, B, out):
         out[...] = A @ B
     else:
         np.dot(A, B, out)
-
-
-def decision_function(coefs, intercepts, activations, X, max_elements=2**20):
-    """Output of a network before the output activation.
-
-    Parameters
-    ----------
-    coefs, intercepts : list of ndarray
-        Weights and biases of every layer.
-
-    activations : list of Activation
-        Activations of the hidden layers.
-
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Input, of any real dtype; sparse in CSR format.
-
-    max_elements : int, default=2**20
-        Bound on the size of a buffer: the samples go through the network in
-        chunks, so that the memory does not grow with their number.
-
-    Returns
-    -------
-    Z : ndarray of shape (n_samples, n_outputs)
-        In the dtype of the parameters.
-    """
-    n_samples, dtype = X.shape[0], coefs[0].dtype
-    output = np.empty((n_samples, len(intercepts[-1])), dtype)
-    widest = max(max(W.shape) for W in coefs)
-    chunk = max(1, min(n_samples, max_elements // widest))
-    hidden = [np.empty((chunk, len(b)), dtype) for b in intercepts[:-1]]
-    for start in range(0, n_samples, chunk):
-        rows = slice(start, min(start + chunk, n_samples))
-        A = X[rows].astype(dtype, copy=False)
-        buffers = [H[: rows.stop - start] for H in hidden] + [output[rows]]
-        for l, Z in enumerate(buffers):
-            dot(A, coefs[l], out=Z)
-            Z += intercepts[l]
-            if l < len(hidden):
-                activations[l].forward(Z)
-            A = Z
-    return output

@@ -30,7 +30,11 @@ class Objective:
     Attributes
     ----------
     grad : Parameters
-        Gradient of E without the L1 part of the penalty, as of the last call.
+        Gradient of E without the L1 part of the penalty, as of the last call;
+        zero for frozen layers.
+
+    E : float
+        The objective, as of the last call, whatever is reported.
 
     n : float
         Sum of the sample weights, as of the last call.
@@ -45,8 +49,8 @@ class Objective:
         self.theta = theta
         self.grad = theta.zeros_like()
         self.work = np.empty_like(theta.flat)
-        mean = report_mean and network.loss.mean_over_outputs
-        self._divisor = network.layer_sizes[-1] if mean else 1
+        self._frozen = network.frozen_views(self.grad)
+        self._divisor = network.loss_divisor if report_mean else 1
 
     def __call__(self, X, Y, w, tape):
         """Evaluate the objective and its gradient on a batch.
@@ -68,15 +72,23 @@ class Objective:
         Returns
         -------
         E : float
+            As it is to be reported.
         """
-        network, penalty = self.network, self.penalty
-        theta, grad, work = self.theta, self.grad, self.work
-        n = tape.n_samples if w is None else float(np.add.reduce(w, axis=None))
-        P = network.forward(theta, X, tape)
-        E = network.loss.value(Y, P, w, n, tape.work[-1], tape.row) / self._divisor
-        E += penalty.value(theta, work) / n
-        network.backward(theta, X, Y, w, tape, grad)
-        penalty.add_gradient(theta, grad, work)
-        grad.flat /= n
-        self.n = n
+        E = self.value(X, Y, w, tape)
+        theta, grad = self.theta, self.grad
+        self.network.backward(theta, Y, w, tape, grad)
+        self.penalty.add_gradient(theta, grad, self.work)
+        for view in self._frozen:
+            view[...] = 0
+        grad.flat /= self.n
         return E
+
+    def value(self, X, Y, w, tape):
+        """Evaluate the objective alone, on the same arguments."""
+        network, theta = self.network, self.theta
+        n = tape.n_samples if w is None else float(np.add.reduce(w, axis=None))
+        P = network.forward(theta, X, w, tape)
+        loss = network.loss.value(Y, P, w, n, tape.work[-1], tape.row)
+        penalty = self.penalty.value(theta, self.work) / n
+        self.n, self.E = n, loss + penalty
+        return loss / self._divisor + penalty

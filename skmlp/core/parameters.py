@@ -1,5 +1,6 @@
 """Weights and biases of a network in one flat vector."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -8,12 +9,17 @@ import numpy as np
 class Parameters:
     r"""Weights :math:`W^l` and biases :math:`b^l`, stored in one vector.
 
-    .. math:: \theta = (W^1, \dots, W^L, b^1, \dots, b^L)
+    .. math:: \theta = (W^1, \dots, W^L, b^1, \dots, b^L,
+                        \gamma^1, \dots, \gamma^{L-1})
 
     Whatever acts on all parameters at once (an optimizer, L-BFGS, a penalty, a
     snapshot, the gradient check) uses `flat`; the network uses the views
-    `coefs` and `intercepts` of the same memory. A gradient is stored the same
-    way.
+    `coefs`, `intercepts` and `scales` of the same memory. A gradient is stored
+    the same way.
+
+    With batch normalization there are the scales :math:`\gamma^l` of the hidden
+    layers, and beside :math:`\theta` the running statistics, which are not
+    optimized but belong to a snapshot.
 
     Parameters
     ----------
@@ -23,13 +29,20 @@ class Parameters:
     dtype : dtype, default=np.float64
         Type of the parameters; ignored when `flat` is given.
 
+    batch_norm : bool, default=False
+        Whether the hidden layers have scales and running statistics.
+
     flat : ndarray of shape (n_parameters,), default=None
         Memory to use, C-contiguous; zeros by default.
+
+    running : ndarray of shape (2 * n_hidden_units,), default=None
+        Memory to use for the running statistics; zeros by default. Empty
+        without batch normalization.
 
     Attributes
     ----------
     flat : ndarray of shape (n_parameters,)
-        All parameters: first every weight, then every bias.
+        All parameters: first every weight, then every bias, then every scale.
 
     weights : ndarray of shape (n_weights,)
         The weights alone, a view of `flat`.
@@ -39,6 +52,13 @@ class Parameters:
 
     intercepts : list of ndarray of shape (layer_sizes[l + 1],)
         Bias vectors, views of `flat`.
+
+    scales : list of ndarray of shape (layer_sizes[l + 1],)
+        Scales of the hidden layers, views of `flat`; empty without batch
+        normalization.
+
+    means, variances : list of ndarray of shape (layer_sizes[l + 1],)
+        Running statistics of the hidden layers, views of `running`.
 
     Examples
     --------
@@ -51,45 +71,95 @@ class Parameters:
     array([0., 0., 0., 0., 0., 0., 7., 7., 7.])
     """
 
-    def __init__(self, layer_sizes, dtype=np.float64, flat=None):
+    def __init__(
+        self, layer_sizes, dtype=np.float64, batch_norm=False, flat=None, running=None
+    ):
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
+        self.batch_norm = batch_norm
         shapes = list(pairwise(self.layer_sizes))
+        biases = [(fan_out,) for _, fan_out in shapes]
+        hidden = biases[:-1] if batch_norm else []
         n_weights = sum(fan_in * fan_out for fan_in, fan_out in shapes)
-        n_parameters = n_weights + sum(fan_out for _, fan_out in shapes)
+        n_hidden = sum(size for (size,) in hidden)
+        n_parameters = n_weights + sum(self.layer_sizes[1:]) + n_hidden
         self.flat = np.zeros(n_parameters, dtype) if flat is None else flat
+        self.running = (
+            np.zeros(2 * n_hidden, self.flat.dtype) if running is None else running
+        )
         self.weights = self.flat[:n_weights]
-        self.coefs, self.intercepts = [], []
-        w, b = 0, n_weights
-        for fan_in, fan_out in shapes:
-            W = self.flat[w : w + fan_in * fan_out]
-            self.coefs.append(W.reshape(fan_in, fan_out))
-            self.intercepts.append(self.flat[b : b + fan_out])
-            w += fan_in * fan_out
-            b += fan_out
+        self.coefs, self.intercepts, self.scales = _views(
+            self.flat, shapes, biases, hidden
+        )
+        self.means, self.variances = _views(self.running, hidden, hidden)
 
     @classmethod
-    def from_arrays(cls, coefs, intercepts, dtype):
-        """Copy weight matrices and bias vectors into new parameters."""
+    def from_arrays(cls, coefs, intercepts, dtype, batch_norm=None):
+        """Copy arrays into new parameters.
+
+        Parameters
+        ----------
+        coefs, intercepts : list of array-like
+            Weight matrices and bias vectors.
+
+        dtype : dtype
+            Type of the parameters.
+
+        batch_norm : tuple of three lists of array-like, default=None
+            Scales, means and variances of the hidden layers.
+        """
         layer_sizes = [np.shape(coefs[0])[0], *(np.shape(W)[1] for W in coefs)]
-        theta = cls(layer_sizes, dtype)
-        for view, array in zip(
-            theta.coefs + theta.intercepts, [*coefs, *intercepts], strict=True
-        ):
+        theta = cls(layer_sizes, dtype, batch_norm is not None)
+        views = theta.coefs + theta.intercepts
+        arrays = [*coefs, *intercepts]
+        if batch_norm is not None:
+            views += theta.scales + theta.means + theta.variances
+            arrays += [array for part in batch_norm for array in part]
+        for view, array in zip(views, arrays, strict=True):
             view[...] = array
         return theta
 
     def zeros_like(self):
         """Parameters of the same layout, all zero."""
-        return Parameters(self.layer_sizes, self.flat.dtype)
+        return Parameters(self.layer_sizes, self.flat.dtype, self.batch_norm)
 
     def copy(self):
         """Parameters of the same layout and values, in memory of their own."""
-        return Parameters(self.layer_sizes, flat=self.flat.copy())
+        return Parameters(
+            self.layer_sizes,
+            batch_norm=self.batch_norm,
+            flat=self.flat.copy(),
+            running=self.running.copy(),
+        )
+
+    def assign(self, other):
+        """Take over the values of parameters of the same layout, in place."""
+        self.flat[...] = other.flat
+        self.running[...] = other.running
 
     def isfinite(self):
-        """Whether every weight and bias is a finite number."""
-        return bool(np.isfinite(self.flat).all())
+        """Whether every number is finite."""
+        return bool(np.isfinite(self.flat).all() and np.isfinite(self.running).all())
 
     def __reduce__(self):
         # pickle and deepcopy would turn the views into arrays of their own.
-        return Parameters, (self.layer_sizes, self.flat.dtype, self.flat)
+        dtype = self.flat.dtype
+        return Parameters, (
+            self.layer_sizes,
+            dtype,
+            self.batch_norm,
+            self.flat,
+            self.running,
+        )
+
+
+def _views(memory, *groups):
+    """Cut a vector into arrays, one after the other, for each list of shapes."""
+    start, lists = 0, []
+    for shapes in groups:
+        views = []
+        for shape in shapes:
+            stop = start + math.prod(shape)
+            views.append(memory[start:stop].reshape(shape))
+            start = stop
+        lists.append(views)
+    return lists

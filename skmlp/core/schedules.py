@@ -6,7 +6,7 @@ between epochs, and the rate of the next step. The schedule is asked at three
 moments:
 
 - ``at_step(level, step)``: the rate of the step with that number, from 0, while
-  the base rate is `level`; it need not be asked unless ``per_step``;
+  the base rate is `level`;
 - ``after_epoch(level, t)``: the base rate for the next epoch, when `t` training
   samples have been seen in all;
 - ``on_plateau(level)``: the base rate to go on with, when training stopped
@@ -41,11 +41,11 @@ class Schedule:
     power_t : float, default=0.5
         Exponent of the inverse scaling schedule.
 
-    gamma : float, default=None
+    decay_rate : float, default=None
         Factor of the step and the exponential schedule; None for the class's
         own.
 
-    step_size : int, default=10
+    decay_epochs : int, default=10
         Epochs between two steps of the step schedule.
 
     learning_rate_min : float, default=0.0
@@ -67,7 +67,7 @@ class Schedule:
     """
 
     name: str
-    gamma = 1.0
+    decay_rate = 1.0
 
     def __init_subclass__(cls, name=None, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -80,8 +80,8 @@ class Schedule:
         learning_rate_init,
         *,
         power_t=0.5,
-        gamma=None,
-        step_size=10,
+        decay_rate=None,
+        decay_epochs=10,
         learning_rate_min=0.0,
         warmup_steps=0,
         steps_per_epoch=1,
@@ -89,18 +89,13 @@ class Schedule:
     ):
         self.learning_rate_init = float(learning_rate_init)
         self.power_t = float(power_t)
-        if gamma is not None:
-            self.gamma = float(gamma)
-        self.step_size = step_size
+        if decay_rate is not None:
+            self.decay_rate = float(decay_rate)
+        self.decay_epochs = decay_epochs
         self.learning_rate_min = float(learning_rate_min)
         self.warmup_steps = warmup_steps
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = total_steps
-
-    @property
-    def per_step(self):
-        """Whether `at_step` can differ from the level."""
-        return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
     def at_step(self, level, step):
         """Learning rate of a step."""
@@ -141,22 +136,22 @@ class Adaptive(Schedule, name="adaptive"):
 
 
 class Step(Schedule, name="step"):
-    """eta = level gamma^floor(epoch / step_size), with the epochs from 0."""
+    """eta = level decay_rate^floor(epoch / decay_epochs), with the epochs from 0."""
 
-    gamma = 0.1
+    decay_rate = 0.1
 
     def rate(self, level, step):
         epoch = step // self.steps_per_epoch
-        return level * self.gamma ** (epoch // self.step_size)
+        return level * self.decay_rate ** (epoch // self.decay_epochs)
 
 
 class Exponential(Schedule, name="exponential"):
-    """eta = level gamma^epoch, with the epochs from 0."""
+    """eta = level decay_rate^epoch, with the epochs from 0."""
 
-    gamma = 0.95
+    decay_rate = 0.95
 
     def rate(self, level, step):
-        return level * self.gamma ** (step // self.steps_per_epoch)
+        return level * self.decay_rate ** (step // self.steps_per_epoch)
 
 
 def half_cosine(start, end, fraction):
@@ -221,7 +216,7 @@ class FunctionSchedule(Schedule):
 
     def rate(self, level, step):
         rate = self.function(step)
-        if not (isinstance(rate, Real) and 0 <= rate < math.inf):
+        if not isinstance(rate, Real) or not 0 <= float(rate) < math.inf:
             raise ValueError(
                 "learning_rate, as a function of the step, must return a finite real "
                 f"number that is at least 0: for step {step} it returned {rate!r}."
@@ -247,7 +242,7 @@ def make_schedule(learning_rate, learning_rate_init, **options):
     Examples
     --------
     >>> from skmlp.core.schedules import make_schedule
-    >>> schedule = make_schedule("step", 0.5, step_size=2, warmup_steps=2)
+    >>> schedule = make_schedule("step", 0.5, decay_epochs=2, warmup_steps=2)
     >>> [round(schedule.at_step(0.5, step), 3) for step in range(6)]
     [0.25, 0.5, 0.05, 0.05, 0.005, 0.005]
     >>> make_schedule(lambda step: 1 / (step + 1), 0.5).at_step(0.5, 3)

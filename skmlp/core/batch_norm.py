@@ -1,0 +1,189 @@
+r"""Batch normalization of the hidden layers.
+
+.. math::
+
+    U = A^{l-1} W^l, \qquad
+    \hat U = \frac{U - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
+    Z^l = \gamma \odot \hat U + b^l
+
+In training, the mean and the variance of each unit are the batch's, weighted as
+the samples are: with :math:`v_i = w_i / \sum_j w_j`,
+
+.. math:: \mu = \sum_i v_i u_i, \qquad \sigma^2 = \sum_i v_i (u_i - \mu)^2 .
+
+Running averages of them take their place in prediction. They do so in training
+too where a batch has no variance, because not even two of its samples have a
+positive weight; such a batch leaves the running averages as they are.
+
+The biases :math:`b^l` are the offsets of the normalization; a bias of its own
+before it would be subtracted with the mean.
+
+References
+----------
+S. Ioffe and C. Szegedy, "Batch normalization: accelerating deep network
+training by reducing internal covariate shift", ICML 2015.
+"""
+
+import numpy as np
+
+
+class BatchNorm:
+    """Batch normalization of one layer, with its buffers for a batch.
+
+    Parameters
+    ----------
+    epsilon : float
+        Added to the variance.
+
+    n_samples : int
+        Size of the batch.
+
+    n_units : int
+        Units of the layer.
+
+    dtype : dtype
+        Type of the buffers.
+
+    frozen : bool, default=False
+        Whether to normalize with the running statistics in training, too.
+
+    Attributes
+    ----------
+    mean, variance : ndarray of shape (n_units,)
+        Those that the last `forward` normalized with.
+
+    of_batch : bool
+        Whether they are the batch's own.
+    """
+
+    def __init__(self, epsilon, n_samples, n_units, dtype, frozen=False):
+        self.epsilon = float(epsilon)
+        self.frozen = frozen
+        self.n_samples = n_samples
+        self.mean = np.empty(n_units, dtype)
+        self.variance = np.empty(n_units, dtype)
+        self.of_batch = False
+        self._inverse_std = np.empty(n_units, dtype)
+        self._U_hat = np.empty((n_samples, n_units), dtype)
+        self._v = None
+
+    def forward(self, U, gamma, running_mean, running_variance, w):
+        """Turn U into gamma * U_hat, in place.
+
+        Parameters
+        ----------
+        U : ndarray of shape (n_samples, n_units)
+            The layer's input times its weights.
+
+        gamma, running_mean, running_variance : ndarray of shape (n_units,)
+            Scales and running statistics.
+
+        w : ndarray of shape (n_samples, 1) or None
+            Sample weights, not all zero.
+        """
+        U_hat = self._U_hat
+        n_weighted = self.n_samples if w is None else np.count_nonzero(w)
+        self.of_batch = bool(n_weighted > 1) and not self.frozen
+        if self.of_batch:
+            self._v = None if w is None else w / np.add.reduce(w, axis=None)
+            self._average(U, out=self.mean)
+            U -= self.mean
+            np.square(U, out=U_hat)
+            self._average(U_hat, out=self.variance)
+        else:
+            self.mean[...] = running_mean
+            self.variance[...] = running_variance
+            U -= self.mean
+        np.add(self.variance, self.epsilon, out=self._inverse_std)
+        np.sqrt(self._inverse_std, out=self._inverse_std)
+        np.reciprocal(self._inverse_std, out=self._inverse_std)
+        np.multiply(U, self._inverse_std, out=U_hat)
+        np.multiply(U_hat, gamma, out=U)
+
+    def backward(self, delta, gamma, grad_b, grad_gamma, work):
+        """Turn dE/dZ into dE/dU, in place.
+
+        Parameters
+        ----------
+        delta : ndarray of shape (n_samples, n_units)
+            The derivative.
+
+        gamma, grad_b : ndarray of shape (n_units,)
+            Scales, and the gradient with respect to the biases.
+
+        grad_gamma : ndarray of shape (n_units,)
+            Overwritten with the gradient with respect to the scales.
+
+        work : ndarray of shape (n_samples, n_units)
+            Scratch memory.
+        """
+        U_hat = self._U_hat
+        np.multiply(delta, U_hat, out=work)
+        np.add.reduce(work, axis=0, out=grad_gamma)
+        if self.of_batch:
+            # The mean and the variance depend on U as well.
+            np.multiply(U_hat, grad_gamma, out=work)
+            work += grad_b
+            if self._v is None:
+                work /= self.n_samples
+            else:
+                work *= self._v
+            delta -= work
+        delta *= gamma
+        delta *= self._inverse_std
+
+    def _average(self, U, out):
+        if self._v is None:
+            np.add.reduce(U, axis=0, out=out)
+            out /= self.n_samples
+        else:
+            np.dot(self._v[:, 0], U, out=out)
+
+    def update_running(self, running_mean, running_variance, momentum):
+        r"""Move the running statistics towards the batch's.
+
+        .. math:: r \leftarrow (1 - m) \, r + m \, s
+
+        Both variances are those of the batch as a population: the unbiased one
+        has no meaning under sample weights.
+        """
+        if self.of_batch:
+            for running, own in (
+                (running_mean, self.mean),
+                (running_variance, self.variance),
+            ):
+                running *= 1 - momentum
+                running += momentum * own
+
+
+def fold(coefs, intercepts, scales, means, variances, epsilon):
+    r"""Weights and biases of the network without batch normalization that
+    computes the same.
+
+    .. math:: W' = W \operatorname{diag}(s), \quad b' = b - \mu \odot s, \quad
+              s = \gamma / \sqrt{\sigma^2 + \epsilon}
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        Weights and biases of all layers.
+
+    scales, means, variances : list of ndarray
+        Scales and running statistics of the hidden layers.
+
+    epsilon : float
+        Added to the variances.
+
+    Returns
+    -------
+    coefs, intercepts : list of ndarray
+        Those of the hidden layers are new, that of the output layer is not.
+    """
+    coefs, intercepts = list(coefs), list(intercepts)
+    for l, (gamma, mean, variance) in enumerate(
+        zip(scales, means, variances, strict=True)
+    ):
+        s = gamma / np.sqrt(variance + epsilon)
+        coefs[l] = coefs[l] * s
+        intercepts[l] = intercepts[l] - mean * s
+    return coefs, intercepts

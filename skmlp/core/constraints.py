@@ -1,0 +1,90 @@
+"""Bounds on the gradient and on the weights, kept at every step."""
+
+import math
+
+import numpy as np
+
+
+def norm(grad):
+    """Euclidean norm of a flat vector."""
+    return math.sqrt(np.dot(grad, grad))
+
+
+def clip_norm(grad, length, bound):
+    r"""Shorten a gradient that is longer than a bound, in place.
+
+    .. math:: g \leftarrow g \min(1, c / \lVert g \rVert_2)
+
+    Parameters
+    ----------
+    grad : ndarray of shape (n_parameters,)
+        The gradient with respect to all parameters.
+
+    length : float
+        Its norm.
+
+    bound : float
+        The bound c.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+    recurrent neural networks", ICML 2013, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp.core.constraints import clip_norm
+    >>> g = np.array([3.0, 4.0])
+    >>> clip_norm(g, length=5.0, bound=1.0)
+    >>> g
+    array([0.6, 0.8])
+    """
+    if length > bound:
+        grad *= bound / length
+
+
+class MaxNorm:
+    r"""Bound on the norm of the weights that come into each unit.
+
+    .. math:: w_j \leftarrow w_j \min(1, c / \lVert w_j \rVert_2)
+
+    for every column :math:`w_j` of every weight matrix: the projection on the
+    ball of radius *c*.
+
+    Parameters
+    ----------
+    bound : float
+        The radius c.
+
+    theta : Parameters
+        For its layout.
+
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks
+    from overfitting", JMLR 15, 2014, section 5.1.
+
+    Examples
+    --------
+    >>> from skmlp.core.constraints import MaxNorm
+    >>> from skmlp.core.parameters import Parameters
+    >>> theta = Parameters([2, 1])
+    >>> theta.weights[:] = 3, 4
+    >>> MaxNorm(1.0, theta)(theta)
+    >>> theta.weights
+    array([0.6, 0.8])
+    """
+
+    def __init__(self, bound, theta):
+        self.bound = float(bound)
+        self._rows = [np.empty_like(b) for b in theta.intercepts]
+
+    def __call__(self, theta):
+        """Project the weights, in place."""
+        for W, row in zip(theta.coefs, self._rows, strict=True):
+            np.einsum("ij,ij->j", W, W, out=row)
+            np.sqrt(row, out=row)
+            np.maximum(row, self.bound, out=row)
+            np.divide(self.bound, row, out=row)
+            W *= row

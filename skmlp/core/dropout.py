@@ -1,0 +1,77 @@
+r"""Dropout: units that are left out of a training step at random.
+
+.. math:: h = a \odot m, \qquad m_{ij} = \frac{1}{1 - r} \text{ with probability }
+          1 - r, \text{ else } 0
+
+(inverted: the expected value of *h* is *a*, so that nothing has to be done at
+prediction).
+
+References
+----------
+N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov,
+"Dropout: a simple way to prevent neural networks from overfitting", JMLR 15,
+2014.
+"""
+
+import numpy as np
+
+
+class Dropout:
+    """Dropout on a dense array, with its buffers.
+
+    Parameters
+    ----------
+    rate : float
+        Probability r of leaving an entry out, in [0, 1).
+
+    shape : tuple of int
+        Shape of the array.
+
+    dtype : dtype
+        Type of the array, float32 or float64.
+
+    Attributes
+    ----------
+    mask : ndarray
+        The factors m, as of the last `draw`.
+    """
+
+    def __init__(self, rate, shape, dtype):
+        self.rate = float(rate)
+        self._scale = np.dtype(dtype).type(1 / (1 - self.rate))
+        self.mask = np.ones(shape, dtype)
+        self._kept = np.empty(shape, bool)
+        self._out = np.empty(shape, dtype)
+
+    def draw(self, rng):
+        """Draw the mask; it stays until the next call."""
+        rng.random(out=self.mask, dtype=self.mask.dtype)
+        np.greater_equal(self.mask, self.rate, out=self._kept)
+        np.multiply(self._kept, self._scale, out=self.mask)
+
+    def forward(self, A):
+        """A with the mask applied, in memory that the next call overwrites."""
+        return np.multiply(A, self.mask, out=self._out)
+
+
+class SparseDropout:
+    """Dropout on the stored entries of a sparse matrix; zeros stay zeros.
+
+    A mask of the full shape would be as large as the dense matrix, so only the
+    seed of the mask is kept.
+    """
+
+    def __init__(self, rate):
+        self.rate = float(rate)
+        self._seed = 0
+
+    def draw(self, rng):
+        """Draw the mask; it stays until the next call."""
+        self._seed = int(rng.integers(2**63))
+
+    def forward(self, A):
+        """A copy of A with the mask applied."""
+        kept = np.random.default_rng(self._seed).random(A.nnz) >= self.rate
+        A = A.copy()
+        A.data *= kept / A.dtype.type(1 - self.rate)
+        return A

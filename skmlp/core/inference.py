@@ -1,0 +1,135 @@
+"""The trained network at work: outputs, hidden activations, input gradients.
+
+These functions take the weights, the biases and the activations of a network
+without dropout or batch normalization; `skmlp.core.batch_norm.fold` turns a
+network with it into one without. They run through the samples in chunks, so
+that the memory beside the result does not grow with their number.
+"""
+
+import numpy as np
+
+from skmlp.core.network import dot
+
+MAX_ELEMENTS = 2**20
+"""Bound on the size of a buffer."""
+
+
+def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
+    """Output of a network before the output activation.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        Weights and biases of every layer.
+
+    activations : list of Activation
+        Activations of the hidden layers; one of the output layer may follow,
+        and is not used.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Input, of any real dtype; sparse in CSR format.
+
+    max_elements : int, default=2**20
+        Bound on the size of a buffer.
+
+    Returns
+    -------
+    Z : ndarray of shape (n_samples, n_outputs)
+        In the dtype of the parameters.
+    """
+    output = _empty(X, coefs, -1)
+    for rows in _chunks(X, coefs, max_elements):
+        A = X[rows].astype(output.dtype, copy=False)
+        for W, b, g in zip(coefs[:-1], intercepts[:-1], activations, strict=False):
+            A = _layer(A, W, b, g)[1]
+        Z = output[rows]
+        dot(A, coefs[-1], out=Z)
+        Z += intercepts[-1]
+    return output
+
+
+def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
+    """Activations of every hidden layer.
+
+    Parameters
+    ----------
+    coefs, intercepts, activations, X, max_elements
+        As for `decision_function`.
+
+    Returns
+    -------
+    A : list of ndarray of shape (n_samples, n_units)
+        In the dtype of the parameters.
+    """
+    output = [_empty(X, coefs, l) for l in range(len(coefs) - 1)]
+    for rows in _chunks(X, coefs, max_elements):
+        A = X[rows].astype(coefs[0].dtype, copy=False)
+        for l, layer in enumerate(output):
+            A = _layer(A, coefs[l], intercepts[l], activations[l])[1]
+            layer[rows] = A
+    return output
+
+
+def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELEMENTS):
+    r"""Gradient of the network's last activation with respect to its input.
+
+    .. math:: \frac{\partial}{\partial x_i} \sum_k s_{ik} \, a^L_k(x_i)
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        Weights and biases of every layer; a network that is cut off after a
+        hidden layer gives the gradient of its units.
+
+    activations : list of Activation
+        Activations of every layer, one for each in `coefs`.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Input.
+
+    seed : callable
+        Takes the last activations of a chunk, of shape (n_rows, n_units), and
+        returns their factors s, of the same shape.
+
+    max_elements : int, default=2**20
+        Bound on the size of a buffer.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n_samples, n_features)
+        In the dtype of the parameters.
+    """
+    gradient = np.empty(X.shape, coefs[0].dtype)
+    for rows in _chunks(X, coefs, max_elements):
+        A, tape = X[rows].astype(gradient.dtype, copy=False), []
+        for W, b, g in zip(coefs, intercepts, activations, strict=True):
+            Z, A = _layer(A, W, b, g)
+            tape.append((Z, A))
+        delta = np.array(seed(A), gradient.dtype)
+        for W, g, (Z, A) in zip(
+            reversed(coefs), reversed(activations), reversed(tape), strict=True
+        ):
+            g.backward(Z, A, delta, np.empty_like(delta))
+            delta = delta @ W.T
+        gradient[rows] = delta
+    return gradient
+
+
+def _layer(A, W, b, g):
+    Z = A @ W
+    Z += b
+    A = np.empty_like(Z) if g.needs_z else Z
+    g.forward(Z, A)
+    return Z, A
+
+
+def _empty(X, coefs, l):
+    return np.empty((X.shape[0], coefs[l].shape[1]), coefs[0].dtype)
+
+
+def _chunks(X, coefs, max_elements):
+    n_samples = X.shape[0]
+    widest = max(max(W.shape) for W in coefs)
+    chunk = max(1, min(n_samples, max_elements // widest))
+    for start in range(0, n_samples, chunk):
+        yield slice(start, min(start + chunk, n_samples))
