@@ -1,6 +1,9 @@
 """One epoch of mini-batch training, in NumPy."""
 
+import math
+
 import numpy as np
+from scipy.sparse import issparse
 
 from skmlp.core.network import Tape
 from skmlp.training.batches import gatherer
@@ -9,16 +12,13 @@ from skmlp.training.batches import gatherer
 class NumpyEngine:
     """Runs epochs over prepared arrays.
 
-    The training loop knows an engine by `run_epoch` alone, so that another
-    one can take this one's place.
+    The training loop knows an engine by `run_epoch` and its attributes, so that
+    another one can take this one's place.
 
     Parameters
     ----------
-    objective : Objective
-        What to minimize; its `theta` is moved.
-
-    optimizer : Optimizer
-        How to move it.
+    step : Step
+        What a batch does to the parameters.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input, in the dtype of the parameters; sparse in CSR format.
@@ -34,28 +34,65 @@ class NumpyEngine:
 
     batch_size : int
         Number of samples in a batch.
+
+    schedule : Schedule
+        Sets the learning rate of each step.
+
+    augment : callable, default=None
+        Takes a batch of X and a Generator, and returns the batch to train on.
+
+    rng : Generator, default=None
+        The generator that `augment` is given.
+
+    keep_gradient : bool, default=False
+        Whether to keep the gradient of the last step.
+
+    Attributes
+    ----------
+    grad_norm : float
+        Mean norm of the gradients of the last epoch, before they were bounded.
+
+    gradient : ndarray of shape (n_parameters,) or None
+        Gradient of the last batch, with `keep_gradient`.
     """
 
-    def __init__(self, objective, optimizer, X, Y, w, n_train, batch_size):
-        self.objective = objective
-        self.optimizer = optimizer
+    def __init__(
+        self,
+        step,
+        X,
+        Y,
+        w,
+        n_train,
+        batch_size,
+        schedule,
+        *,
+        augment=None,
+        rng=None,
+        keep_gradient=False,
+    ):
+        self.step = step
         self.n_train = n_train
         self.batch_size = batch_size
+        self.grad_norm = math.nan
+        self.gradient = None
+        self._schedule = schedule
+        self._augment, self._rng = augment, rng
         self._arrays = X, Y, w
+        theta = step.objective.theta
+        if keep_gradient:
+            self.gradient = step.keep_gradient()
         # The last batch of an epoch may be smaller: it has buffers of its own.
         sizes = {min(batch_size, n_train), n_train % batch_size} - {0}
-        layer_sizes, dtype = objective.network.layer_sizes, objective.theta.flat.dtype
-        self._tapes = {size: Tape(layer_sizes, size, dtype) for size in sizes}
+        self._tapes = {
+            size: Tape(step.objective.network, size, theta.flat.dtype, issparse(X))
+            for size in sizes
+        }
         self._gather = {
             size: [gatherer(array, size) for array in self._arrays] for size in sizes
         }
-        self._prox = None
-        if objective.penalty.l1:
-            self._prox = self._soft_threshold
-            self._threshold_work = np.empty_like(objective.theta.weights)
 
     def run_epoch(self, order):
-        """Take one optimizer step for each batch.
+        """Take one step for each batch.
 
         A batch whose weights are all zero says nothing, and is passed over.
 
@@ -70,29 +107,47 @@ class NumpyEngine:
         loss : float
             Mean over the samples of their batch's objective before its step.
         """
-        objective, optimizer = self.objective, self.optimizer
-        theta, grad, work = objective.theta.flat, objective.grad.flat, objective.work
-        total, n_samples = 0.0, 0
+        step, optimizer, schedule = self.step, self.step.optimizer, self._schedule
+        total, total_norm, n_samples, n_steps = 0.0, 0.0, 0, 0
         for start in range(0, self.n_train, self.batch_size):
             stop = min(start + self.batch_size, self.n_train)
             X, Y, w = self._load_batch(order, start, stop)
             if w is not None and not w.any():
                 continue
-            total += objective(X, Y, w, self._tapes[stop - start]) * (stop - start)
+            optimizer.learning_rate = schedule.at_step(
+                optimizer.base_learning_rate, optimizer.t
+            )
+            total += step(X, Y, w, self._tapes[stop - start]) * (stop - start)
+            total_norm += step.grad_norm
             n_samples += stop - start
-            optimizer.step(theta, grad, work, self._prox)
+            n_steps += 1
+        self.grad_norm = total_norm / n_steps
         return total / n_samples
 
     def _load_batch(self, order, start, stop):
         if order is None:
-            return [a if a is None else a[start:stop] for a in self._arrays]
-        rows = order[start:stop]
-        return [gather(rows) for gather in self._gather[stop - start]]
+            batch = [a if a is None else a[start:stop] for a in self._arrays]
+        else:
+            rows = order[start:stop]
+            batch = [gather(rows) for gather in self._gather[stop - start]]
+        if self._augment is not None:
+            batch[0] = self._augmented(batch[0])
+        return batch
 
-    def _soft_threshold(self, theta, step):
-        """Proximal step of the penalty's L1 part, over the weights only."""
-        n_weights = self._threshold_work.size
-        if isinstance(step, np.ndarray):
-            step = step[:n_weights]
-        step /= self.objective.n
-        self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)
+    def _augmented(self, X):
+        # A copy, for it may be a view of the user's own array.
+        augmented = self._augment(X.copy(), self._rng)
+        if not issparse(augmented):
+            augmented = np.asarray(augmented)
+        if augmented.shape != X.shape or augmented.dtype.kind not in "biuf":
+            raise ValueError(
+                "augment must return a batch like the one that it was given, of "
+                f"shape {X.shape} and dtype {X.dtype}, got shape {augmented.shape} "
+                f"and dtype {augmented.dtype}."
+            )
+        if issparse(augmented) != issparse(X):
+            raise ValueError(
+                f"augment must return a {type(X).__name__} where it was given one, "
+                f"got {type(augmented).__name__}."
+            )
+        return augmented.astype(X.dtype, copy=False)

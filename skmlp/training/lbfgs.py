@@ -4,6 +4,7 @@ from itertools import count
 
 import numpy as np
 from scipy.optimize import Bounds, minimize
+from scipy.sparse import issparse
 
 from skmlp.core.network import Tape
 
@@ -59,7 +60,7 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
     """
     theta, grad = objective.theta, objective.grad
     n_parameters, n_weights = theta.flat.size, theta.weights.size
-    tape = Tape(objective.network.layer_sizes, X.shape[0], theta.flat.dtype)
+    tape = Tape(objective.network, X.shape[0], theta.flat.dtype, issparse(X))
 
     def set_theta(x):
         theta.flat[...] = x[:n_parameters]
@@ -72,7 +73,7 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         g = grad.flat.astype(np.float64)
         if l1:
             g = np.concatenate([g, -g[:n_weights]])
-            g[halves] += l1 / objective.n
+            g[free] += l1 / objective.n
             E += l1 / objective.n * x[halves].sum()
         return E, g
 
@@ -86,6 +87,10 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         x = np.concatenate([x, np.maximum(-x[:n_weights], 0)])
         np.maximum(x[:n_weights], 0, out=x[:n_weights])
         halves = np.r_[0:n_weights, n_parameters : x.size]
+        frozen = theta.zeros_like()
+        for view in objective.network.frozen_views(frozen):
+            view[...] = 1
+        free = halves[np.tile(frozen.weights == 0, 2)]
         lower = np.full(x.size, -np.inf)
         lower[halves] = 0
         bounds = Bounds(lower)

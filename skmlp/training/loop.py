@@ -1,15 +1,31 @@
 """Training over epochs: progress, stopping, and the best weights."""
 
 import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+
+from skmlp.core.optimizers import Optimizer
+from skmlp.core.parameters import Parameters
+
+HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
+"""What is recorded of each epoch."""
+
+
+def new_history():
+    """A history of no epochs yet."""
+    return {name: [] for name in HISTORY}
 
 
 @dataclass
 class TrainingState:
     """What training has reached, and what it needs to go on.
+
+    It is also what callbacks are given.
 
     Attributes
     ----------
@@ -17,7 +33,18 @@ class TrainingState:
         Weights and biases, moved in place.
 
     optimizer : Optimizer
-        Moves them; it holds the learning rate.
+        Moves them. Its `base_learning_rate` may be changed between epochs.
+
+    estimator : object, default=None
+        The estimator that is being fitted. Its fitted attributes are those of
+        an earlier call, if there are any, until training has ended.
+
+    fitted_attributes : callable, default=None
+        Returns the attributes that the estimator would have, were training to
+        end here, with copies of the parameters.
+
+    max_iter : int, default=1
+        Largest number of epochs of this run.
 
     t : int, default=0
         Samples seen in all.
@@ -37,20 +64,38 @@ class TrainingState:
     loss : float
         Training loss of the last epoch.
 
-    loss_curve, validation_scores : list of float
-        One value for each epoch of this run.
+    history : dict of lists of float
+        For each epoch of this run: `loss`, the training loss; `val_loss` and
+        `val_score`, NaN without a validation set; `learning_rate`, that of the
+        epoch's last step; `grad_norm`, the mean over its steps; `seconds`, the
+        time that it took.
+
+    validation_scores : list of float
+        The validation score that rules early stopping, for each epoch.
+
+    has_validation : bool
+        Whether there is a validation set.
+
+    gradient : ndarray of shape (n_parameters,) or None
+        Gradient of the last batch, in the layout of `theta`; None unless a
+        callback has asked for it.
     """
 
-    theta: object
-    optimizer: object
+    theta: Parameters
+    optimizer: Optimizer
+    estimator: object = None
+    fitted_attributes: Callable | None = None
+    max_iter: int = 1
     t: int = 0
     best_loss: float | None = np.inf
     best_validation_score: float | None = None
     no_improvement_count: int = 0
     n_iter: int = 0
     loss: float | None = None
-    loss_curve: list = field(default_factory=list)
+    history: dict = field(default_factory=new_history)
     validation_scores: list = field(default_factory=list)
+    has_validation: bool = False
+    gradient: np.ndarray | None = None
 
 
 def run_epochs(
@@ -63,8 +108,10 @@ def run_epochs(
     tol,
     n_iter_no_change,
     validate=None,
+    early_stopping=False,
     incremental=False,
     verbose=False,
+    callbacks=(),
 ):
     """Train until convergence, or for `max_iter` epochs.
 
@@ -80,7 +127,7 @@ def run_epochs(
         Order of the samples.
 
     schedule : Schedule
-        Sets the optimizer's learning rate between epochs.
+        Sets the optimizer's base learning rate between epochs.
 
     max_iter : int
         Largest number of epochs.
@@ -92,15 +139,22 @@ def run_epochs(
         Epochs without improvement before the schedule is asked what to do.
 
     validate : callable, default=None
-        Takes the parameters and returns the validation score. If given, the
-        score rules instead of the loss, and the weights that were best by it
-        are restored at the end.
+        Takes the parameters and returns the loss and the score on a validation
+        set, and the score that rules early stopping.
+
+    early_stopping : bool, default=False
+        Whether that score rules instead of the loss, and the weights that were
+        best by it are restored at the end.
 
     incremental : bool, default=False
         One epoch, as part of a training that the caller directs.
 
     verbose : bool or int, default=False
-        Whether to print the progress.
+        Whether to print the progress; an integer k > 1 prints it every k
+        epochs.
+
+    callbacks : list of Callback, default=()
+        Told of the progress; any of them can stop training.
 
     Raises
     ------
@@ -108,39 +162,46 @@ def run_epochs(
         When the parameters are no longer finite, and no good ones are known.
     """
     theta, optimizer = state.theta, state.optimizer
-    best_theta = theta if validate is None else theta.copy()
-    try:
+    state.max_iter, state.gradient = max_iter, engine.gradient
+    state.has_validation = validate is not None
+    best_theta = theta.copy() if early_stopping else theta
+    with _told(callbacks, state), _keep_on_interrupt(state, early_stopping):
         # Overflow is not reported where it happens but by what it leads to.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for n_iter in range(1, max_iter + 1):
+                _tell(callbacks, "on_epoch_begin", state)
+                start = perf_counter()
                 state.loss = engine.run_epoch(order.draw())
+                scores = (
+                    (np.nan, np.nan, np.nan) if validate is None else validate(theta)
+                )
                 state.n_iter = n_iter
                 state.t += order.n_samples
-                state.loss_curve.append(state.loss)
-                if verbose:
-                    print(f"Iteration {n_iter}, loss = {state.loss:.8f}")
-                if validate is None:
-                    _track_loss(state, tol)
+                _record(state, engine, scores, perf_counter() - start)
+                if early_stopping:
+                    _track_score(state, tol, scores[-1], best_theta)
                 else:
-                    _track_score(state, tol, validate(theta), best_theta)
-                    if verbose:
-                        print(f"Validation score: {state.validation_scores[-1]:f}")
-                if not theta.isfinite():
+                    _track_loss(state, tol)
+                _print_progress(state, verbose, early_stopping)
+                if not (theta.isfinite() and optimizer.isfinite()):
                     _handle_divergence(state, max_iter)
                     break
 
-                optimizer.learning_rate = schedule.after_epoch(
-                    optimizer.learning_rate, state.t
+                optimizer.base_learning_rate = schedule.after_epoch(
+                    optimizer.base_learning_rate, state.t
                 )
+                stop = _tell(callbacks, "on_epoch_end", state)
                 if state.no_improvement_count > n_iter_no_change:
-                    learning_rate = schedule.on_plateau(optimizer.learning_rate)
+                    learning_rate = schedule.on_plateau(optimizer.base_learning_rate)
                     if verbose:
-                        _print_plateau(validate, tol, n_iter_no_change, learning_rate)
+                        _print_plateau(
+                            early_stopping, tol, n_iter_no_change, learning_rate
+                        )
                     if learning_rate is None:
                         break
-                    optimizer.learning_rate = learning_rate
+                    optimizer.base_learning_rate = learning_rate
                     state.no_improvement_count = 0
-                if incremental:
+                if stop or optimizer.stationary or incremental:
                     break
             else:
                 warnings.warn(
@@ -149,12 +210,65 @@ def run_epochs(
                     ConvergenceWarning,
                     stacklevel=2,
                 )
+    if early_stopping:
+        theta.assign(best_theta)
+
+
+@contextmanager
+def _told(callbacks, state):
+    """Tell callbacks of the beginning and, whatever happens, of the end."""
+    begun = []
+    try:
+        for callback in callbacks:
+            begun.append(callback)
+            callback.on_fit_begin(state)
+        yield
+    finally:
+        for callback in begun:
+            callback.on_fit_end(state)
+
+
+def _tell(callbacks, hook, state):
+    """Call a hook of every callback that has it; whether one wants to stop."""
+    hooks = [getattr(callback, hook, None) for callback in callbacks]
+    return any([hook(state) for hook in hooks if hook is not None])
+
+
+@contextmanager
+def _keep_on_interrupt(state, early_stopping):
+    """Turn an interrupt by the user into a warning, if there is a result."""
+    try:
+        yield
     except KeyboardInterrupt:
-        if state.n_iter == 0 or (validate is None and not theta.isfinite()):
+        if state.n_iter == 0 or not (early_stopping or state.theta.isfinite()):
             raise  # there is nothing to keep
-        warnings.warn("Training interrupted by user.", stacklevel=2)
-    if validate is not None:
-        theta.flat[...] = best_theta.flat
+        warnings.warn("Training interrupted by user.", stacklevel=3)
+
+
+def _record(state, engine, scores, seconds):
+    val_loss, val_score, _ = scores
+    values = (
+        state.loss,
+        val_loss,
+        val_score,
+        state.optimizer.learning_rate,
+        engine.grad_norm,
+        seconds,
+    )
+    for name, value in zip(HISTORY, values, strict=True):
+        state.history[name].append(value)
+
+
+def _print_progress(state, verbose, early_stopping):
+    if not verbose or state.n_iter % int(verbose):
+        return
+    line = f"Iteration {state.n_iter}, loss = {state.loss:.8f}"
+    val_loss = state.history["val_loss"][-1]
+    if verbose > 1 and not np.isnan(val_loss):
+        line += f", validation loss = {val_loss:.8f}"
+    print(line)
+    if early_stopping:
+        print(f"Validation score: {state.validation_scores[-1]:f}")
 
 
 def _track_loss(state, tol):
@@ -173,7 +287,7 @@ def _track_score(state, tol, score, best_theta):
         state.no_improvement_count += 1
     if score > state.best_validation_score:
         state.best_validation_score = score
-        best_theta.flat[...] = state.theta.flat
+        best_theta.assign(state.theta)
 
 
 def _handle_divergence(state, max_iter):
@@ -195,8 +309,8 @@ def _handle_divergence(state, max_iter):
     )
 
 
-def _print_plateau(validate, tol, n_iter_no_change, learning_rate):
-    what = "Training loss" if validate is None else "Validation score"
+def _print_plateau(early_stopping, tol, n_iter_no_change, learning_rate):
+    what = "Validation score" if early_stopping else "Training loss"
     then = "Stopping."
     if learning_rate is not None:
         then = f"Setting learning rate to {learning_rate:f}"

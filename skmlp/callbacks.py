@@ -1,0 +1,364 @@
+"""Callbacks: objects that are told of training, and can steer it.
+
+A callback has the methods of `Callback`. Each of them is given the
+`skmlp.training.loop.TrainingState`, whose attributes it may read, and some of
+which it may change:
+
+- `history`: the record of this run, a dict of lists with one value for each
+  epoch so far (see `history_`);
+- `n_iter`, `max_iter`: epochs done, and the largest number of them;
+- `theta`: the weights and biases (`theta.coefs`, `theta.intercepts`,
+  `theta.copy()`, `theta.assign(other)`);
+- `optimizer.base_learning_rate`: the learning rate that a schedule scales;
+- `gradient`: the gradient of the last batch, if the callback has
+  ``needs_gradient = True``;
+- `estimator`: the estimator that is being fitted.
+
+Callbacks keep what they record, so that it can be read after training. `clone`,
+and with it `GridSearchCV`, copies them as it copies every parameter.
+"""
+
+import inspect
+import math
+import operator
+
+import numpy as np
+
+__all__ = [
+    "Callback",
+    "EarlyStopping",
+    "ProgressBar",
+    "ReduceLROnPlateau",
+    "WeightRecorder",
+]
+
+
+class Callback:
+    """Does nothing: the base class of the callbacks.
+
+    A class of your own need not derive from it, but must have its methods.
+
+    Attributes
+    ----------
+    needs_gradient : bool
+        Whether `training.gradient` has to be kept.
+
+    Examples
+    --------
+    Stop when the training loss is below a bound:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import Callback
+    >>> class StopBelow(Callback):
+    ...     def __init__(self, bound):
+    ...         self.bound = bound
+    ...
+    ...     def on_epoch_end(self, training):
+    ...         return training.history["loss"][-1] < self.bound
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifierScratch(callbacks=[StopBelow(0.5)], random_state=0)
+    >>> clf.fit(X, y).loss_ < 0.5 <= clf.history_["loss"][-2]
+    True
+    """
+
+    needs_gradient = False
+
+    def __repr__(self):
+        parameters = inspect.signature(type(self)).parameters
+        settings = [f"{p}={getattr(self, p)!r}" for p in parameters if hasattr(self, p)]
+        return f"{type(self).__name__}({', '.join(settings)})"
+
+    def on_fit_begin(self, training):
+        """Called before the first epoch of each `fit` or `partial_fit`."""
+
+    def on_epoch_end(self, training):
+        """Called after each epoch.
+
+        Parameters
+        ----------
+        training : TrainingState
+            What training has reached.
+
+        Returns
+        -------
+        stop : bool or None
+            True ends training.
+        """
+
+    def on_fit_end(self, training):
+        """Called at the end, also if training is interrupted or fails."""
+
+
+class _Monitor(Callback):
+    """Watches an entry of the history for improvement."""
+
+    def __init__(self, monitor, min_delta, patience):
+        self.monitor = monitor
+        self.min_delta = min_delta
+        self.patience = patience
+
+    def on_fit_begin(self, training):
+        if self.monitor not in training.history:
+            raise ValueError(
+                f"monitor must be one of {list(training.history)}, got "
+                f"{self.monitor!r}."
+            )
+        if self.monitor.startswith("val_") and not training.has_validation:
+            raise ValueError(
+                f"monitor={self.monitor!r} needs a validation set: set "
+                "early_stopping=True, or pass X_val and y_val to fit."
+            )
+        if self.patience < 1 or self.min_delta < 0:
+            raise ValueError(
+                "patience must be at least 1 and min_delta at least 0, got "
+                f"patience={self.patience!r} and min_delta={self.min_delta!r}."
+            )
+        # Of a score more is better, of all the rest less.
+        self._sign = 1 if self.monitor == "val_score" else -1
+        self.best_ = -math.inf * self._sign
+        self.best_epoch_ = None
+        self.wait_ = 0
+
+    def _improves(self, training):
+        """Note the last epoch; whether it is better than all before."""
+        value = training.history[self.monitor][-1]
+        if self._sign * (value - self.best_) > self.min_delta:
+            self.best_, self.best_epoch_, self.wait_ = value, training.n_iter, 0
+            return True
+        self.wait_ += 1  # also if it is NaN
+        return False
+
+
+class EarlyStopping(_Monitor):
+    """Stop when an entry of the history improves no more.
+
+    Parameters
+    ----------
+    monitor : str, default='val_loss'
+        The entry of `history_`: 'loss', 'val_loss', 'val_score', 'grad_norm'.
+
+    min_delta : float, default=0.0
+        Improvement above which an epoch counts as better.
+
+    patience : int, default=10
+        Number of epochs without improvement after which training stops.
+
+    restore_best : bool, default=True
+        Whether the weights of the best epoch are restored at the end.
+
+    Attributes
+    ----------
+    best_ : float
+        The best value.
+
+    best_epoch_ : int
+        The epoch that had it, from 1, counted in this run.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import EarlyStopping
+    >>> X, X_val, y, y_val = train_test_split(
+    ...     *load_iris(return_X_y=True), stratify=None, random_state=0
+    ... )
+    >>> stop = EarlyStopping(patience=5)
+    >>> clf = MLPClassifierScratch(
+    ...     callbacks=stop, learning_rate_init=0.05, max_iter=500, random_state=0
+    ... )
+    >>> _ = clf.fit(X, y, X_val=X_val, y_val=y_val)
+    >>> clf.n_iter_ == stop.best_epoch_ + 5
+    True
+    """
+
+    def __init__(
+        self, monitor="val_loss", *, min_delta=0.0, patience=10, restore_best=True
+    ):
+        super().__init__(monitor, min_delta, patience)
+        self.restore_best = restore_best
+
+    def on_fit_begin(self, training):
+        super().on_fit_begin(training)
+        self._best_theta = None
+
+    def on_epoch_end(self, training):
+        if self._improves(training) and self.restore_best:
+            self._best_theta = training.theta.copy()
+        return self.wait_ >= self.patience
+
+    def on_fit_end(self, training):
+        if self._best_theta is not None:
+            training.theta.assign(self._best_theta)
+            self._best_theta = None
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Lower the learning rate when an entry of the history improves no more.
+
+    It lowers the rate that the schedule scales, with every first-order solver.
+
+    Parameters
+    ----------
+    monitor : str, default='val_loss'
+        The entry of `history_`.
+
+    factor : float, default=0.1
+        The learning rate is multiplied by it, in (0, 1).
+
+    min_delta : float, default=1e-4
+        Improvement above which an epoch counts as better.
+
+    patience : int, default=10
+        Number of epochs without improvement after which the rate is lowered.
+
+    min_lr : float, default=0.0
+        Least learning rate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import ReduceLROnPlateau
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifierScratch(
+    ...     callbacks=[ReduceLROnPlateau("loss", min_delta=1.0, patience=2)],
+    ...     max_iter=6,
+    ...     random_state=0,
+    ... )
+    >>> rates = clf.fit(X, y).history_["learning_rate"]
+    >>> [f"{rate:.0e}" for rate in rates]
+    ['1e-03', '1e-03', '1e-03', '1e-04', '1e-04', '1e-05']
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        *,
+        factor=0.1,
+        min_delta=1e-4,
+        patience=10,
+        min_lr=0.0,
+    ):
+        super().__init__(monitor, min_delta, patience)
+        self.factor = factor
+        self.min_lr = min_lr
+
+    def on_fit_begin(self, training):
+        if not 0 < self.factor < 1:
+            raise ValueError(f"factor must be in (0, 1), got {self.factor!r}.")
+        super().on_fit_begin(training)
+
+    def on_epoch_end(self, training):
+        if not self._improves(training) and self.wait_ >= self.patience:
+            rate = training.optimizer.base_learning_rate
+            training.optimizer.base_learning_rate = min(
+                rate, max(rate * self.factor, self.min_lr)
+            )
+            self.wait_ = 0
+
+
+class WeightRecorder(Callback):
+    """Record the parameters, and how the gradient turns, on the way.
+
+    Parameters
+    ----------
+    every : int, default=1
+        Record after each `every` epochs; the start is recorded, too.
+
+    Attributes
+    ----------
+    epochs_ : list of int
+        Epochs after which was recorded, 0 for the start.
+
+    coefs_, intercepts_ : list of lists of ndarray
+        Weights and biases of each layer, for each of `epochs_`.
+
+    grad_norms_ : list of float
+        Norm of the gradient of the last step before; NaN for the start.
+
+    angles_ : list of float
+        Angle between that gradient and the one that was recorded before, in
+        degrees; NaN for the first two, and where a gradient is zero.
+    """
+
+    needs_gradient = True
+
+    def __init__(self, every=1):
+        self.every = every
+
+    def on_fit_begin(self, training):
+        self.every = operator.index(self.every)
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, got {self.every}.")
+        self.epochs_, self.coefs_, self.intercepts_ = [], [], []
+        self.grad_norms_, self.angles_ = [], []
+        self._previous = None
+        self._record(training, None)
+
+    def on_epoch_end(self, training):
+        if training.n_iter % self.every == 0:
+            self._record(training, training.gradient)
+
+    def _record(self, training, gradient):
+        self.epochs_.append(training.n_iter)
+        self.coefs_.append([W.copy() for W in training.theta.coefs])
+        self.intercepts_.append([b.copy() for b in training.theta.intercepts])
+        gradient = None if gradient is None else gradient.astype(np.float64)
+        self.grad_norms_.append(
+            math.nan if gradient is None else float(np.linalg.norm(gradient))
+        )
+        self.angles_.append(_angle(self._previous, gradient))
+        self._previous = gradient
+
+    def on_fit_end(self, training):
+        self._previous = None
+
+
+def _angle(g, h):
+    """Angle between two vectors in degrees, NaN if there is none."""
+    if g is None or h is None or not (g.any() and h.any()):
+        return math.nan
+    g, h = g / np.linalg.norm(g), h / np.linalg.norm(h)
+    # Exact for small angles too, where the arc cosine would lose half the digits.
+    return math.degrees(2 * math.atan2(np.linalg.norm(g - h), np.linalg.norm(g + h)))
+
+
+class ProgressBar(Callback):
+    """Show the progress of the epochs, with the time that is left.
+
+    It needs tqdm (``pip install "skmlp[progress]"``).
+
+    Parameters
+    ----------
+    **options
+        Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ...
+    """
+
+    def __init__(self, **options):
+        self.options = options
+
+    def on_fit_begin(self, training):
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise ImportError(
+                'ProgressBar needs tqdm: pip install "skmlp[progress]".'
+            ) from error
+        options = {"desc": "epochs", "unit": "epoch", **self.options}
+        self._bar = tqdm(total=training.max_iter, **options)
+
+    def on_epoch_end(self, training):
+        shown = {"loss": training.history["loss"][-1]}
+        for name in ("val_loss", "val_score"):
+            value = training.history[name][-1]
+            if not math.isnan(value):
+                shown[name] = value
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def on_fit_end(self, training):
+        bar = self.__dict__.pop("_bar", None)
+        if bar is not None:
+            bar.close()
