@@ -1,22 +1,95 @@
-"""The private names of scikit-learn that skmlp uses, in one place.
+"""The private and the new names of scikit-learn that skmlp uses, in one place.
 
-They give its estimators the same parameter validation, error texts and
-warnings as scikit-learn's own. A new release of scikit-learn that moves one of
-them is answered here.
+The private ones give its estimators the same parameter validation, error texts
+and warnings as scikit-learn's own. A new release of scikit-learn that moves one
+of them is answered here, and so is an old one that lacks something.
 """
 
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's."""
+
+
 __all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
+    "TaskCallback",
     "_check_optimize_result",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
 ]
+
+
+class TaskCallback:
+    """Tells scikit-learn's callbacks of a fit and its epochs.
+
+    It is a callback of the training loop. Without scikit-learn's callbacks (set
+    by `set_callbacks`, or handed down by a meta-estimator) it does nothing, as
+    before scikit-learn 1.9.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator that is being fitted.
+
+    max_iter : int
+        Largest number of epochs.
+
+    X, y, sample_weight
+        What `fit` was given; scorers get them.
+    """
+
+    def __init__(self, estimator, max_iter, X, y, sample_weight):
+        self._context = self._epoch = None
+        if not hasattr(estimator, "_init_callback_context"):
+            return
+        self._data = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": (
+                {} if sample_weight is None else {"sample_weight": sample_weight}
+            ),
+        }
+        self._context = estimator._init_callback_context(max_subtasks=max_iter)
+        self._context.call_on_fit_task_begin(**self._data)
+
+    def on_fit_begin(self, training):
+        """Nothing: the fit began before its data were validated."""
+
+    def on_epoch_begin(self, training):
+        """Begin the task of an epoch."""
+        if self._context is not None:
+            self._epoch = self._context.subcontext(task_name="epoch")
+            self._epoch.call_on_fit_task_begin(**self._data)
+
+    def on_epoch_end(self, training):
+        """End it; whether a callback wants to stop."""
+        if self._epoch is None:
+            return False
+        return self._epoch.call_on_fit_task_end(
+            **self._data, reconstruction_attributes=training.fitted_attributes
+        )
+
+    def on_fit_end(self, training):
+        """Nothing: the fit ends when the estimator is fitted."""
+
+    def end(self):
+        """End the task of the fit."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(
+                **self._data, reconstruction_attributes={}
+            )

@@ -4,38 +4,45 @@ The way of a `fit`: validate parameters and data, build the objects of
 `skmlp.core`, train them with `skmlp.training`, publish the fitted attributes.
 """
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmlp import build
 from skmlp._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
     Interval,
     Options,
     StrOptions,
+    TaskCallback,
     _check_optimize_result,
     _check_sample_weight,
     _fit_context,
 )
-from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from skmlp.core.initializers import glorot
-from skmlp.core.network import Network, decision_function
+from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.inference import decision_function
+from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
-from skmlp.core.penalties import ElasticNet
-from skmlp.core.schedules import SCHEDULES, make_schedule
+from skmlp.core.schedules import SCHEDULES
+from skmlp.inspection import InspectionMixin
 from skmlp.training.batches import EpochOrder
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import TrainingState, run_epochs
+from skmlp.training.loop import TrainingState, new_history, run_epochs
+from skmlp.training.step import Step
+from skmlp.validation import Validation, check_validation_data, split
 
 
 def has_partial_fit(estimator):
@@ -55,12 +62,14 @@ _PROGRESS = {
     "best_loss_",
     "validation_scores_",
     "best_validation_score_",
+    "history_",
     "_no_improvement_count",
     "_optimizer",
+    "_rng",
 }
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     """Base class of the estimators; use the derived classes."""
 
     _parameter_constraints: dict = {
@@ -68,14 +77,18 @@ class BaseMLP(BaseEstimator, ABC):
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
-        "activation": [StrOptions(set(HIDDEN_ACTIVATIONS))],
+        "activation": [
+            StrOptions(set(HIDDEN_ACTIVATIONS)),
+            "array-like",
+            HasMethods(["forward", "backward"]),
+        ],
         "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto", "full"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -97,35 +110,86 @@ class BaseMLP(BaseEstimator, ABC):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "init": [StrOptions({"auto", *INITIALIZERS}), callable],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "batch_norm_momentum": [Interval(Real, 0, 1, closed="right")],
+        "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
+        "frozen_layers": ["array-like"],
+        "weight_decay": [None, Interval(Real, 0, None, closed="left")],
+        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "rho": [Interval(Real, 0, 1, closed="left")],
+        "momentum_decay": [Interval(Real, 0, None, closed="left")],
+        "armijo_sigma": [Interval(Real, 0, 1, closed="neither")],
+        "armijo_factor": [Interval(Real, 0, 1, closed="neither")],
+        "search_radius": [Interval(Real, 0, None, closed="neither")],
+        "decay_rate": [None, Interval(Real, 0, 1, closed="right")],
+        "decay_epochs": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_min": [Interval(Real, 0, None, closed="left")],
+        "warmup_steps": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping_metric": [str, callable],
+        "callbacks": [None, "array-like", HasMethods(["on_epoch_end"])],
+        "augment": [None, callable],
+        "dtype": [
+            None,
+            StrOptions({"float32", "float64"}),
+            Options(type, {np.float32, np.float64}),
+        ],
     }
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        l1_ratio=0.0,
+        hidden_layer_sizes,
+        activation,
+        solver,
+        alpha,
+        batch_size,
+        learning_rate,
+        learning_rate_init,
+        power_t,
+        max_iter,
+        shuffle,
+        random_state,
+        tol,
+        verbose,
+        warm_start,
+        momentum,
+        nesterovs_momentum,
+        early_stopping,
+        validation_fraction,
+        beta_1,
+        beta_2,
+        epsilon,
+        n_iter_no_change,
+        max_fun,
+        l1_ratio,
+        output_activation,
+        init,
+        dropout,
+        input_dropout,
+        batch_norm,
+        batch_norm_momentum,
+        batch_norm_epsilon,
+        frozen_layers,
+        weight_decay,
+        max_norm,
+        clip_norm,
+        rho,
+        momentum_decay,
+        armijo_sigma,
+        armijo_factor,
+        search_radius,
+        decay_rate,
+        decay_epochs,
+        learning_rate_min,
+        warmup_steps,
+        early_stopping_metric,
+        callbacks,
+        augment,
+        dtype,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -151,22 +215,43 @@ class BaseMLP(BaseEstimator, ABC):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.l1_ratio = l1_ratio
+        self.output_activation = output_activation
+        self.init = init
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.batch_norm = batch_norm
+        self.batch_norm_momentum = batch_norm_momentum
+        self.batch_norm_epsilon = batch_norm_epsilon
+        self.frozen_layers = frozen_layers
+        self.weight_decay = weight_decay
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.rho = rho
+        self.momentum_decay = momentum_decay
+        self.armijo_sigma = armijo_sigma
+        self.armijo_factor = armijo_factor
+        self.search_radius = search_radius
+        self.decay_rate = decay_rate
+        self.decay_epochs = decay_epochs
+        self.learning_rate_min = learning_rate_min
+        self.warmup_steps = warmup_steps
+        self.early_stopping_metric = early_stopping_metric
+        self.callbacks = callbacks
+        self.augment = augment
+        self.dtype = dtype
 
     # What a derived class has to say.
 
     _y_checks: dict = {}  # for validate_data
 
     @abstractmethod
-    def _check_targets(self, y, dtype, continues, incremental):
-        """Validate the targets.
+    def _check_targets(self, y, continues, incremental):
+        """Validate the targets and learn from them what there is to learn.
 
         Parameters
         ----------
         y : ndarray
             Targets as scikit-learn has checked them.
-
-        dtype : dtype
-            Type that the network computes in.
 
         continues : bool
             Whether training goes on from an earlier call.
@@ -178,34 +263,66 @@ class BaseMLP(BaseEstimator, ABC):
         -------
         y : ndarray
             The targets, one-dimensional if they have one column.
-
-        Y : ndarray of shape (n_samples, n_outputs)
-            The targets as the loss takes them.
         """
 
     @abstractmethod
-    def _loss_function(self):
-        """The `Loss` to train with, known once the targets are."""
+    def _encode_targets(self, y, dtype):
+        """The targets as the loss takes them.
+
+        Parameters
+        ----------
+        y : ndarray
+            Targets as `_check_targets` returned them.
+
+        dtype : dtype
+            Type that the network computes in.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_samples, n_outputs)
+        """
+
+    @abstractmethod
+    def _encode_validation_targets(self, y, dtype):
+        """Both of the above, for a validation set: it teaches nothing."""
+
+    @abstractmethod
+    def _loss_and_output(self):
+        """The `Loss` and the output `Activation`, once the targets are known."""
 
     @abstractmethod
     def _stratify(self, y, Y):
         """What the early stopping split is stratified by, or None."""
 
     @abstractmethod
-    def _score_decision(self, decision, Y, sample_weight):
-        """Score of finite outputs before the output activation."""
+    def _score_output(self, decision, P, Y, sample_weight):
+        """Score of finite outputs, before and after the output activation."""
+
+    def _class_weights(self, y, incremental):
+        """Weight of each sample by its class, or None."""
+        return None
 
     # Training.
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        coefs_init=None,
+        intercepts_init=None,
+    ):
         """Train the network on X and y.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training samples. float32 trains in float32, everything else in
-            float64.
+            float64, unless `dtype` says otherwise.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: class labels or a label indicator matrix in
@@ -215,6 +332,26 @@ class BaseMLP(BaseEstimator, ABC):
             Weight of each sample in the loss and in the validation score, at
             least 0 and not all 0. None stands for ones.
 
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Validation samples. With `early_stopping` they take the place of the
+            fraction that is set aside; without it, `history_` records the loss
+            and the score on them. In a `Pipeline`, ``transform_input=["X_val"]``
+            transforms them as X.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of the validation samples.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation samples.
+
+        coefs_init : list of array-like or None, default=None
+            Weights to start from, one array for each layer in the shape of
+            `coefs_`. Where an entry is None, the layer starts as it would
+            without: drawn afresh, or with `warm_start` from the last call's.
+
+        intercepts_init : list of array-like or None, default=None
+            Biases to start from, likewise.
+
         Returns
         -------
         self : object
@@ -223,39 +360,76 @@ class BaseMLP(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If a parameter, X, y or `sample_weight` is not valid, or training
-            diverges. The estimator is then as it was before the call.
+            If a parameter or an argument is not valid, or training diverges.
+            The estimator is then as it was before the call.
         """
+        task = TaskCallback(self, self.max_iter, X, y, sample_weight)
         with unchanged_on_error(self):
-            return self._fit(X, y, sample_weight)
+            self._fit(
+                X,
+                y,
+                sample_weight,
+                validation_data=(X_val, y_val, sample_weight_val),
+                initial=(coefs_init, intercepts_init),
+                callbacks=[task],
+            )
+        task.end()
+        return self
 
     def _partial_fit(self, X, y, sample_weight):
         """One epoch over X and y."""
         if self.early_stopping:
             # A different validation set each time would mean nothing.
-            raise ValueError("partial_fit does not support early_stopping=True")
+            raise ValueError(
+                "partial_fit does not support early_stopping=True; set "
+                "early_stopping=False, or call fit."
+            )
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _fit(self, X, y, sample_weight, incremental=False):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        validation_data=(None, None, None),
+        initial=(None, None),
+        incremental=False,
+        callbacks=(),
+    ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        build.check_solver(self)
         X, y, Y, w = self._check_training_data(
             X, y, sample_weight, continues, incremental
         )
+        if any(part is not None for part in validation_data):
+            validation_data = check_validation_data(self, validation_data, X.dtype)
+        else:
+            validation_data = None
         random_state = check_random_state(self.random_state)
         network, theta = self._start(X, Y, random_state, continues)
+        build.set_parameters(theta.coefs, initial[0], "coefs_init")
+        build.set_parameters(theta.intercepts, initial[1], "intercepts_init")
         if not continues:
             # Forget what earlier training has reached.
             for name in _PROGRESS & vars(self).keys():
                 delattr(self, name)
         self.n_outputs_ = network.layer_sizes[-1]
         self.n_layers_ = len(network.layer_sizes)
-        self.out_activation_ = network.loss.output_activation.name
+        self.out_activation_ = network.activations[-1].name
         if self.solver == "lbfgs":
             self._fit_lbfgs(network, theta, X, Y, w)
         else:
-            self._fit_epochs(network, theta, X, y, Y, w, random_state, incremental)
-        self.coefs_ = theta.coefs
-        self.intercepts_ = theta.intercepts
+            self._fit_epochs(
+                network,
+                theta,
+                (X, y, Y, w),
+                validation_data,
+                random_state,
+                incremental,
+                [*callbacks, *build.callbacks(self)],
+            )
+        self._adopt(network, theta)
         return self
 
     def _check_training_data(self, X, y, sample_weight, continues, incremental):
@@ -275,9 +449,11 @@ class BaseMLP(BaseEstimator, ABC):
         w : ndarray of shape (n_samples, 1) or None
             The sample weights, in the dtype of X.
         """
-        # A network that goes on learning keeps the dtype that it has.
         dtypes = [np.float64, np.float32]
-        if continues and self.coefs_[0].dtype in dtypes:
+        if self.dtype is not None:
+            dtypes = [np.dtype(self.dtype).type]
+        elif continues and self.coefs_[0].dtype in dtypes:
+            # A network that goes on learning keeps the dtype that it has.
             dtypes = [self.coefs_[0].dtype]
         X, y = validate_data(
             self,
@@ -289,44 +465,65 @@ class BaseMLP(BaseEstimator, ABC):
             reset=not continues,
             **self._y_checks,
         )
-        y, Y = self._check_targets(y, X.dtype, continues, incremental)
-        w = None
+        y = self._check_targets(y, continues, incremental)
+        Y = self._encode_targets(y, X.dtype)
+        w = self._class_weights(y, incremental)
         if sample_weight is not None:
-            w = _check_sample_weight(sample_weight, X, dtype=X.dtype)[:, np.newaxis]
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            w = sample_weight if w is None else sample_weight * w
+        if w is not None:
+            w = w.astype(X.dtype)[:, np.newaxis]
             _check_weights(w)
         # The base class of a memory map is quicker to slice.
         return (X if issparse(X) else np.asarray(X)), y, Y, w
 
     def _start(self, X, Y, random_state, continues):
         """Build the network and the parameters that training starts from."""
-        layer_sizes = (X.shape[1], *self._hidden_layer_sizes(), Y.shape[1])
-        activation = HIDDEN_ACTIVATIONS[self.activation]
-        network = Network(layer_sizes, activation, self._loss_function())
+        network = build.network(self, X.shape[1], Y.shape[1], *self._loss_and_output())
         if not continues:
-            theta = Parameters(layer_sizes, X.dtype)
-            glorot(random_state, activation, theta)
-            return network, theta
+            return network, build.initial_parameters(
+                self, network, X.dtype, random_state
+            )
         # A copy: should training fail, the old parameters are still there.
-        theta = Parameters.from_arrays(self.coefs_, self.intercepts_, X.dtype)
-        if theta.layer_sizes != layer_sizes:
+        theta = self._parameters(X.dtype)
+        if theta.layer_sizes != network.layer_sizes:
             raise ValueError(
                 "warm_start and partial_fit go on with the network of the previous "
                 f"call, whose layers have {list(theta.layer_sizes)} units, but X, "
-                f"hidden_layer_sizes and y ask for {list(layer_sizes)}."
+                "hidden_layer_sizes and y ask for "
+                f"{list(network.layer_sizes)}."
+            )
+        if theta.batch_norm != self.batch_norm:
+            raise ValueError(
+                "warm_start and partial_fit go on with the network of the previous "
+                f"call, which had batch_norm={theta.batch_norm}, but now "
+                f"batch_norm={self.batch_norm}."
             )
         return network, theta
 
-    def _hidden_layer_sizes(self):
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if any(isinstance(s, bool) or not isinstance(s, Integral) for s in sizes):
-            raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
-        if any(size <= 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return sizes
+    def _parameters(self, dtype):
+        """A copy of the fitted parameters."""
+        batch_norm = None
+        if hasattr(self, "batch_norm_scales_"):
+            batch_norm = (
+                self.batch_norm_scales_,
+                self.batch_norm_means_,
+                self.batch_norm_variances_,
+            )
+        return Parameters.from_arrays(self.coefs_, self.intercepts_, dtype, batch_norm)
+
+    def _adopt(self, network, theta):
+        """Take a network and its parameters for the fitted ones."""
+        self._network = network
+        self.coefs_ = theta.coefs
+        self.intercepts_ = theta.intercepts
+        for name in ("scales", "means", "variances"):
+            self.__dict__.pop(f"batch_norm_{name}_", None)
+            if theta.batch_norm:
+                setattr(self, f"batch_norm_{name}_", getattr(theta, name))
 
     def _fit_lbfgs(self, network, theta, X, Y, w):
-        penalty = ElasticNet(self.alpha, self.l1_ratio)
+        penalty = build.penalty(self)
         result = minimize_lbfgs(
             Objective(network, penalty.smooth, theta),
             penalty.l1,
@@ -349,31 +546,64 @@ class BaseMLP(BaseEstimator, ABC):
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
 
-    def _fit_epochs(self, network, theta, X, y, Y, w, random_state, incremental):
-        optimizer = self._build_optimizer(theta, incremental)
-        train_rows = validate = None
-        if self.early_stopping:
-            train_rows, validate = self._split(network, X, y, Y, w, random_state)
+    def _fit_epochs(
+        self,
+        network,
+        theta,
+        training_data,
+        validation_data,
+        random_state,
+        incremental,
+        callbacks,
+    ):
+        X, y, Y, w = training_data
+        optimizer = build.optimizer(self, theta)
+        # Of the same kind: a class may be derived from the solver's.
+        before = getattr(self, "_optimizer", None)
+        if incremental and before is not None and type(before) is type(optimizer):
+            optimizer.resume(before)
+
+        train_rows = None
+        if self.early_stopping and validation_data is None:
+            train_rows, rows = split(
+                self, X, y, Y, w, self._stratify(y, Y), random_state
+            )
+            validation_data = X[rows], y[rows], Y[rows], None if w is None else w[rows]
+        validate = None
+        if validation_data is not None:
+            validate = Validation(self, network, theta, *validation_data)
+
         n_train = X.shape[0] if train_rows is None else len(train_rows)
+        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
+        schedule = build.schedule(self, math.ceil(n_train / batch_size))
+        self._rng = self._generator(network, random_state)
         engine = NumpyEngine(
-            Objective(
-                network, ElasticNet(self.alpha, self.l1_ratio), theta, report_mean=True
+            Step(
+                Objective(network, build.penalty(self), theta, report_mean=True),
+                optimizer,
+                weight_decay=build.weight_decay(self),
+                clip=self.clip_norm,
+                max_norm=self.max_norm,
+                batch_norm_momentum=float(self.batch_norm_momentum),
+                rng=self._rng,
             ),
-            optimizer,
             X,
             Y,
             w,
             n_train,
-            self._batch_size(n_train),
+            batch_size,
+            schedule,
+            augment=self.augment,
+            rng=self._rng,
+            keep_gradient=any(getattr(c, "needs_gradient", False) for c in callbacks),
         )
         # The order within one batch does not matter.
-        shuffle = self.shuffle and self.batch_size != "full"
+        shuffle = (
+            self.shuffle and self.batch_size != "full" and not optimizer.full_batch
+        )
         order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
 
-        state = self._state(theta, optimizer)
-        schedule = make_schedule(
-            self.learning_rate, self.learning_rate_init, power_t=self.power_t
-        )
+        state = self._state(network, theta, optimizer)
         run_epochs(
             state,
             engine,
@@ -383,25 +613,36 @@ class BaseMLP(BaseEstimator, ABC):
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             validate=validate,
+            early_stopping=self.early_stopping,
             incremental=incremental,
             verbose=self.verbose,
+            callbacks=callbacks,
         )
         self._publish(state)
 
-    def _build_optimizer(self, theta, incremental):
-        solver = OPTIMIZERS[self.solver]
-        hyperparameters = {name: getattr(self, name) for name in solver.hyperparameters}
-        optimizer = solver(theta.flat, self.learning_rate_init, **hyperparameters)
-        # Of the same kind: a class may be derived from the solver's.
-        if incremental and type(getattr(self, "_optimizer", None)) is solver:
-            optimizer.resume(self._optimizer)
-        return optimizer
+    def _generator(self, network, random_state):
+        """Source of the randomness that scikit-learn's MLP does not have.
+
+        Drawn from only if there is any, so that the same `random_state` gives
+        the same numbers as there. Training that goes on goes on with it, or
+        each call of `partial_fit` would drop the same units.
+        """
+        if hasattr(self, "_rng") and self._rng is not None:
+            return deepcopy(self._rng)
+        if any(network.dropout) or self.augment or self.solver == "random_search":
+            return np.random.default_rng(random_state.randint(2**31 - 1))
+        return None
 
     def _batch_size(self, n_train):
         if self.batch_size == "full":
             return n_train
         if self.batch_size == "auto":
             return min(200, n_train)
+        if self.batch_size == 1 and self.batch_norm:
+            raise ValueError(
+                "batch_norm=True needs a batch_size of at least 2, for one sample has "
+                "no variance; got batch_size=1."
+            )
         if self.batch_size > n_train:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going "
@@ -410,69 +651,16 @@ class BaseMLP(BaseEstimator, ABC):
             )
         return min(int(self.batch_size), n_train)
 
-    def _split(self, network, X, y, Y, w, random_state):
-        """Set validation samples aside for early stopping.
-
-        Returns
-        -------
-        train_rows : ndarray of int
-            The rows to train on.
-
-        validate : callable
-            Takes the parameters and returns the score on the other rows, NaN
-            if the network's output is not finite.
-        """
-        stratify = self._stratify(y, Y)
-        try:
-            train_rows, rows = train_test_split(
-                np.arange(X.shape[0]),
-                test_size=self.validation_fraction,
-                random_state=random_state,
-                stratify=stratify,
-            )
-        except ValueError as error:
-            message = (
-                f"early_stopping=True sets validation_fraction="
-                f"{self.validation_fraction} of the {X.shape[0]} samples aside, which "
-                f"failed: {error}"
-            )
-            if stratify is not None:
-                classes, counts = np.unique(y, return_counts=True)
-                if counts.min() < 2:
-                    rare = classes[counts < 2].tolist()
-                    message += f" (y has one sample of each of these: {rare})"
-            raise ValueError(message) from error
-        if len(rows) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or "
-                f"the size of your dataset: early_stopping=True needs 2 samples, got "
-                f"{len(rows)} from validation_fraction={self.validation_fraction} of "
-                f"{X.shape[0]}."
-            )
-        for part, name in (train_rows, "training"), (rows, "validation"):
-            if w is not None and not w[part].any():
-                raise ValueError(
-                    f"sample_weight is zero for all {len(part)} samples of the {name} "
-                    f"set that early_stopping=True with validation_fraction="
-                    f"{self.validation_fraction} makes; it needs a positive one."
-                )
-        X, Y = X[rows], Y[rows]
-        w = None if w is None else w[rows, 0]
-
-        def validate(theta):
-            decision = decision_function(
-                theta.coefs, theta.intercepts, network.activations, X
-            )
-            if not np.isfinite(decision).all():
-                return np.nan
-            return self._score_decision(decision, Y, w)
-
-        return train_rows, validate
-
-    def _state(self, theta, optimizer):
+    def _state(self, network, theta, optimizer):
         """Where training starts, or goes on from."""
+
+        def fitted_attributes():
+            fitted = copy(self)
+            fitted._adopt(network, theta.copy())
+            return vars(fitted)
+
         before = {name: getattr(self, name, None) for name in _PROGRESS}
-        state = TrainingState(theta, optimizer)
+        state = TrainingState(theta, optimizer, self, fitted_attributes)
         state.t = before["t_"] or 0
         state.no_improvement_count = before["_no_improvement_count"] or 0
         if self.early_stopping:
@@ -498,24 +686,43 @@ class BaseMLP(BaseEstimator, ABC):
             scores = scores + state.validation_scores
         self.validation_scores_ = scores
         # In place, or a long series of partial_fit would copy it every time.
-        if not hasattr(self, "loss_curve_"):
+        if not hasattr(self, "history_"):
+            self.history_ = new_history()
             self.loss_curve_ = []
-        self.loss_curve_.extend(state.loss_curve)
+        for name, values in state.history.items():
+            self.history_[name].extend(values)
+        self.loss_curve_.extend(state.history["loss"])
 
     # Prediction.
 
+    def _check_input(self, X):
+        """Validate X for a fitted estimator."""
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse="csr", reset=False)
+
+    def _inference(self):
+        """Weights, biases and activations of the fitted network."""
+        theta = self.coefs_, self.intercepts_
+        if hasattr(self, "batch_norm_scales_"):
+            theta = self._network.inference_parameters(
+                self._parameters(self.coefs_[0].dtype)
+            )
+        coefs, intercepts = theta
+        return coefs, intercepts, self._network.activations
+
     def _decision_function(self, X):
         """Output of the network before the output activation."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        activations = [HIDDEN_ACTIVATIONS[self.activation]] * (len(self.coefs_) - 1)
-        return decision_function(self.coefs_, self.intercepts_, activations, X)
+        X = self._check_input(X)
+        coefs, intercepts, activations = self._inference()
+        return decision_function(coefs, intercepts, activations, X)
 
     def _output(self, X):
         """Output of the network, of shape (n_samples, n_outputs)."""
-        output = self._decision_function(X)
-        ACTIVATIONS[self.out_activation_].forward(output)
-        return output
+        Z = self._decision_function(X)
+        g = self._network.activations[-1]
+        P = np.empty_like(Z) if g.needs_z else Z
+        g.forward(Z, P)
+        return P
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,9 +1,12 @@
 """Multilayer perceptron classifier."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     check_classification_targets,
@@ -11,9 +14,15 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
-from skmlp._sklearn import _check_partial_fit_first_call, _fit_context
+from skmlp import build
+from skmlp._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_partial_fit_first_call,
+    _fit_context,
+)
 from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
-from skmlp.core.losses import LOSSES
 
 
 class MLPClassifierScratch(ClassifierMixin, BaseMLP):
@@ -224,6 +233,126 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     (1, 2)
     """
 
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [
+            StrOptions({"log_loss", "squared_error"}),
+            HasMethods(["pointwise", "gradient"]),
+        ],
+        "output_activation": [StrOptions({"auto", "logistic", "sigmoid", "softmax"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        l1_ratio=0.0,
+        output_activation="auto",
+        init="auto",
+        dropout=0.0,
+        input_dropout=0.0,
+        batch_norm=False,
+        batch_norm_momentum=0.1,
+        batch_norm_epsilon=1e-5,
+        frozen_layers=(),
+        weight_decay=None,
+        max_norm=None,
+        clip_norm=None,
+        rho=0.99,
+        momentum_decay=0.004,
+        armijo_sigma=1e-4,
+        armijo_factor=0.5,
+        search_radius=0.1,
+        decay_rate=None,
+        decay_epochs=10,
+        learning_rate_min=0.0,
+        warmup_steps=0,
+        early_stopping_metric="score",
+        callbacks=None,
+        augment=None,
+        dtype=None,
+        loss="log_loss",
+        label_smoothing=0.0,
+        class_weight=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            l1_ratio=l1_ratio,
+            output_activation=output_activation,
+            init=init,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            batch_norm=batch_norm,
+            batch_norm_momentum=batch_norm_momentum,
+            batch_norm_epsilon=batch_norm_epsilon,
+            frozen_layers=frozen_layers,
+            weight_decay=weight_decay,
+            max_norm=max_norm,
+            clip_norm=clip_norm,
+            rho=rho,
+            momentum_decay=momentum_decay,
+            armijo_sigma=armijo_sigma,
+            armijo_factor=armijo_factor,
+            search_radius=search_radius,
+            decay_rate=decay_rate,
+            decay_epochs=decay_epochs,
+            learning_rate_min=learning_rate_min,
+            warmup_steps=warmup_steps,
+            early_stopping_metric=early_stopping_metric,
+            callbacks=callbacks,
+            augment=augment,
+            dtype=dtype,
+        )
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -311,6 +440,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             multilabel targets, the probability of each label.
         """
         P = self._output(X)
+        if self._is_multiclass() and self.out_activation_ == "logistic":
+            # One unit for each class against the rest; of no class, all alike.
+            total = P.sum(axis=1, keepdims=True)
+            P = np.where(total > 0, P / np.where(total > 0, total, 1), 1 / P.shape[1])
         if self.n_outputs_ == 1:
             P = np.hstack([1 - P, P])
         # Of one class alone we can be sure.
@@ -333,7 +466,20 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         with np.errstate(divide="ignore"):
             return np.log(P, out=P)
 
-    def _check_targets(self, y, dtype, continues, incremental):
+    def _check_targets(self, y, continues, incremental):
+        y = self._check_kind(y)
+        multilabel = type_of_target(y).startswith("multilabel")
+        if not (incremental or continues) or not hasattr(self, "classes_"):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            if not hasattr(self, "_label_binarizer"):  # in the first partial_fit
+                self._label_binarizer = LabelBinarizer()
+                self._label_binarizer.fit(y if multilabel else self.classes_)
+            self._check_classes(y, multilabel, incremental)
+        return y
+
+    def _check_kind(self, y):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -343,25 +489,44 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
                 "supported. Fit a classifier for each, as MultiOutputClassifier does."
             )
-        multilabel = y_type.startswith("multilabel")
-        if not (incremental or continues) or not hasattr(self, "classes_"):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            if not hasattr(self, "_label_binarizer"):  # in the first partial_fit
-                self._label_binarizer = LabelBinarizer()
-                self._label_binarizer.fit(y if multilabel else self.classes_)
-            self._check_classes(y, multilabel, incremental)
-        return y, self._label_binarizer.transform(y).astype(bool)
+        return y
+
+    def _encode_targets(self, y, dtype):
+        Y = self._label_binarizer.transform(y).astype(bool)
+        if self.label_smoothing:
+            # Among the classes, or for each label between yes and no.
+            K = Y.shape[1] if self._has_softmax() else 2
+            epsilon = self.label_smoothing
+            Y = (Y * (1 - epsilon) + epsilon / K).astype(dtype)
+        return Y
+
+    def _encode_validation_targets(self, y, dtype):
+        y = self._check_kind(y)
+        multilabel = type_of_target(y).startswith("multilabel")
+        self._check_multilabel(multilabel, "y_val")
+        unseen = np.setdiff1d(unique_labels(y), self.classes_)
+        if unseen.size:
+            raise ValueError(
+                f"y_val has classes that y does not have: {unseen}. y has "
+                f"{self.classes_}."
+            )
+        return y, self._encode_targets(y, dtype)
+
+    def _class_weights(self, y, incremental):
+        if self.class_weight is None:
+            return None
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which sees "
+                "only part of y. Compute the weights of all of it with "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', "
+                "classes=classes, y=y) and pass them as a dict."
+            )
+        return compute_sample_weight(self.class_weight, y)
 
     def _check_classes(self, y, multilabel, incremental):
         """Hold y to the classes that the network knows."""
-        if multilabel != self._label_binarizer.y_type_.startswith("multilabel"):
-            before, now = ("not ", "") if multilabel else ("", "not ")
-            raise ValueError(
-                "warm_start and partial_fit go on with the targets of the previous "
-                f"call, which were {before}multilabel; y is {now}multilabel."
-            )
+        self._check_multilabel(multilabel, "y")
         classes = unique_labels(y)
         if multilabel and set(classes) != set(self.classes_):
             raise ValueError(
@@ -381,23 +546,47 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"{classes}"
             )
 
+    def _check_multilabel(self, multilabel, name):
+        if multilabel != self._label_binarizer.y_type_.startswith("multilabel"):
+            before, now = ("not ", "") if multilabel else ("", "not ")
+            raise ValueError(
+                "warm_start, partial_fit and validation go on with the kind of targets "
+                f"that there was before, which was {before}multilabel; {name} is "
+                f"{now}multilabel."
+            )
+
     def _is_multiclass(self):
         return self._label_binarizer.y_type_ == "multiclass"
 
-    def _loss_function(self):
-        return LOSSES["log_loss" if self._is_multiclass() else "binary_log_loss"]
+    def _has_softmax(self):
+        return self._is_multiclass() and self.output_activation in ("auto", "softmax")
+
+    def _loss_and_output(self):
+        softmax = self._has_softmax()
+        if self.output_activation == "softmax" and not softmax:
+            raise ValueError(
+                "output_activation='softmax' needs three or more classes, got "
+                f"{self._label_binarizer.y_type_} targets; 'auto' and 'logistic' take "
+                "them."
+            )
+        loss = self.loss
+        if loss == "log_loss" and not softmax:
+            loss = "binary_log_loss"
+        output = "softmax" if softmax else "logistic"
+        loss = build.loss(self, loss)
+        return loss, build.output_activation(loss, output)
 
     def _stratify(self, y, Y):
         if self._is_multiclass():
             return y
         return Y if Y.shape[1] == 1 else None
 
-    def _score_decision(self, decision, Y, sample_weight):
+    def _score_output(self, decision, P, Y, sample_weight):
         """Accuracy; of multilabel targets, the share with every label right."""
         if self._is_multiclass():
             correct = decision.argmax(axis=1) == Y.argmax(axis=1)
         else:
-            correct = ((decision > 0) == Y).all(axis=1)
+            correct = ((decision > 0) == (Y > 0.5)).all(axis=1)
         return float(np.average(correct, weights=sample_weight))
 
     def __sklearn_tags__(self):

@@ -4,12 +4,14 @@ from copy import copy, deepcopy
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
+from skmlp import build
 from skmlp.core.gradcheck import central_differences
 from skmlp.core.network import Tape
 from skmlp.core.objective import Objective
-from skmlp.core.penalties import ElasticNet
+from skmlp.core.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class GradientCheck:
         Where it is, such as ``'coefs_[0][3, 1]'``.
 
     analytic : ndarray of shape (n_parameters,)
-        Gradient by backpropagation: first of all weights, then of all biases.
+        Gradient by backpropagation: first of all weights, then of all biases,
+        then of the scales of batch normalization.
 
     numeric : ndarray of shape (n_parameters,)
         Gradient by central differences.
@@ -45,7 +48,9 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
     r"""Compare backpropagation with central differences, for every parameter.
 
     The objective is the one that a batch of these samples has in training,
-    penalties included, in float64. The relative error of the component j of
+    penalties included, in float64: dropout with one mask throughout, batch
+    normalization with the statistics of these samples. Frozen layers have no
+    gradient. The relative error of the component j of
     the gradient g, with its numerical value h, is
 
     .. math:: \frac{|g_j - h_j|}{\max(|g_j|, |h_j|, 10^{-3} \max_k |g_k|)},
@@ -99,15 +104,24 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
     True
     """
     network, theta, X, Y, w = _prepare(copy(estimator), X, y, sample_weight)
-    penalty = ElasticNet(estimator.alpha, estimator.l1_ratio)
+    penalty = build.penalty(estimator)
     objective = Objective(network, penalty, theta)
-    tape = Tape(network.layer_sizes, X.shape[0], np.float64)
+    tape = Tape(network, X.shape[0], np.float64, issparse(X))
+    tape.draw_dropout(np.random.default_rng(0))  # the same masks throughout
 
     objective(X, Y, w, tape)
     analytic = objective.grad.flat.copy()
     n_weights = theta.weights.size
     analytic[:n_weights] += penalty.l1 * np.sign(theta.weights) / objective.n
-    numeric = central_differences(lambda: objective(X, Y, w, tape), theta.flat, step)
+    numeric = central_differences(
+        lambda: objective.value(X, Y, w, tape), theta.flat, step
+    )
+    for gradient in analytic, numeric:  # frozen layers have none
+        frozen = Parameters(
+            theta.layer_sizes, batch_norm=theta.batch_norm, flat=gradient
+        )
+        for view in network.frozen_views(frozen):
+            view[...] = 0
 
     floor = 1e-3 * np.abs(analytic).max()
     scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
@@ -138,6 +152,7 @@ def _name(theta, j):
     """Name of the j-th parameter, as the estimator calls it."""
     arrays = [("coefs_", W) for W in theta.coefs]
     arrays += [("intercepts_", b) for b in theta.intercepts]
+    arrays += [("batch_norm_scales_", gamma) for gamma in theta.scales]
     for i, (name, array) in enumerate(arrays):
         if j < array.size:
             index = ", ".join(str(k) for k in np.unravel_index(j, array.shape))

@@ -1,16 +1,27 @@
 """Multilayer perceptron regressor."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from skmlp._sklearn import StrOptions, _fit_context
+from skmlp import build
+from skmlp._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
-from skmlp.core.losses import LOSSES
 
-_REGRESSION_LOSSES = ("squared_error", "poisson")
+_LOSSES = ("squared_error", "poisson", "absolute_error", "huber", "quantile")
+_OUTPUT_ACTIVATIONS = (
+    "identity",
+    "logistic",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "relu",
+    "exp",
+)
 
 
 class MLPRegressorScratch(RegressorMixin, BaseMLP):
@@ -226,7 +237,13 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions(set(_REGRESSION_LOSSES))],
+        "loss": [
+            StrOptions(set(_LOSSES)),
+            HasMethods(["pointwise", "gradient"]),
+        ],
+        "output_activation": [StrOptions({"auto", *_OUTPUT_ACTIVATIONS})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="both")],
     }
     _y_checks: dict = {"y_numeric": True}
 
@@ -258,6 +275,32 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         n_iter_no_change=10,
         max_fun=15000,
         l1_ratio=0.0,
+        output_activation="auto",
+        init="auto",
+        dropout=0.0,
+        input_dropout=0.0,
+        batch_norm=False,
+        batch_norm_momentum=0.1,
+        batch_norm_epsilon=1e-5,
+        frozen_layers=(),
+        weight_decay=None,
+        max_norm=None,
+        clip_norm=None,
+        rho=0.99,
+        momentum_decay=0.004,
+        armijo_sigma=1e-4,
+        armijo_factor=0.5,
+        search_radius=0.1,
+        decay_rate=None,
+        decay_epochs=10,
+        learning_rate_min=0.0,
+        warmup_steps=0,
+        early_stopping_metric="score",
+        callbacks=None,
+        augment=None,
+        dtype=None,
+        huber_delta=1.0,
+        quantile=0.5,
     ):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -284,8 +327,34 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             l1_ratio=l1_ratio,
+            output_activation=output_activation,
+            init=init,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            batch_norm=batch_norm,
+            batch_norm_momentum=batch_norm_momentum,
+            batch_norm_epsilon=batch_norm_epsilon,
+            frozen_layers=frozen_layers,
+            weight_decay=weight_decay,
+            max_norm=max_norm,
+            clip_norm=clip_norm,
+            rho=rho,
+            momentum_decay=momentum_decay,
+            armijo_sigma=armijo_sigma,
+            armijo_factor=armijo_factor,
+            search_radius=search_radius,
+            decay_rate=decay_rate,
+            decay_epochs=decay_epochs,
+            learning_rate_min=learning_rate_min,
+            warmup_steps=warmup_steps,
+            early_stopping_metric=early_stopping_metric,
+            callbacks=callbacks,
+            augment=augment,
+            dtype=dtype,
         )
         self.loss = loss
+        self.huber_delta = huber_delta
+        self.quantile = quantile
 
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -334,16 +403,19 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         output = self._output(X)
         return output.ravel() if self.n_outputs_ == 1 else output
 
-    def _check_targets(self, y, dtype, continues, incremental):
+    def _check_targets(self, y, continues, incremental):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "biuf":
             raise ValueError(f"y must be real numbers, got dtype {y.dtype}.")
-        lower_bound = self._loss_function().lower_bound
-        if y.min() < lower_bound:
+        loss, _ = self._loss_and_output()
+        if y.min() < loss.lower_bound:
             raise ValueError(
-                f"loss={self.loss!r} needs y >= {lower_bound:g}, got {y.min()}."
+                f"loss={loss.name!r} needs y >= {loss.lower_bound:g}, got {y.min()}."
             )
+        return y
+
+    def _encode_targets(self, y, dtype):
         with np.errstate(over="ignore"):
             Y = y.reshape(len(y), -1).astype(dtype, copy=False)
         if not np.isfinite(Y).all():
@@ -351,20 +423,22 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
                 f"y is too large for {np.dtype(dtype)}, got {np.abs(y).max():g}. Pass "
                 "X in float64, or scale y."
             )
-        return y, Y
+        return Y
 
-    def _loss_function(self):
-        return LOSSES[self.loss]
+    def _encode_validation_targets(self, y, dtype):
+        y = self._check_targets(y, continues=True, incremental=False)
+        return y, self._encode_targets(y, dtype)
+
+    def _loss_and_output(self):
+        loss = build.loss(self, self.loss)
+        return loss, build.output_activation(loss, self.output_activation)
 
     def _stratify(self, y, Y):
         return None
 
-    def _score_decision(self, decision, Y, sample_weight):
+    def _score_output(self, decision, P, Y, sample_weight):
         """R^2, averaged over the outputs."""
-        self._loss_function().output_activation.forward(decision)
-        if not np.isfinite(decision).all():
-            return np.nan
-        return r2_score(Y, decision, sample_weight=sample_weight)
+        return r2_score(Y, P, sample_weight=sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

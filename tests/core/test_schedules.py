@@ -21,7 +21,6 @@ def test_learning_rates_are_scikit_learns(name, power_t):
     """Over epochs with a plateau after every third, until training stops."""
     theirs = SGDOptimizer([], 0.1, name, power_t=power_t)
     schedule, learning_rate = SCHEDULES[name](0.1, power_t=power_t), 0.1
-    assert not schedule.per_step
     for epoch in range(1, 100):
         theirs.iteration_ends(epoch * 150)
         learning_rate = schedule.after_epoch(learning_rate, epoch * 150)
@@ -64,8 +63,8 @@ def test_adaptive_divides_by_five_until_one_millionth():
 
 
 OPTIONS = {
-    "step": [{}, {"gamma": 0.5, "step_size": 3}, {"gamma": 1.0}],
-    "exponential": [{}, {"gamma": 0.5}],
+    "step": [{}, {"decay_rate": 0.5, "decay_epochs": 3}, {"decay_rate": 1.0}],
+    "exponential": [{}, {"decay_rate": 0.5}],
     "cosine": [{}, {"learning_rate_min": 0.02}, {"learning_rate_min": 0.1}],
     "one_cycle": [{}],
 }
@@ -79,12 +78,12 @@ parametrize_schedule = pytest.mark.parametrize(
 def torch_schedule(torch, name, optimizer, total_steps, options):
     """The schedule in torch, and whether it is asked at each step."""
     lr_scheduler = torch.optim.lr_scheduler
-    gamma = options.get("gamma")
+    decay_rate = options.get("decay_rate")
     if name == "step":
-        size = options.get("step_size", 10)
-        return lr_scheduler.StepLR(optimizer, size, gamma or 0.1), False
+        size = options.get("decay_epochs", 10)
+        return lr_scheduler.StepLR(optimizer, size, decay_rate or 0.1), False
     if name == "exponential":
-        return lr_scheduler.ExponentialLR(optimizer, gamma or 0.95), False
+        return lr_scheduler.ExponentialLR(optimizer, decay_rate or 0.95), False
     if name == "cosine":
         end = options.get("learning_rate_min", 0.0)
         return lr_scheduler.CosineAnnealingLR(optimizer, total_steps, end), True
@@ -108,7 +107,6 @@ def test_learning_rates_are_torchs(name, options, n_epochs, steps_per_epoch):
     schedule = SCHEDULES[name](
         0.1, steps_per_epoch=steps_per_epoch, total_steps=total_steps, **options
     )
-    assert schedule.per_step
     for step in range(total_steps):
         ours = schedule.at_step(0.1, step)
         theirs = optimizer.param_groups[0]["lr"]
@@ -122,12 +120,11 @@ def test_learning_rates_are_torchs(name, options, n_epochs, steps_per_epoch):
 def test_warm_up_is_torchs(name):
     """A factor for the first steps, with every schedule."""
     torch = pytest.importorskip("torch")
-    options = {"steps_per_epoch": 3, "total_steps": 30, "step_size": 2}
+    options = {"steps_per_epoch": 3, "total_steps": 30, "decay_epochs": 2}
     plain = SCHEDULES[name](0.1, **options)
     schedule = SCHEDULES[name](0.1, warmup_steps=5, **options)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     reference = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / 5, total_iters=4)
-    assert schedule.per_step
     for step in range(30):
         expected = plain.at_step(0.1, step) * optimizer.param_groups[0]["lr"]
         assert schedule.at_step(0.1, step) == pytest.approx(expected, rel=1e-12)
@@ -148,7 +145,7 @@ def test_a_lower_level_lowers_every_rate(name):
 
 
 def test_step_and_exponential_are_constant_within_an_epoch():
-    options = {"steps_per_epoch": 2, "step_size": 2, "gamma": 0.5}
+    options = {"steps_per_epoch": 2, "decay_epochs": 2, "decay_rate": 0.5}
     step = SCHEDULES["step"](1.0, **options)
     assert [step.at_step(1.0, i) for i in range(9)] == [1] * 4 + [0.5] * 4 + [0.25]
     exponential = SCHEDULES["exponential"](1.0, **options)
@@ -171,7 +168,6 @@ def test_after_the_last_step_the_rate_stays(step):
 def test_a_function_gives_the_rate_itself(value):
     steps = []
     schedule = FunctionSchedule(lambda step: steps.append(step) or value, 0.1)
-    assert schedule.per_step
     rate = schedule.at_step(0.1, 7)
     assert rate == float(value)
     assert type(rate) is float
@@ -199,7 +195,7 @@ def test_a_function_that_returns_no_rate_is_reported(value):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_make_schedule_takes_a_name(name):
-    options = {"gamma": 0.3, "step_size": 3, "warmup_steps": 2, "power_t": 0.25}
+    options = {"decay_rate": 0.3, "decay_epochs": 3, "warmup_steps": 2, "power_t": 0.25}
     schedule = make_schedule(name, 0.1, **options)
     assert type(schedule) is SCHEDULES[name]
     assert vars(schedule) == vars(SCHEDULES[name](0.1, **options))

@@ -1,0 +1,262 @@
+"""From the parameters of an estimator to the objects of `skmlp.core`.
+
+Each function checks what the declared constraints of a single parameter cannot
+say, and names the parameter in its error.
+"""
+
+from numbers import Integral
+
+import numpy as np
+
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from skmlp.core.initializers import initialize
+from skmlp.core.losses import LOSSES
+from skmlp.core.network import Network
+from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.parameters import Parameters
+from skmlp.core.penalties import ElasticNet
+from skmlp.core.schedules import make_schedule
+
+# What plain L-BFGS has no place for, with the value that switches it off.
+_FIRST_ORDER_ONLY = {
+    "dropout": 0,
+    "input_dropout": 0,
+    "batch_norm": False,
+    "weight_decay": 0,
+    "max_norm": None,
+    "clip_norm": None,
+    "augment": None,
+    "callbacks": None,
+}
+
+
+def check_solver(estimator):
+    """Refuse parameters that the solver would silently ignore.
+
+    Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
+    """
+    if estimator.solver != "lbfgs":
+        return
+    for name, off in _FIRST_ORDER_ONLY.items():
+        value = getattr(estimator, name)
+        if value is not None and value is not off and np.any(np.asarray(value) != off):
+            raise ValueError(
+                f"{name}={value!r} needs a first-order solver, such as 'adam'; "
+                f"solver='lbfgs' supports {name}={off!r} only."
+            )
+
+
+def hidden_layer_sizes(estimator):
+    """Number of units of each hidden layer, as a list."""
+    sizes = estimator.hidden_layer_sizes
+    sizes = np.atleast_1d(sizes).tolist() if isinstance(sizes, np.ndarray) else sizes
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if any(isinstance(s, bool) or not isinstance(s, Integral) for s in sizes):
+        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return sizes
+
+
+def hidden_activations(estimator, n_hidden):
+    """Activation of each hidden layer, as a list."""
+    activation = estimator.activation
+    if isinstance(activation, str) or hasattr(activation, "forward"):
+        return [_activation(activation)] * n_hidden
+    if len(activation) != n_hidden:
+        raise ValueError(
+            "activation must be one activation or one for each hidden layer, got "
+            f"{len(activation)} for {n_hidden} hidden layers."
+        )
+    return [_activation(a) for a in activation]
+
+
+def _activation(activation):
+    if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
+        return HIDDEN_ACTIVATIONS[activation]
+    if hasattr(activation, "forward") and hasattr(activation, "backward"):
+        return activation
+    raise ValueError(
+        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or objects "
+        f"with the methods of skmlp.core.activations.Activation, got {activation!r}."
+    )
+
+
+def loss(estimator, name):
+    """A loss by its name, with its hyperparameters, or the user's own."""
+    if not isinstance(name, str):
+        return name
+    cls = LOSSES[name]
+    return cls(**{p: getattr(estimator, p) for p in cls.hyperparameters})
+
+
+def output_activation(loss, name):
+    """The output activation by its name, or the loss's own."""
+    if name == "auto":
+        name = loss.output_activation
+    activation = ACTIVATIONS[name] if isinstance(name, str) else name
+    if loss.positive_output and not activation.positive:
+        positive = [name for name, g in ACTIVATIONS.items() if g.positive]
+        raise ValueError(
+            f"loss={loss.name!r} needs an output that is positive, as "
+            f"output_activation='auto' gives it, or one among {sorted(positive)}; got "
+            f"{activation.name!r}."
+        )
+    return activation
+
+
+def dropout_rates(estimator, n_hidden):
+    """Dropout rate of the input and of each hidden layer, as a list."""
+    rates = estimator.dropout
+    if np.ndim(rates) == 0:
+        rates = [rates] * n_hidden
+    if len(rates) != n_hidden:
+        raise ValueError(
+            "dropout must be one rate or one for each hidden layer, got "
+            f"{len(rates)} for {n_hidden} hidden layers."
+        )
+    for rate in rates:
+        if not (isinstance(rate, (int, float, np.floating)) and 0 <= rate < 1):
+            raise ValueError(f"dropout must have rates in [0, 1), got {rate!r}.")
+    return [float(rate) for rate in (estimator.input_dropout, *rates)]
+
+
+def frozen_layers(estimator, n_layers):
+    """Numbers of the layers of weights that are not trained, as a set."""
+    frozen = set()
+    for l in estimator.frozen_layers:
+        if not isinstance(l, Integral) or not -n_layers <= l < n_layers:
+            raise ValueError(
+                "frozen_layers must have indices of `coefs_`, from "
+                f"{-n_layers} to {n_layers - 1}, got {l!r}."
+            )
+        frozen.add(int(l) % n_layers)
+    if len(frozen) == n_layers:
+        raise ValueError(
+            f"frozen_layers={estimator.frozen_layers!r} leaves none of the {n_layers} "
+            "layers to train."
+        )
+    return frozen
+
+
+def network(estimator, n_features, n_outputs, loss, output):
+    """The network that the parameters describe."""
+    sizes = hidden_layer_sizes(estimator)
+    hidden = hidden_activations(estimator, len(sizes))
+    epsilon = float(estimator.batch_norm_epsilon) if estimator.batch_norm else None
+    return Network(
+        (n_features, *sizes, n_outputs),
+        [*hidden, output],
+        loss,
+        dropout_rates(estimator, len(sizes)),
+        epsilon,
+        frozen_layers(estimator, len(sizes) + 1),
+    )
+
+
+def initial_parameters(estimator, network, dtype, random_state):
+    """Parameters drawn as `init` says."""
+    theta = Parameters(
+        network.layer_sizes, dtype, network.batch_norm_epsilon is not None
+    )
+    hidden = network.activations[:-1]
+    if hidden:
+        factors = [g.init_factor for g in (*hidden, hidden[-1])]
+    elif isinstance(estimator.activation, str):
+        factors = [HIDDEN_ACTIVATIONS[estimator.activation].init_factor]
+    else:
+        factors = [6.0]
+    initialize(theta, estimator.init, factors, random_state)
+    for gamma, variance in zip(theta.scales, theta.variances, strict=True):
+        gamma[...] = variance[...] = 1
+    return theta
+
+
+def set_parameters(views, arrays, name):
+    """Write the given arrays over the initial weights or biases.
+
+    Parameters
+    ----------
+    views : list of ndarray
+        Weights or biases, written in place.
+
+    arrays : list of array-like or None
+        One entry for each layer; None leaves the layer as it is.
+
+    name : str
+        What the argument is called.
+    """
+    if arrays is None:
+        return
+    if len(arrays) != len(views):
+        raise ValueError(
+            f"{name} must have one entry for each of the {len(views)} layers (an "
+            f"array, or None), got {len(arrays)}."
+        )
+    for l, (view, array) in enumerate(zip(views, arrays, strict=True)):
+        if array is None:
+            continue
+        array = np.asarray(array)
+        if array.shape != view.shape:
+            raise ValueError(
+                f"{name}[{l}] must have shape {view.shape}, got {array.shape}."
+            )
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise ValueError(
+                f"{name}[{l}] must have finite real numbers, got dtype {array.dtype}"
+                + (" with NaN or infinity." if array.dtype.kind == "f" else ".")
+            )
+        view[...] = array
+
+
+def penalty(estimator):
+    """The penalty on the weights."""
+    return ElasticNet(estimator.alpha, estimator.l1_ratio)
+
+
+def optimizer(estimator, theta):
+    """The first-order optimizer that `solver` names."""
+    cls = OPTIMIZERS[estimator.solver]
+    hyperparameters = {name: getattr(estimator, name) for name in cls.hyperparameters}
+    return cls(theta.flat, estimator.learning_rate_init, **hyperparameters)
+
+
+def weight_decay(estimator):
+    """Decoupled weight decay, whose default depends on the solver."""
+    if estimator.weight_decay is None:
+        return 0.01 if estimator.solver == "adamw" else 0.0
+    return float(estimator.weight_decay)
+
+
+def schedule(estimator, steps_per_epoch):
+    """The learning rate schedule."""
+    return make_schedule(
+        estimator.learning_rate,
+        estimator.learning_rate_init,
+        power_t=estimator.power_t,
+        decay_rate=estimator.decay_rate,
+        decay_epochs=estimator.decay_epochs,
+        learning_rate_min=estimator.learning_rate_min,
+        warmup_steps=estimator.warmup_steps,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=steps_per_epoch * estimator.max_iter,
+    )
+
+
+def callbacks(estimator):
+    """The user's callbacks, as a list."""
+    given = estimator.callbacks
+    if given is None:
+        return []
+    given = list(given) if isinstance(given, list | tuple) else [given]
+    hooks = ("on_fit_begin", "on_epoch_end", "on_fit_end")
+    for callback in given:
+        missing = [h for h in hooks if not callable(getattr(callback, h, None))]
+        if missing or isinstance(callback, type):
+            raise ValueError(
+                "callbacks must be objects with the methods on_fit_begin, on_epoch_end "
+                f"and on_fit_end, as skmlp.callbacks.Callback has them, got "
+                f"{callback!r}"
+                + (f" without {', '.join(missing)}." if missing else ".")
+            )
+    return given

@@ -1,0 +1,250 @@
+"""Looking inside a fitted network."""
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp.core import inference
+from skmlp.core.activations import ACTIVATIONS
+
+INTEGERS = (int, np.integer)
+
+
+class InspectionMixin:
+    """Methods that show what the units of a fitted network do."""
+
+    def hidden_activations(self, X):
+        """Activations of the hidden layers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        activations : list of ndarray of shape (n_samples, n_units)
+            One array for each hidden layer, as in prediction: without dropout,
+            and with the running statistics of batch normalization.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skmlp import MLPClassifierScratch
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifierScratch((8, 4), max_iter=5, random_state=0).fit(X, y)
+        >>> [A.shape for A in clf.hidden_activations(X)]
+        [(150, 8), (150, 4)]
+        """
+        X = self._check_input(X)
+        coefs, intercepts, activations = self._inference()
+        return inference.hidden_activations(coefs, intercepts, activations, X)
+
+    def input_gradient(self, X, output=None):
+        r"""Gradient of an output with respect to the input (saliency).
+
+        .. math:: \frac{\partial f_k(x_i)}{\partial x_{ij}}
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        output : int, default=None
+            Index k of the output. The outputs of a regressor are its
+            predictions; those of a classifier are the columns of
+            `decision_function`, in the order of `classes_` (one for two
+            classes, belonging to ``classes_[1]``). None is the only output
+            where there is one, and each sample's predicted class where there
+            are three or more.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_features)
+            In the dtype of the network.
+
+        Raises
+        ------
+        ValueError
+            If `output` is no index of an output, or None where that leaves a
+            choice: several targets of a regressor, or several labels.
+
+        References
+        ----------
+        K. Simonyan, A. Vedaldi and A. Zisserman, "Deep inside convolutional
+        networks: visualising image classification models and saliency maps",
+        ICLR workshop 2014.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmlp import MLPRegressorScratch
+        >>> X = np.random.RandomState(0).randn(100, 2)
+        >>> reg = MLPRegressorScratch(hidden_layer_sizes=(), solver="lbfgs", alpha=0)
+        >>> reg.fit(X, 3 * X[:, 0] - X[:, 1]).input_gradient(X[:1]).round(3)
+        array([[ 3., -1.]])
+        """
+        X = self._check_input(X)
+        output = self._check_output(output)
+
+        def seed(A):
+            chosen = A.argmax(axis=1) if output is None else output
+            factors = np.zeros_like(A)
+            factors[np.arange(len(A)), chosen] = 1
+            return factors
+
+        coefs, intercepts, activations = self._inference()
+        activations = [*activations[:-1], self._inspected_output()]
+        return inference.input_gradient(coefs, intercepts, activations, X, seed)
+
+    def reconstruct_input(
+        self,
+        output,
+        *,
+        layer=-1,
+        X_init=None,
+        l2=0.01,
+        learning_rate=0.1,
+        max_iter=500,
+        tol=1e-6,
+        random_state=None,
+    ):
+        r"""Input that most activates a unit (feature visualization).
+
+        Gradient ascent from `X_init` on
+
+        .. math:: f_k(x) - \frac{\lambda}{2} \lVert x \rVert_2^2
+
+        Parameters
+        ----------
+        output : int
+            Index k of the unit in its layer. Those of the output layer are
+            counted as in `input_gradient`.
+
+        layer : int, default=-1
+            The layer, as an index of `coefs_`: -1 is the output layer, 0 the
+            first hidden layer.
+
+        X_init : array-like of shape (n_samples, n_features), default=None
+            Where to start, one result for each. None is one start, drawn from
+            N(0, 0.01^2): where a unit is flat, at zero for example, the
+            gradient would not move it.
+
+        l2 : float, default=0.01
+            Strength lambda of the L2 term, greater than 0: without it, an input
+            that most activates a unit need not exist.
+
+        learning_rate : float, default=0.1
+            Step size.
+
+        max_iter : int, default=500
+            Largest number of steps.
+
+        tol : float, default=1e-6
+            The ascent ends when no entry of the gradient is larger.
+
+        random_state : int, RandomState instance or None, default=None
+            Draws the start.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In the dtype of the network. In the scale of the network's input: a
+            scaler before it has to be inverted.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid.
+
+        References
+        ----------
+        D. Erhan, Y. Bengio, A. Courville and P. Vincent, "Visualizing
+        higher-layer features of a deep network", technical report 1341,
+        University of Montreal, 2009.
+
+        Examples
+        --------
+        For a linear unit w'x + b the result is w / lambda:
+
+        >>> import numpy as np
+        >>> from skmlp import MLPRegressorScratch
+        >>> X = np.random.RandomState(0).randn(100, 2)
+        >>> reg = MLPRegressorScratch(hidden_layer_sizes=(), solver="lbfgs", alpha=0)
+        >>> reg.fit(X, 3 * X[:, 0] - X[:, 1])
+        MLPRegressorScratch(alpha=0, hidden_layer_sizes=(), solver='lbfgs')
+        >>> reg.reconstruct_input(0, l2=1.0, random_state=0).round(3)
+        array([[ 3., -1.]])
+        """
+        for name, value in ("l2", l2), ("learning_rate", learning_rate):
+            if not value > 0:
+                raise ValueError(f"{name} must be greater than 0, got {value!r}.")
+        coefs, intercepts, activations = self._layers_up_to(layer)
+        n_units = coefs[-1].shape[1]
+        if not isinstance(output, INTEGERS) or not 0 <= output < n_units:
+            raise ValueError(
+                f"output must be the index of one of the {n_units} units of layer "
+                f"{layer}, from 0 to {n_units - 1}, got {output!r}."
+            )
+        if X_init is None:
+            rng = check_random_state(random_state)
+            X = rng.normal(0, 0.01, (1, self.n_features_in_))
+        else:
+            X = check_array(X_init)
+            if X.shape[1] != self.n_features_in_:
+                raise ValueError(
+                    f"X_init must have {self.n_features_in_} features, got "
+                    f"{X.shape[1]}."
+                )
+        X = np.array(X, coefs[0].dtype)
+
+        def seed(A):
+            factors = np.zeros_like(A)
+            factors[:, output] = 1
+            return factors
+
+        for _ in range(max_iter):
+            gradient = inference.input_gradient(coefs, intercepts, activations, X, seed)
+            gradient -= l2 * X
+            if np.abs(gradient).max() <= tol:
+                break
+            X += learning_rate * gradient
+        return X
+
+    def _layers_up_to(self, layer):
+        """The network, cut off after a layer."""
+        check_is_fitted(self)
+        coefs, intercepts, activations = self._inference()
+        activations = [*activations[:-1], self._inspected_output()]
+        n_layers = len(coefs)
+        if not isinstance(layer, INTEGERS) or not -n_layers <= layer < n_layers:
+            raise ValueError(
+                f"layer must be an index of the {n_layers} arrays in coefs_, got "
+                f"{layer!r}."
+            )
+        stop = layer % n_layers + 1
+        return coefs[:stop], intercepts[:stop], activations[:stop]
+
+    def _inspected_output(self):
+        """Output activation whose gradient is asked for."""
+        if hasattr(self, "classes_"):
+            return ACTIVATIONS["identity"]  # the logits
+        return self._network.activations[-1]
+
+    def _check_output(self, output):
+        n_outputs = self.n_outputs_
+        if output is None:
+            if n_outputs == 1:
+                return 0
+            if hasattr(self, "classes_") and self._is_multiclass():
+                return None
+            raise ValueError(
+                f"output must say which of the {n_outputs} outputs, from 0 to "
+                f"{n_outputs - 1}; got None."
+            )
+        if not isinstance(output, INTEGERS) or not 0 <= output < n_outputs:
+            raise ValueError(
+                f"output must be the index of one of the {n_outputs} outputs, from 0 "
+                f"to {n_outputs - 1}, got {output!r}."
+            )
+        return int(output)

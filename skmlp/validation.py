@@ -1,0 +1,175 @@
+"""The validation set: setting it aside, checking the user's own, scoring it."""
+
+from copy import copy
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from skmlp._sklearn import _check_sample_weight
+from skmlp.core.inference import decision_function
+
+
+def split(estimator, X, y, Y, w, stratify, random_state):
+    """Choose the rows of the validation set, for early stopping.
+
+    Returns
+    -------
+    train_rows, val_rows : ndarray of int
+        Row numbers.
+    """
+    fraction, n_samples = estimator.validation_fraction, X.shape[0]
+    try:
+        train_rows, val_rows = train_test_split(
+            np.arange(n_samples),
+            test_size=fraction,
+            random_state=random_state,
+            stratify=stratify,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True sets validation_fraction={fraction} of the "
+            f"{n_samples} samples aside, which failed: {error}"
+            + (_name_rare_classes(y) if stratify is not None else "")
+        ) from error
+    if len(val_rows) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or "
+            f"the size of your dataset: early_stopping=True needs 2 samples, got "
+            f"{len(val_rows)} from validation_fraction={fraction} of {n_samples}."
+        )
+    for part, name in (train_rows, "training"), (val_rows, "validation"):
+        if w is not None and not w[part].any():
+            raise ValueError(
+                f"sample_weight is zero for all {len(part)} samples of the {name} "
+                f"set that early_stopping=True with validation_fraction="
+                f"{fraction} makes; it needs a positive one."
+            )
+    return train_rows, val_rows
+
+
+def _name_rare_classes(y):
+    classes, counts = np.unique(y, return_counts=True)
+    rare = classes[counts < 2].tolist()
+    if not rare:
+        return ""
+    return (
+        f" (y has one sample of each of these classes: {rare}. Leave them out, add "
+        "samples of them, or pass a validation set of your own as X_val and y_val.)"
+    )
+
+
+def check_validation_data(estimator, validation_data, dtype):
+    """Validate the user's own validation set: X_val, y_val, sample_weight_val.
+
+    Returns
+    -------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+        In the dtype of the network.
+
+    y : ndarray
+        The targets as given.
+
+    Y : ndarray of shape (n_samples, n_outputs)
+        The targets as the loss takes them.
+
+    w : ndarray of shape (n_samples, 1) or None
+        The sample weights.
+    """
+    X_val, y_val, sample_weight_val = validation_data
+    for given, missing in ("X_val", "y_val"), ("y_val", "X_val"):
+        if {"X_val": X_val, "y_val": y_val}[missing] is None:
+            raise ValueError(f"{given} is provided, but {missing} was not provided.")
+    try:
+        X, y = validate_data(
+            estimator,
+            X_val,
+            y_val,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=[dtype],
+            reset=False,
+            **estimator._y_checks,
+        )
+        y, Y = estimator._encode_validation_targets(y, dtype)
+        w = None
+        if sample_weight_val is not None:
+            w = _check_sample_weight(
+                sample_weight_val,
+                X,
+                dtype=dtype,
+                ensure_non_negative=True,
+            )[:, np.newaxis]
+            if not w.any():
+                raise ValueError("sample_weight is zero for all samples.")
+    except ValueError as error:
+        raise ValueError(
+            f"X_val, y_val and sample_weight_val are not valid: {error}"
+        ) from error
+    return (X if issparse(X) else np.asarray(X)), y, Y, w
+
+
+class Validation:
+    """Scores parameters on a validation set.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator, with everything fitted but the parameters.
+
+    network : Network
+        The network.
+
+    theta : Parameters
+        The parameters that will be scored, whatever their values then.
+
+    X, y, Y, w
+        The validation set, as `check_validation_data` returns it.
+    """
+
+    def __init__(self, estimator, network, theta, X, y, Y, w):
+        self._estimator = estimator
+        self._network = network
+        self._data = X, Y, None if w is None else w[:, 0]
+        self._scorer = None
+        metric = estimator.early_stopping_metric
+        self._minimizes_loss = metric == "loss"
+        if metric not in ("score", "loss"):
+            # A scorer wants an estimator, arrays as users have them, and no
+            # weights where there are none.
+            fitted = copy(estimator)
+            fitted._adopt(network, theta)
+            vars(fitted).pop("feature_names_in_", None)
+            scorer = check_scoring(fitted, metric)
+            weights = {} if w is None else {"sample_weight": w[:, 0]}
+            self._scorer = lambda: float(scorer(fitted, X, y, **weights))
+
+    def __call__(self, theta):
+        """Score parameters.
+
+        Returns
+        -------
+        loss : float
+            Mean loss, without the penalty.
+
+        score : float
+            Accuracy or R^2, or what `early_stopping_metric` scores.
+
+        monitored : float
+            What early stopping maximizes. All three are NaN if the output of
+            the network is not finite.
+        """
+        network, (X, Y, w) = self._network, self._data
+        coefs, intercepts = network.inference_parameters(theta)
+        decision = decision_function(coefs, intercepts, network.activations, X)
+        P = network.output(decision)
+        if not (np.isfinite(decision).all() and np.isfinite(P).all()):
+            return np.nan, np.nan, np.nan
+        loss = network.mean_loss(Y, P, w)
+        if self._scorer is not None:
+            score = self._scorer()
+        else:
+            score = self._estimator._score_output(decision, P, Y, w)
+        return loss, score, -loss if self._minimizes_loss else score
