@@ -51,20 +51,48 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Number of units of each hidden layer. An empty tuple gives a linear
         model.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation of the hidden layers:
+    activation : str, Activation, or sequence of them, default='relu'
+        Activation of the hidden layers, or one for each of them:
 
         - 'identity': g(z) = z;
-        - 'logistic': g(z) = 1 / (1 + exp(-z));
+        - 'logistic' or 'sigmoid': g(z) = 1 / (1 + exp(-z));
         - 'tanh': g(z) = tanh(z);
-        - 'relu': g(z) = max(0, z).
+        - 'relu': g(z) = max(0, z);
+        - 'leaky_relu': z for z > 0, else 0.01 z;
+        - 'elu': z for z > 0, else exp(z) - 1;
+        - 'selu': 1.0507 z for z > 0, else 1.7581 (exp(z) - 1);
+        - 'softplus': log(1 + exp(z));
+        - 'softsign': z / (1 + |z|);
+        - 'gelu': z Phi(z), with the normal distribution function Phi;
+        - 'silu': z / (1 + exp(-z));
+        - 'mish': z tanh(log(1 + exp(z)));
+        - an object of your own: :mod:`skmlp.core.activations` says what it
+          needs, and shows one.
 
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
-        How to minimize the objective:
+    solver : str, default='adam'
+        How to minimize the objective. On mini-batches:
 
-        - 'adam': Adam on mini-batches;
-        - 'sgd': stochastic gradient descent with momentum on mini-batches;
-        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data.
+        - 'sgd': stochastic gradient descent with momentum;
+        - 'adam': Adam;
+        - 'adamw': Adam with decoupled `weight_decay`;
+        - 'nadam': Adam with Nesterov momentum;
+        - 'amsgrad': Adam with a second moment that never falls;
+        - 'rmsprop': RMSProp;
+        - 'adagrad': AdaGrad.
+
+        On all samples at once, one step an epoch:
+
+        - 'armijo': steepest descent with Armijo backtracking. It stops where
+          the gradient is zero;
+        - 'random_search': adds noise to every parameter, and keeps it if the
+          objective is no worse.
+
+        All these are first-order solvers for the purposes of this page. Or:
+
+        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data. What it
+          has no place for (`dropout`, `input_dropout`, `batch_norm`,
+          `weight_decay`, `max_norm`, `clip_norm`, `augment`, `callbacks`) is
+          refused.
 
     alpha : float, default=0.0001
         Strength of the penalty on the weights; biases are not penalized. The
@@ -74,19 +102,30 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     batch_size : int, 'auto' or 'full', default='auto'
         Number of samples in a mini-batch: 'auto' is ``min(200, n_samples)``,
         'full' is all samples, which are then neither shuffled nor copied.
-        Unused by 'lbfgs'.
+        Unused by 'lbfgs', 'armijo' and 'random_search'.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Learning rate over time, for solver 'sgd':
+    learning_rate : str or callable, default='constant'
+        Learning rate over time, for every first-order solver that has one:
 
         - 'constant': `learning_rate_init` throughout;
         - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
           end of each epoch, with `t_` in samples;
         - 'adaptive': divided by 5 each time that training stops improving (see
-          `n_iter_no_change`), until it is 1e-6 or less.
+          `n_iter_no_change`), until it is 1e-6 or less;
+        - 'step': multiplied by `decay_rate` every `decay_epochs` epochs;
+        - 'exponential': multiplied by `decay_rate` every epoch;
+        - 'cosine': half a cosine from `learning_rate_init` to
+          `learning_rate_min`, over the steps of `max_iter` epochs;
+        - 'one_cycle': up from 1/25 of `learning_rate_init` to it, over 30 % of
+          the steps of `max_iter` epochs, and down to 1/250 000 of it;
+        - a function of the step (an int, from 0) that returns the rate.
+
+        Steps are counted from the beginning of each `fit`, and on through
+        calls of `partial_fit`.
 
     learning_rate_init : float, default=0.001
-        Learning rate (step size), or the first one. Unused by 'lbfgs'.
+        Learning rate (step size), or the first one. Unused by 'lbfgs', 'armijo'
+        and 'random_search'.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -99,8 +138,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         by ``batch_size='full'``.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, the early stopping split and the
-        shuffling. Pass an int for the same result at each call.
+        Source of the initial weights, the early stopping split, the shuffling,
+        dropout, augmentation and random search. Pass an int for the same result at each call.
 
     tol : float, default=1e-4
         Least improvement of the training loss in an epoch, or of the validation
@@ -108,7 +147,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         gradient.
 
     verbose : bool or int, default=False
-        Whether to print the loss after each epoch (iteration of 'lbfgs').
+        Whether to print the loss after each epoch (iteration of 'lbfgs'). An
+        integer k > 1 prints it every k epochs, with the validation loss.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous call.
@@ -120,22 +160,24 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Whether the momentum of 'sgd' is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to set a validation set aside, to stop when the score on it
-        (the accuracy) improves no more, and to keep the weights of the best epoch.
-        The split is
-        stratified, except for multilabel targets. Unused by 'lbfgs'.
+        Whether to stop when the score on a validation set (see
+        `early_stopping_metric`) improves no more, and to keep the weights of the
+        best epoch. The set is X_val and y_val if `fit` is given them, else
+        `validation_fraction` of the samples, stratified unless they are
+        multilabel. Unused by 'lbfgs'.
 
     validation_fraction : float, default=0.1
         Fraction of the samples in the validation set, in [0, 1).
 
     beta_1 : float, default=0.9
-        Decay of Adam's first moment, in [0, 1).
+        Decay of the first moment of Adam and its variants, in [0, 1).
 
     beta_2 : float, default=0.999
-        Decay of Adam's second moment, in [0, 1).
+        Decay of the second moment of Adam and its variants, in [0, 1).
 
     epsilon : float, default=1e-8
-        Added by Adam to the root of the second moment.
+        Added to the root of the second moment by Adam, its variants, 'rmsprop'
+        and 'adagrad'.
 
     n_iter_no_change : int or inf, default=10
         Number of consecutive epochs without improvement by `tol` after which
@@ -148,6 +190,128 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Share of the L1 norm in the penalty, in [0, 1]: 0 is L2, 1 is L1,
         between them is elastic net. The L1 part makes weights exactly 0.
 
+    output_activation : {'auto', 'softmax', 'logistic', 'sigmoid'}, default='auto'
+        Activation of the output layer. 'auto' is a softmax for three or more
+        classes, and logistic for two, or for labels. With 'logistic', three or
+        more classes are learned each against the rest, and `predict_proba`
+        normalizes them.
+
+    init : str or callable, default='auto'
+        Initial weights, of n_in x n_out:
+
+        - 'auto': U(-r, r) with r = sqrt(6 / (n_in + n_out)), where the
+          activation is logistic sqrt(2 / (n_in + n_out)), for weights and
+          biases; with the others, biases begin at 0;
+        - 'glorot_uniform', 'glorot_normal': variance 2 / (n_in + n_out);
+        - 'he_uniform', 'he_normal': variance 2 / n_in, for 'relu' and its like;
+        - 'lecun_normal': variance 1 / n_in, for 'selu';
+        - 'orthogonal': orthonormal rows or columns;
+        - 'normal': N(0, 0.01^2);
+        - a function ``init(shape, random_state)`` that returns the weights of a
+          layer.
+
+    dropout : float or sequence of float, default=0.0
+        Probability of leaving a hidden unit out of a training step, in [0, 1),
+        or one for each hidden layer. What is left is scaled up, and prediction
+        uses all units.
+
+    input_dropout : float, default=0.0
+        The same for the features. Of sparse X, only stored entries are left out.
+
+    batch_norm : bool, default=False
+        Whether to normalize the hidden layers before their activation, with the
+        (weighted) mean and variance of the batch in training, and running
+        averages of them in prediction. A batch with fewer than two samples of
+        positive weight is normalized by the running averages.
+
+    batch_norm_momentum : float, default=0.1
+        Share of each batch in the running averages, in (0, 1].
+
+    batch_norm_epsilon : float, default=1e-5
+        Added to the variance.
+
+    frozen_layers : sequence of int, default=()
+        Layers that keep their weights, as indices of `coefs_`: for transfer
+        learning, with `coefs_init` of `fit`, or with `warm_start`.
+
+    weight_decay : float, default=None
+        Decoupled weight decay: each step begins by multiplying the weights by
+        ``1 - learning_rate * weight_decay``. None is 0.01 for 'adamw' and 0 for
+        the rest.
+
+    max_norm : float, default=None
+        Bound on the Euclidean norm of the weights that come into a unit, kept
+        after each step.
+
+    clip_norm : float, default=None
+        Bound on the Euclidean norm of the whole gradient; a longer one is
+        shortened.
+
+    rho : float, default=0.99
+        Decay of the mean square of 'rmsprop', in [0, 1).
+
+    momentum_decay : float, default=0.004
+        Decay of the momentum's schedule in 'nadam'.
+
+    armijo_sigma : float, default=1e-4
+        Share of the decrease that the slope promises which 'armijo' asks of a
+        step, in (0, 1).
+
+    armijo_factor : float, default=0.5
+        Factor by which 'armijo' shortens a step, beginning from 1, in (0, 1).
+
+    search_radius : float, default=0.1
+        The noise of 'random_search' is uniform between minus this and this.
+
+    decay_rate : float, default=None
+        Factor of the schedules 'step' (None is 0.1) and 'exponential' (None is
+        0.95), in (0, 1].
+
+    decay_epochs : int, default=10
+        Number of epochs between two steps of the schedule 'step'.
+
+    learning_rate_min : float, default=0.0
+        Where the schedule 'cosine' ends.
+
+    warmup_steps : int, default=0
+        Number of steps over which the learning rate rises linearly to that of
+        the schedule.
+
+    early_stopping_metric : str or callable, default='score'
+        What early stopping watches on the validation set: 'score' (the accuracy),
+        'loss' (the mean loss, without the penalty), or a scorer, as a name from
+        :func:`sklearn.metrics.get_scorer_names` or a callable
+        ``scorer(estimator, X, y)``.
+
+    callbacks : callback or list of callbacks, default=None
+        Objects with the methods `on_fit_begin`, `on_epoch_end` (which ends
+        training by returning True) and `on_fit_end`; see
+        :mod:`skmlp.callbacks`.
+
+    augment : callable, default=None
+        A function ``augment(X_batch, rng)`` that returns the batch to train on,
+        of the same shape: noise, shifts of images, ... `rng` is a
+        :class:`numpy.random.Generator`. It must leave each row its target.
+
+    dtype : {'float32', 'float64'}, default=None
+        Type to compute in. None is float32 for X in float32, else float64.
+
+    loss : {'log_loss', 'squared_error'} or Loss, default='log_loss'
+        What to minimize: the cross-entropy, or half the squared error between
+        the probabilities and 0 or 1; or an object of your own:
+        :mod:`skmlp.core.losses` says what it needs, and shows one.
+
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all K classes, in [0, 1): the
+        targets are 1 - e + e / K and e / K, and for logistic outputs
+        1 - e / 2 and e / 2.
+
+    class_weight : dict, list of dicts, or 'balanced', default=None
+        Weight of each class in the loss, which multiplies `sample_weight`.
+        'balanced' is ``n_samples / (n_classes * np.bincount(y))``. Of
+        multilabel targets, a list of dicts, one for each label. The weights of
+        a validation set in `sample_weight_val` are taken as they are.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -159,6 +323,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     intercepts_ : list of ndarray of shape (n_units_out,)
         Biases of each layer.
 
+    batch_norm_scales_, batch_norm_means_, batch_norm_variances_ : list of ndarray
+        Scale, running mean and running variance of each hidden unit, with
+        `batch_norm`.
+
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its
         step.
@@ -167,12 +335,20 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         The loss of each epoch, over all calls since training began afresh. Not
         for 'lbfgs'.
 
+    history_ : dict of lists of float
+        One value for each epoch since training began afresh: 'loss' (as
+        `loss_curve_`), 'val_loss' (mean loss on the validation set, without the
+        penalty) and 'val_score', both NaN without such a set, 'learning_rate'
+        (of the epoch's last step), 'grad_norm' (mean over the steps, before
+        `clip_norm`; NaN for 'random_search') and 'seconds'. Not for 'lbfgs'.
+
     best_loss_ : float or None
         Least of them; None with `early_stopping`. Not for 'lbfgs'.
 
     validation_scores_ : list of float or None
-        Score on the validation set after each epoch; None without
-        `early_stopping`. Not for 'lbfgs'.
+        What early stopping watched, after each epoch (the negative loss for
+        ``early_stopping_metric='loss'``); None without `early_stopping`. Not for
+        'lbfgs'.
 
     best_validation_score_ : float or None
         Greatest of them; None without `early_stopping`. Not for 'lbfgs'.
