@@ -151,7 +151,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, the early stopping split, the shuffling,
-        dropout, augmentation and random search. Pass an int for the same result at each call.
+        dropout, augmentation and random search. Pass an int for the same result
+        at each call.
 
     tol : float, default=1e-4
         Least improvement of the training loss in an epoch, or of the validation
