@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
@@ -61,7 +61,7 @@ def hidden_layer_sizes(estimator):
 def hidden_activations(estimator, n_hidden):
     """Activation of each hidden layer, as a list."""
     activation = estimator.activation
-    if isinstance(activation, str) or hasattr(activation, "forward"):
+    if isinstance(activation, str | Activation):
         return [_activation(activation)] * n_hidden
     if len(activation) != n_hidden:
         raise ValueError(
@@ -72,13 +72,14 @@ def hidden_activations(estimator, n_hidden):
 
 
 def _activation(activation):
+    if isinstance(activation, Activation):
+        return activation
     if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
         return HIDDEN_ACTIVATIONS[activation]
-    if hasattr(activation, "forward") and hasattr(activation, "backward"):
-        return activation
     raise ValueError(
-        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or objects "
-        f"with the methods of skmlp.core.activations.Activation, got {activation!r}."
+        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or objects of "
+        "a class derived from skmlp.core.activations.Activation, got "
+        f"{activation!r}."
     )
 
 

@@ -91,6 +91,10 @@ class Activation:
             if hidden:
                 HIDDEN_ACTIVATIONS[key] = activation
 
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({settings})"
+
     def forward(self, Z, A):
         """Write g(Z) into A, which is Z itself unless `needs_z`."""
         raise NotImplementedError

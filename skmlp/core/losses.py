@@ -97,6 +97,10 @@ class Loss:
         if name is not None:
             LOSSES[name] = cls
 
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({settings})"
+
     def pointwise(self, Y, P, out):
         """Write the loss of every sample and output into `out`."""
         raise NotImplementedError
