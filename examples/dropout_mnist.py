@@ -38,7 +38,7 @@ CONFIGURATIONS = {
 def main(argv=None):
     """Run the example with the command line arguments `argv`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=40, help="default: 40")
+    parser.add_argument("--epochs", type=int, default=30, help="default: 30")
     parser.add_argument(
         "--n-train",
         type=int,
