@@ -24,7 +24,6 @@ allocates nothing that grows with the batch or the network.
 """
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skmlp.core.batch_norm import BatchNorm, fold
 from skmlp.core.dropout import Dropout, SparseDropout
@@ -72,11 +71,10 @@ class Network:
         self.dropout = dropout or [0.0] * (len(self.layer_sizes) - 1)
         self.batch_norm_epsilon = batch_norm_epsilon
         self.frozen = frozenset(frozen)
-
-    @property
-    def has_canonical_output(self):
-        """Whether the derivative of the loss by the last Z is just P - Y."""
-        return self.activations[-1].name == self.loss.canonical
+        # The derivative of the loss by the last Z is then just P - Y.
+        self.has_canonical_output = self.activations[-1].name == loss.canonical
+        # Below the first layer to be trained, no gradient is needed.
+        self._first = min(set(range(len(self.activations))) - self.frozen)
 
     def frozen_views(self, theta):
         """Views of what in `theta` belongs to frozen layers."""
@@ -150,18 +148,18 @@ class Network:
         P : ndarray of shape (n_samples, n_outputs)
             Output of the network, `tape.A[-1]`.
         """
-        A = X
-        for l, (W, b) in enumerate(zip(theta.coefs, theta.intercepts, strict=True)):
-            if tape.dropout[l] is not None:
-                A = tape.dropout[l].forward(A)
-            tape.inputs[l] = A
-            Z, norm = tape.Z[l], tape.norm[l]
-            dot(A, W, out=Z)
+        A, inputs = X, tape.inputs
+        for l, g in enumerate(self.activations):
+            dropout, norm, Z = tape.dropout[l], tape.norm[l], tape.Z[l]
+            if dropout is not None:
+                A = dropout.forward(A)
+            inputs[l] = A
+            dot(A, theta.coefs[l], Z)
             if norm is not None:
                 norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
-            Z += b
+            Z += theta.intercepts[l]
             A = tape.A[l]
-            self.activations[l].forward(Z, A)
+            g.forward(Z, A)
         return A
 
     def backward(self, theta, Y, w, tape, grad):
@@ -192,21 +190,23 @@ class Network:
             self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
         if w is not None:
             delta *= w
-        first = min(set(range(len(theta.coefs))) - self.frozen)  # to be trained
-        for l in range(len(theta.coefs) - 1, first - 1, -1):
-            grad_W, grad_b, norm = grad.coefs[l], grad.intercepts[l], tape.norm[l]
+        first = self._first
+        for l in range(len(self.activations) - 1, first - 1, -1):
+            W, grad_b, norm = theta.coefs[l], grad.intercepts[l], tape.norm[l]
             np.add.reduce(delta, axis=0, out=grad_b)
             if norm is not None:
                 norm.backward(
                     delta, theta.scales[l], grad_b, grad.scales[l], tape.work[l]
                 )
-            dot(tape.inputs[l].T, delta, out=grad_W)
+            dot(tape.inputs[l].T, delta, grad.coefs[l])
             if l > first:  # the input, and what is frozen, needs no gradient
-                A, Z, D = tape.A[l - 1], tape.Z[l - 1], tape.D[l - 1]
-                dot(delta, theta.coefs[l].T, out=D)
-                if tape.dropout[l] is not None:
-                    D *= tape.dropout[l].mask
-                self.activations[l - 1].backward(Z, A, D, tape.work[l - 1])
+                below, D, dropout = l - 1, tape.D[l - 1], tape.dropout[l]
+                dot(delta, W.T, D)
+                if dropout is not None:
+                    D *= dropout.mask
+                self.activations[below].backward(
+                    tape.Z[below], tape.A[below], D, tape.work[below]
+                )
                 delta = D
 
 
@@ -309,7 +309,7 @@ class Tape:
 
 def dot(A, B, out):
     """Matrix product A B, written into `out`; A may be sparse."""
-    if issparse(A):
-        out[...] = A @ B
-    else:
+    if type(A) is np.ndarray:  # the usual case, and cheaper to tell than sparse
         np.dot(A, B, out)
+    else:
+        out[...] = A @ B

@@ -67,7 +67,10 @@ class ElasticNet:
         value = 0.0
         if self.l2:
             # Layer by layer, the order in which scikit-learn sums.
-            value += 0.5 * self.l2 * sum(float(np.vdot(W, W)) for W in theta.coefs)
+            squares = 0.0
+            for W in theta.coefs:
+                squares += float(np.vdot(W, W))
+            value += 0.5 * self.l2 * squares
         if self.l1:
             work = work[: theta.weights.size]
             np.abs(theta.weights, out=work)
