@@ -25,20 +25,32 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "TaskCallback",
     "_check_optimize_result",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
+    "task_callbacks",
 ]
+
+
+def task_callbacks(estimator, max_iter, X, y, sample_weight):
+    """What tells scikit-learn's callbacks of a fit.
+
+    Returns
+    -------
+    callbacks : list of TaskCallback
+        Empty if there are none of scikit-learn's (set by `set_callbacks`, or
+        handed down by a meta-estimator), as before scikit-learn 1.9.
+    """
+    if not getattr(estimator, "_skl_callbacks", None):
+        return []
+    return [TaskCallback(estimator, max_iter, X, y, sample_weight)]
 
 
 class TaskCallback:
     """Tells scikit-learn's callbacks of a fit and its epochs.
 
-    It is a callback of the training loop. Without scikit-learn's callbacks (set
-    by `set_callbacks`, or handed down by a meta-estimator) it does nothing, as
-    before scikit-learn 1.9.
+    It is a callback of the training loop.
 
     Parameters
     ----------
@@ -53,17 +65,8 @@ class TaskCallback:
     """
 
     def __init__(self, estimator, max_iter, X, y, sample_weight):
-        self._context = self._epoch = None
-        if not hasattr(estimator, "_init_callback_context"):
-            return
-        self._data = {
-            "estimator": estimator,
-            "X": X,
-            "y": y,
-            "metadata": (
-                {} if sample_weight is None else {"sample_weight": sample_weight}
-            ),
-        }
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"estimator": estimator, "X": X, "y": y, "metadata": weights}
         self._context = estimator._init_callback_context(max_subtasks=max_iter)
         self._context.call_on_fit_task_begin(**self._data)
 
@@ -72,14 +75,11 @@ class TaskCallback:
 
     def on_epoch_begin(self, training):
         """Begin the task of an epoch."""
-        if self._context is not None:
-            self._epoch = self._context.subcontext(task_name="epoch")
-            self._epoch.call_on_fit_task_begin(**self._data)
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._data)
 
     def on_epoch_end(self, training):
         """End it; whether a callback wants to stop."""
-        if self._epoch is None:
-            return False
         return self._epoch.call_on_fit_task_end(
             **self._data, reconstruction_attributes=training.fitted_attributes
         )
@@ -89,7 +89,4 @@ class TaskCallback:
 
     def end(self):
         """End the task of the fit."""
-        if self._context is not None:
-            self._context.call_on_fit_task_end(
-                **self._data, reconstruction_attributes={}
-            )
+        self._context.call_on_fit_task_end(**self._data, reconstruction_attributes={})

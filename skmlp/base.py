@@ -24,10 +24,10 @@ from skmlp._sklearn import (
     Interval,
     Options,
     StrOptions,
-    TaskCallback,
     _check_optimize_result,
     _check_sample_weight,
     _fit_context,
+    task_callbacks,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import decision_function
@@ -363,7 +363,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             If a parameter or an argument is not valid, or training diverges.
             The estimator is then as it was before the call.
         """
-        task = TaskCallback(self, self.max_iter, X, y, sample_weight)
+        tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
         with unchanged_on_error(self):
             self._fit(
                 X,
@@ -371,9 +371,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 sample_weight,
                 validation_data=(X_val, y_val, sample_weight_val),
                 initial=(coefs_init, intercepts_init),
-                callbacks=[task],
+                callbacks=tasks,
             )
-        task.end()
+        for task in tasks:
+            task.end()
         return self
 
     def _partial_fit(self, X, y, sample_weight):

@@ -138,7 +138,10 @@ class Parameters:
 
     def isfinite(self):
         """Whether every number is finite."""
-        return bool(np.isfinite(self.flat).all() and np.isfinite(self.running).all())
+        finite = bool(np.isfinite(self.flat).all())
+        if self.batch_norm:
+            finite = finite and bool(np.isfinite(self.running).all())
+        return finite
 
     def __reduce__(self):
         # pickle and deepcopy would turn the views into arrays of their own.

@@ -183,7 +183,8 @@ def run_epochs(
                 else:
                     _track_loss(state, tol)
                 _print_progress(state, verbose, early_stopping)
-                if not (theta.isfinite() and optimizer.isfinite()):
+                # A gradient that overflows when it is squared freezes Adam.
+                if np.isinf(engine.grad_norm) or not theta.isfinite():
                     _handle_divergence(state, max_iter)
                     break
 

@@ -2,8 +2,6 @@
 
 from copy import copy
 
-import numpy as np
-
 OPTIMIZERS: dict = {}
 """Optimizers, by name."""
 
@@ -79,10 +77,6 @@ class Optimizer:
         if self.learning_rate_init == other.learning_rate_init:
             self.base_learning_rate = other.base_learning_rate
             self.learning_rate = other.learning_rate
-
-    def isfinite(self):
-        """Whether what it remembers is finite; if not, it may not move again."""
-        return all(np.isfinite(getattr(self, name)).all() for name in self.state)
 
     def step(self, theta, grad, work, prox=None):
         """Move theta along the gradient, in place."""
