@@ -201,7 +201,7 @@ class Network:
             dot(tape.inputs[l].T, delta, grad.coefs[l])
             if l > first:  # the input, and what is frozen, needs no gradient
                 below, D, dropout = l - 1, tape.D[l - 1], tape.dropout[l]
-                dot(delta, W.T, D)
+                np.dot(delta, W.T, D)
                 if dropout is not None:
                     D *= dropout.mask
                 self.activations[below].backward(

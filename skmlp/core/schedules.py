@@ -6,7 +6,7 @@ between epochs, and the rate of the next step. The schedule is asked at three
 moments:
 
 - ``at_step(level, step)``: the rate of the step with that number, from 0, while
-  the base rate is `level`;
+  the base rate is `level`; it need not be asked unless ``per_step``;
 - ``after_epoch(level, t)``: the base rate for the next epoch, when `t` training
   samples have been seen in all;
 - ``on_plateau(level)``: the base rate to go on with, when training stopped
@@ -96,6 +96,11 @@ class Schedule:
         self.warmup_steps = warmup_steps
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = total_steps
+
+    @property
+    def per_step(self):
+        """Whether `at_step` can differ from the level."""
+        return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
     def at_step(self, level, step):
         """Learning rate of a step."""

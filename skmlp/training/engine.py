@@ -108,15 +108,18 @@ class NumpyEngine:
             Mean over the samples of their batch's objective before its step.
         """
         step, optimizer, schedule = self.step, self.step.optimizer, self._schedule
+        optimizer.learning_rate = optimizer.base_learning_rate
+        per_step = schedule.per_step
         total, total_norm, n_samples, n_steps = 0.0, 0.0, 0, 0
         for start in range(0, self.n_train, self.batch_size):
             stop = min(start + self.batch_size, self.n_train)
             X, Y, w = self._load_batch(order, start, stop)
             if w is not None and not w.any():
                 continue
-            optimizer.learning_rate = schedule.at_step(
-                optimizer.base_learning_rate, optimizer.t
-            )
+            if per_step:
+                optimizer.learning_rate = schedule.at_step(
+                    optimizer.base_learning_rate, optimizer.t
+                )
             total += step(X, Y, w, self._tapes[stop - start]) * (stop - start)
             total_norm += step.grad_norm
             n_samples += stop - start
