@@ -210,12 +210,7 @@ def test_everything_is_in_the_dtype_of_the_parameters(dtype):
     objective(X, Y, w, tape)
     arrays = [*tape.inputs, *tape.A, *tape.D, *(d.mask for d in tape.dropout)]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
-    exact, tape = build([0.0, 0.0, 0.0])
-    tape.dropout = build([0.3, 0.5, 0.4])[1].dropout
     assert objective.grad.flat.dtype == dtype
-    if dtype == np.float64:
-        exact(X, Y, w, tape)
-        np.testing.assert_array_equal(objective.grad.flat, exact.grad.flat)
 
 
 def test_the_mean_over_masks_is_the_network_without_dropout():
