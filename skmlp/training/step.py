@@ -10,11 +10,11 @@ from skmlp.core.constraints import MaxNorm, clip_norm, norm
 class Step:
     r"""What a batch does to the parameters.
 
-    In this order: the gradient :math:`g` of the objective, the bound on its
-    norm, decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, the
+    In this order: the gradient :math:`g` of the objective, the running
+    statistics of batch normalization, the bound on the gradient's norm,
+    decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, the
     optimizer with the proximal operator of the L1 penalty, the bound on the
-    weights' norms, the running statistics of batch normalization. Frozen layers
-    are afterwards as they were.
+    weights' norms. Frozen layers are afterwards as they were.
 
     Parameters
     ----------
@@ -123,6 +123,9 @@ class Step:
                 clip_norm(grad, self.grad_norm, self.clip)
         else:
             E = objective.value(X, Y, w, tape)
+        if self._batch_norm:
+            # Now, for a search leaves those of the last point that it has tried.
+            tape.update_running_statistics(theta, self.batch_norm_momentum)
         if optimizer.full_batch:
             # First, for its E and gradient are those of the weights as they are.
             self._search(X, Y, w, tape)
@@ -134,8 +137,6 @@ class Step:
             self._max_norm(theta)
         if self._frozen:
             self._restore_frozen()
-        if self._batch_norm:
-            tape.update_running_statistics(theta, self.batch_norm_momentum)
         return E
 
     def _search(self, X, Y, w, tape):
