@@ -147,13 +147,17 @@ class Step:
             objective.value(X, Y, w, tape)
             return objective.E
 
+        def prox(theta, step):
+            self._prox(theta, step)
+            self._restore_frozen()  # or their change would count as a step
+
         self.optimizer.search(
             objective.theta.flat,
             objective.grad.flat,
             objective.E,
             evaluate,
             self._work,
-            self._prox,
+            None if self._prox is None else prox,
             self.rng,
         )
 
