@@ -16,6 +16,10 @@ class Step:
     optimizer with the proximal operator of the L1 penalty, the bound on the
     weights' norms. Frozen layers are afterwards as they were.
 
+    A gradient that is shortened by its bound has the penalty's proximal step
+    shortened as much: else the penalty would outweigh it, and the minimum be
+    another one.
+
     Parameters
     ----------
     objective : Objective
@@ -78,6 +82,7 @@ class Step:
             (view, view.copy()) for view in objective.network.frozen_views(theta)
         ]
         self._prox = None
+        self._shortening = 1.0  # of the last gradient, by its bound
         if objective.penalty.l1:
             self._prox = self._soft_threshold
             self._threshold_work = np.empty_like(theta.weights)
@@ -121,6 +126,8 @@ class Step:
                 self._kept[...] = grad
             if self.clip is not None:
                 clip_norm(grad, self.grad_norm, self.clip)
+                is_longer = self.grad_norm > self.clip
+                self._shortening = self.clip / self.grad_norm if is_longer else 1.0
         else:
             E = objective.value(X, Y, w, tape)
         if self._batch_norm:
@@ -171,4 +178,6 @@ class Step:
         if isinstance(step, np.ndarray):
             step = step[:n_weights]
         step /= self.objective.n
+        if self._shortening < 1:
+            step *= self._shortening
         self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)

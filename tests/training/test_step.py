@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Lasso
 
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
@@ -187,7 +188,10 @@ def test_weights_are_bounded_last(optimizer):
 
 @pytest.mark.parametrize("optimizer", STEPPING)
 def test_what_a_step_does_is_in_order(optimizer):
-    """Gradient, its bound, decay, optimizer with prox, and the weights' bound."""
+    """Gradient, its bound, decay, optimizer with prox, and the weights' bound.
+
+    The proximal step is shortened with the gradient.
+    """
     step, tape = build(
         optimizer, alpha=0.2, l1_ratio=0.5, weight_decay=0.3, clip=0.05, max_norm=0.6
     )
@@ -197,7 +201,7 @@ def test_what_a_step_does_is_in_order(optimizer):
 
     def prox(flat, size):
         size = size[:n_weights] if np.ndim(size) else size
-        threshold = size * 0.1 / batch[2].sum()
+        threshold = size * min(1, 0.05 / length) * 0.1 / batch[2].sum()
         w = flat[:n_weights]
         w[...] = np.sign(w) * np.maximum(np.abs(w) - threshold, 0)
 
@@ -213,6 +217,38 @@ def test_what_a_step_does_is_in_order(optimizer):
         np.testing.assert_allclose(point, theta.flat, rtol=1e-9, atol=1e-14)
     assert step.grad_norm == pytest.approx(length, rel=1e-9)
     assert length > 0.05
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [("sgd", {"momentum": 0.5}), ("sgd", MOMENTUM), ("adam", {}), ("armijo", {})],
+)
+def test_the_bound_on_the_gradient_leaves_the_minimum_where_it_is(optimizer, settings):
+    """Where the gradient of the rest is longer than the bound, as L1's is."""
+    X, Y, _ = data(60, weighted=False)
+    X, Y = X[:, :4], X[:, :1] * 2 - X[:, 1:2] + 0.1 * Y[:, :1]
+    exact = Lasso(alpha=0.2, tol=1e-14).fit(X, Y[:, 0])
+    assert 0 < np.count_nonzero(exact.coef_) < 4
+    step, tape = build(
+        optimizer,
+        settings,
+        alpha=0.2 * 60,
+        l1_ratio=1.0,
+        loss="squared_error",
+        layer_sizes=(4, 1),
+        n_samples=60,
+        clip=0.1,
+    )
+    theta = step.objective.theta
+    for i in range(3000):
+        step.optimizer.learning_rate = 0.3 / (1 + i / 50)
+        step(X, Y, None, tape)
+        if step.optimizer.stationary:
+            break
+    assert step.grad_norm > 0.2
+    np.testing.assert_array_equal(theta.coefs[0][:, 0] == 0, exact.coef_ == 0)
+    np.testing.assert_allclose(theta.coefs[0][:, 0], exact.coef_, atol=1e-5)
+    np.testing.assert_allclose(theta.intercepts[0], exact.intercept_, atol=1e-5)
 
 
 FROZEN = [(0,), (1,), (2,), (0, 2)]
