@@ -49,7 +49,7 @@ def build(optimizer="sgd", settings=None, penalty="none", **options):
     hidden = ACTIVATIONS[options.pop("activation", "tanh")]
     output = ACTIVATIONS[options.pop("output", loss.output_activation)]
     activations = [hidden] * (len(layer_sizes) - 2) + [output]
-    network = Network(layer_sizes, activations, loss)
+    network = Network(layer_sizes, activations, loss, **options.pop("network", {}))
     theta = Parameters(layer_sizes)
     theta.flat[:] = 0.1 * np.random.RandomState(0).randn(theta.flat.size)
     objective = Spy(network, ElasticNet(*PENALTIES[penalty]), theta)
@@ -335,6 +335,19 @@ def test_what_augment_must_not_return(augment, message):
     engine = build_engine(build(), X, Y, augment=augment)
     with pytest.raises(ValueError, match=f"augment must return .*{message}"):
         engine.run_epoch(None)
+
+
+@pytest.mark.parametrize("fmt", ["csc", "coo", "lil", "dia", "bsr", "dok"])
+@pytest.mark.parametrize("as_sparse", [csr_matrix, csr_array])
+def test_sparse_batches_may_come_back_in_any_format(as_sparse, fmt):
+    """Also where dropout looks at what they store."""
+    X, Y, _ = data()
+    thetas = []
+    for augment in (None, lambda X, rng: X.asformat(fmt)):
+        step = build(network={"dropout": [0.5, 0.0]}, rng=np.random.default_rng(0))
+        build_engine(step, as_sparse(X), Y, augment=augment).run_epoch(None)
+        thetas.append(step.objective.theta.flat)
+    np.testing.assert_allclose(*thetas, rtol=1e-12)
 
 
 def test_sparse_batches_stay_sparse():
