@@ -155,7 +155,7 @@ class Step:
             return objective.E
 
         def prox(theta, step):
-            self._prox(theta, step)
+            self._soft_threshold(theta, step)
             self._restore_frozen()  # or their change would count as a step
 
         self.optimizer.search(
