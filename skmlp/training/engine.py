@@ -153,4 +153,6 @@ class NumpyEngine:
                 f"augment must return a {type(X).__name__} where it was given one, "
                 f"got {type(augmented).__name__}."
             )
+        if issparse(augmented):
+            augmented = augmented.tocsr()
         return augmented.astype(X.dtype, copy=False)

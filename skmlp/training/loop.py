@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -225,8 +225,9 @@ def _told(callbacks, state):
             callback.on_fit_begin(state)
         yield
     finally:
-        for callback in begun:
-            callback.on_fit_end(state)
+        with ExitStack() as ends:  # each is run, even if another one fails
+            for callback in reversed(begun):
+                ends.callback(callback.on_fit_end, state)
 
 
 def _tell(callbacks, hook, state):

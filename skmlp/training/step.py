@@ -10,11 +10,15 @@ from skmlp.core.constraints import MaxNorm, clip_norm, norm
 class Step:
     r"""What a batch does to the parameters.
 
-    In this order: the gradient :math:`g` of the objective, the bound on its
-    norm, decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, the
+    In this order: the gradient :math:`g` of the objective, the running
+    statistics of batch normalization, the bound on the gradient's norm,
+    decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, the
     optimizer with the proximal operator of the L1 penalty, the bound on the
-    weights' norms, the running statistics of batch normalization. Frozen layers
-    are afterwards as they were.
+    weights' norms. Frozen layers are afterwards as they were.
+
+    A gradient that is shortened by its bound has the penalty's proximal step
+    shortened as much: else the penalty would outweigh it, and the minimum be
+    another one.
 
     Parameters
     ----------
@@ -78,6 +82,7 @@ class Step:
             (view, view.copy()) for view in objective.network.frozen_views(theta)
         ]
         self._prox = None
+        self._shortening = 1.0  # of the last gradient, by its bound
         if objective.penalty.l1:
             self._prox = self._soft_threshold
             self._threshold_work = np.empty_like(theta.weights)
@@ -121,8 +126,13 @@ class Step:
                 self._kept[...] = grad
             if self.clip is not None:
                 clip_norm(grad, self.grad_norm, self.clip)
+                is_longer = self.grad_norm > self.clip
+                self._shortening = self.clip / self.grad_norm if is_longer else 1.0
         else:
             E = objective.value(X, Y, w, tape)
+        if self._batch_norm:
+            # Now, for a search leaves those of the last point that it has tried.
+            tape.update_running_statistics(theta, self.batch_norm_momentum)
         if optimizer.full_batch:
             # First, for its E and gradient are those of the weights as they are.
             self._search(X, Y, w, tape)
@@ -134,8 +144,6 @@ class Step:
             self._max_norm(theta)
         if self._frozen:
             self._restore_frozen()
-        if self._batch_norm:
-            tape.update_running_statistics(theta, self.batch_norm_momentum)
         return E
 
     def _search(self, X, Y, w, tape):
@@ -146,13 +154,17 @@ class Step:
             objective.value(X, Y, w, tape)
             return objective.E
 
+        def prox(theta, step):
+            self._soft_threshold(theta, step)
+            self._restore_frozen()  # or their change would count as a step
+
         self.optimizer.search(
             objective.theta.flat,
             objective.grad.flat,
             objective.E,
             evaluate,
             self._work,
-            self._prox,
+            None if self._prox is None else prox,
             self.rng,
         )
 
@@ -166,4 +178,6 @@ class Step:
         if isinstance(step, np.ndarray):
             step = step[:n_weights]
         step /= self.objective.n
+        if self._shortening < 1:
+            step *= self._shortening
         self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)

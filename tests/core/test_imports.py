@@ -15,7 +15,16 @@ MODULES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 REQUIRED = {"numpy", "scipy", "sklearn", "joblib"}
-ESTIMATORS = {"skmlp.base", "skmlp.classifier", "skmlp.regressor", "skmlp.gradcheck"}
+ESTIMATORS = {
+    "skmlp.base",
+    "skmlp.build",
+    "skmlp.callbacks",
+    "skmlp.classifier",
+    "skmlp.gradcheck",
+    "skmlp.inspection",
+    "skmlp.regressor",
+    "skmlp.validation",
+}
 
 
 def imported(tree):

@@ -9,6 +9,8 @@ from skmlp.core.initializers import INITIALIZERS, initialize
 from skmlp.core.parameters import Parameters
 
 LAYER_SIZES = (30, 40, 20, 1)
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 SHAPES = [(300, 500), (500, 300), (400, 400)]
 
 

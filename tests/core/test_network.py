@@ -1,14 +1,13 @@
 """Tests of the forward pass, backpropagation and the objective."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from skmlp.core.gradcheck import central_differences
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape, decision_function
+from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
@@ -17,30 +16,34 @@ N_SAMPLES = 9
 N_FEATURES = 6
 N_OUTPUTS = 3
 HIDDEN = [(), (4,), (5, 3, 4)]
+# One of the two varies at a time.
+PAIRS = [(activation, "log_loss") for activation in HIDDEN_ACTIVATIONS]
+PAIRS += [("tanh", loss) for loss in LOSSES if loss != "log_loss"]
 
-parametrize_network = [
-    pytest.mark.parametrize("hidden", HIDDEN, ids=str),
-    pytest.mark.parametrize("loss", LOSSES),
-    pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS),
-]
 parametrize_input = pytest.mark.parametrize(
     "as_input", [np.asarray, np.asfortranarray, csr_matrix, csr_array]
 )
 
 
 def over_networks(test):
-    for mark in parametrize_network:
-        test = mark(test)
-    return test
+    test = pytest.mark.parametrize("hidden", HIDDEN, ids=str)(test)
+    return pytest.mark.parametrize(("activation", "loss"), PAIRS)(test)
 
 
-def build(activation, loss, hidden, dtype=np.float64):
-    """A network with random parameters, and buffers for a batch."""
+def build(activation, loss, hidden, dtype=np.float64, output=None, **options):
+    """A network with random parameters, and buffers for a batch.
+
+    The activation is that of every hidden layer, or a list of theirs.
+    """
     layer_sizes = (N_FEATURES, *hidden, N_OUTPUTS)
-    network = Network(layer_sizes, HIDDEN_ACTIVATIONS[activation], LOSSES[loss])
-    theta = Parameters(layer_sizes, dtype)
+    names = [activation] * len(hidden) if isinstance(activation, str) else activation
+    names = [*names, output or LOSSES[loss].output_activation]
+    activations = [ACTIVATIONS[name] for name in names]
+    network = Network(layer_sizes, activations, LOSSES[loss](), **options)
+    theta = Parameters(layer_sizes, dtype, network.batch_norm_epsilon is not None)
     theta.flat[:] = 0.7 * np.random.RandomState(0).randn(theta.flat.size)
-    return network, theta, Tape(layer_sizes, N_SAMPLES, dtype)
+    theta.running[:] = np.random.RandomState(2).uniform(0.5, 2, theta.running.size)
+    return network, theta, Tape(network, N_SAMPLES, dtype)
 
 
 def data(weighted=False, dtype=np.float64):
@@ -52,41 +55,45 @@ def data(weighted=False, dtype=np.float64):
     return X.astype(dtype), Y.astype(dtype), w
 
 
-def pre_activations(network, theta, X):
-    """Z of every layer, as the textbook writes it."""
-    A, layers = X, []
+def textbook_output(network, theta, X):
+    """A of the last layer, as the textbook writes it."""
+    A = X
     for W, b, g in zip(theta.coefs, theta.intercepts, network.activations, strict=True):
-        layers.append(A @ W + b)
-        A = layers[-1].copy()
-        g.forward(A)
-    return layers, A
+        Z = A @ W + b
+        A = np.empty_like(Z) if g.needs_z else Z
+        g.forward(Z, A)
+    return A
 
 
-@parametrize_input
-@over_networks
-def test_forward_is_the_textbook_formula(activation, loss, hidden, as_input):
-    network, theta, tape = build(activation, loss, hidden)
-    X, _, _ = data()
-    _, expected = pre_activations(network, theta, X)
-    P = network.forward(theta, as_input(X), tape)
-    assert P is tape.A[-1]
-    np.testing.assert_allclose(P, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@over_networks
-def test_objective_and_gradient_are_torchs(activation, loss, hidden, weighted):
-    """Its autograd, over every weight and bias, with a penalty."""
+def torch_activations():
     torch = pytest.importorskip("torch")
-    nn, functional = torch.nn, torch.nn.functional
-    modules = {
-        "identity": nn.Identity(),
-        "logistic": nn.Sigmoid(),
-        "tanh": nn.Tanh(),
-        "relu": nn.ReLU(),
+    functional = torch.nn.functional
+    return {
+        "identity": lambda z: z * 1,
+        "logistic": torch.sigmoid,
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "relu": torch.relu,
+        "leaky_relu": functional.leaky_relu,
+        "elu": functional.elu,
+        "selu": functional.selu,
+        "softplus": functional.softplus,
+        "softsign": functional.softsign,
+        "gelu": functional.gelu,
+        "silu": functional.silu,
+        "mish": functional.mish,
     }
-    losses_of_logits = {
+
+
+def torch_losses_of_logits():
+    """Of the last layer's pre-activations."""
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    return {
         "squared_error": lambda z, y: (z - y) ** 2 / 2,
+        "absolute_error": lambda z, y: (z - y).abs(),
+        "huber": lambda z, y: functional.huber_loss(z, y, reduction="none"),
+        "quantile": lambda z, y: (z - y).abs() / 2,
         "poisson": lambda z, y: (
             functional.poisson_nll_loss(z, y, reduction="none") + torch.xlogy(y, y) - y
         ),
@@ -95,33 +102,152 @@ def test_objective_and_gradient_are_torchs(activation, loss, hidden, weighted):
         ),
         "log_loss": lambda z, y: functional.cross_entropy(z, y, reduction="none"),
     }
-    assert activation in modules, f"give the new activation {activation!r} a module"
-    assert loss in losses_of_logits, f"give the new loss {loss!r} a torch function"
 
-    network, theta, tape = build(activation, loss, hidden)
-    X, Y, w = data(weighted)
-    penalty = ElasticNet(alpha=0.8, l1_ratio=0.25)
-    objective = Objective(network, penalty, theta)
-    E = objective(X, Y, w, tape)
 
+def torch_objective(theta, activations, loss, X, Y, w, l2):
+    """The objective without L1, its gradient, and the sum of the weights.
+
+    By autograd, over every weight and bias.
+    """
+    torch = pytest.importorskip("torch")
+    modules, losses = torch_activations(), torch_losses_of_logits()
+    assert loss in losses, f"give the new loss {loss!r} a torch function"
     coefs = [torch.tensor(W, requires_grad=True) for W in theta.coefs]
     intercepts = [torch.tensor(b, requires_grad=True) for b in theta.intercepts]
     z = torch.tensor(X)
     for l, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         z = z @ W + b
-        if l < len(hidden):
-            z = modules[activation](z)
-    weights = torch.tensor(np.ones(N_SAMPLES) if w is None else w.ravel())
-    n = weights.sum()
-    each = losses_of_logits[loss](z, torch.tensor(Y)).reshape(N_SAMPLES, -1).sum(1)
-    smooth = weights @ each + 0.3 * sum((W**2).sum() for W in coefs)
-    (smooth / n).backward()
+        if l < len(activations):
+            name = activations[l]
+            assert name in modules, f"give the new activation {name!r} a function"
+            z = modules[name](z)
+    weights = torch.tensor(np.ones(len(X)) if w is None else w.ravel())
+    each = losses[loss](z, torch.tensor(Y)).reshape(len(X), -1).sum(1)
+    smooth = weights @ each + l2 / 2 * sum((W**2).sum() for W in coefs)
+    (smooth / weights.sum()).backward()
+    gradient = np.concatenate([a.grad.numpy().ravel() for a in coefs + intercepts])
+    return smooth.item() / weights.sum().item(), gradient, weights.sum().item()
 
-    l1 = 0.2 * np.abs(theta.weights).sum()
-    np.testing.assert_allclose(E, (smooth.item() + l1) / n.item(), rtol=1e-12)
-    assert objective.n == n.item()
-    expected = np.concatenate([a.grad.numpy().ravel() for a in coefs + intercepts])
-    np.testing.assert_allclose(objective.grad.flat, expected, rtol=1e-10, atol=1e-14)
+
+@parametrize_input
+@over_networks
+def test_forward_is_the_textbook_formula(activation, loss, hidden, as_input):
+    network, theta, tape = build(activation, loss, hidden)
+    X, _, _ = data()
+    expected = textbook_output(network, theta, X)
+    P = network.forward(theta, as_input(X), None, tape)
+    assert P is tape.A[-1]
+    np.testing.assert_allclose(P, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@over_networks
+def test_objective_and_gradient_are_torchs(activation, loss, hidden, weighted):
+    """With a penalty."""
+    network, theta, tape = build(activation, loss, hidden)
+    X, Y, w = data(weighted)
+    objective = Objective(network, ElasticNet(alpha=0.8, l1_ratio=0.25), theta)
+    E = objective(X, Y, w, tape)
+    smooth, gradient, n = torch_objective(
+        theta, [activation] * len(hidden), loss, X, Y, w, l2=0.6
+    )
+    expected = smooth + 0.2 * np.abs(theta.weights).sum() / n
+    np.testing.assert_allclose(E, expected, rtol=1e-12)
+    assert objective.n == n
+    assert objective.E == E
+    np.testing.assert_allclose(objective.grad.flat, gradient, rtol=1e-10, atol=1e-14)
+    assert objective.value(X, Y, w, tape) == E
+
+
+@pytest.mark.parametrize(
+    "activations",
+    [("mish", "relu", "gelu"), ("tanh", "silu", "identity"), ("silu", "elu", "silu")],
+    ids="-".join,
+)
+def test_every_layer_may_have_an_activation_of_its_own(activations):
+    network, theta, tape = build(activations, "log_loss", (5, 3, 4))
+    X, Y, w = data(weighted=True)
+    objective = Objective(network, ElasticNet(alpha=0.6), theta)
+    E = objective(X, Y, w, tape)
+    expected, gradient, _ = torch_objective(
+        theta, activations, "log_loss", X, Y, w, l2=0.6
+    )
+    np.testing.assert_allclose(E, expected, rtol=1e-12)
+    np.testing.assert_allclose(objective.grad.flat, gradient, rtol=1e-10, atol=1e-14)
+
+
+def allowed_outputs():
+    for name, loss in LOSSES.items():
+        for output, g in ACTIVATIONS.items():
+            probabilities = loss.output_activation in ("logistic", "softmax")
+            if probabilities and output not in ("logistic", "softmax"):
+                continue
+            if loss.positive_output and not g.positive:
+                continue
+            yield name, output
+
+
+@pytest.mark.parametrize(("loss", "output"), list(allowed_outputs()))
+def test_gradient_with_any_output_activation_is_the_difference_quotient(loss, output):
+    """Also where it is not p - y, and the activation's derivative is needed."""
+    network, theta, tape = build("tanh", loss, (4,), output=output)
+    assert network.has_canonical_output == (
+        ACTIVATIONS[output].name == network.loss.canonical
+    )
+    X, Y, w = data(weighted=True)
+    Y = (0.1 + 0.8 * Y) / 1.1  # not where the rectifiers have a kink
+    objective = Objective(network, ElasticNet(0.3), theta)
+    objective(X, Y, w, tape)
+    gradient = objective.grad.flat.copy()
+    expected = central_differences(
+        lambda: objective.value(X, Y, w, tape), theta.flat, step=1e-6
+    )
+    assert np.abs(expected).max() > 1e-2
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+
+
+FROZEN = [(0,), (1,), (3,), (0, 1), (0, 2), (1, 2, 3)]
+
+
+@pytest.mark.parametrize("batch_norm_epsilon", [None, 1e-5])
+@pytest.mark.parametrize("frozen", FROZEN, ids=str)
+def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_epsilon):
+    """With batch normalization, theirs has the running statistics."""
+    X, Y, w = data(weighted=True)
+    network, theta, tape = build(
+        "gelu",
+        "log_loss",
+        (5, 3, 4),
+        batch_norm_epsilon=batch_norm_epsilon,
+        frozen=frozen,
+    )
+    objective = Objective(network, ElasticNet(0.3, 0.5), theta)
+    objective.grad.flat[:] = np.nan  # whatever was there
+    objective(X, Y, w, tape)
+    objective.penalty = objective.penalty.smooth
+    expected = Parameters(
+        theta.layer_sizes,
+        batch_norm=theta.batch_norm,
+        flat=central_differences(lambda: objective.value(X, Y, w, tape), theta.flat),
+    )
+    parts = ("coefs", "intercepts", "scales")
+    for part in parts:
+        pairs = zip(getattr(objective.grad, part), getattr(expected, part), strict=True)
+        for l, (gradient, differences) in enumerate(pairs):
+            if l in frozen:
+                assert not gradient.any()
+                assert not (gradient == differences).all()
+            else:
+                np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-9)
+    if not theta.batch_norm:
+        network, _, tape = build("gelu", "log_loss", (5, 3, 4))
+        everything = Objective(network, ElasticNet(0.3, 0.5), theta)
+        everything(X, Y, w, tape)
+        frozen_views = objective.network.frozen_views(everything.grad)
+        assert len(frozen_views) == 2 * len(frozen)
+        for view in frozen_views:
+            view[...] = 0
+        np.testing.assert_array_equal(objective.grad.flat, everything.grad.flat)
 
 
 @parametrize_input
@@ -131,7 +257,7 @@ def test_objective_is_the_same_for_every_kind_of_input(as_input, weighted):
     X, Y, w = data(weighted)
     reference = Objective(network, ElasticNet(0.1), theta)
     objective = Objective(network, ElasticNet(0.1), theta)
-    E = reference(X, Y, w, Tape(network.layer_sizes, N_SAMPLES, np.float64))
+    E = reference(X, Y, w, Tape(network, N_SAMPLES, np.float64))
     for _ in range(2):  # the buffers may be used again
         np.testing.assert_allclose(objective(as_input(X), Y, w, tape), E, rtol=1e-13)
         np.testing.assert_allclose(
@@ -165,7 +291,7 @@ def test_objective_in_float32_is_close_to_float64(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_reported_mean_over_the_outputs_changes_no_gradient(loss):
-    """Of squared errors the mean is reported, as scikit-learn does it."""
+    """Of regression's errors the mean is reported, as scikit-learn does it."""
     network, theta, tape = build("tanh", loss, (4,))
     X, Y, _ = data()
     total, mean = (
@@ -173,50 +299,31 @@ def test_reported_mean_over_the_outputs_changes_no_gradient(loss):
         for report_mean in (0, 1)
     )
     ratio = total(X, Y, None, tape) / mean(X, Y, None, tape)
-    assert ratio == pytest.approx(N_OUTPUTS if loss == "squared_error" else 1)
+    assert ratio == pytest.approx(N_OUTPUTS if LOSSES[loss].mean_over_outputs else 1)
+    assert total.E == mean.E
     np.testing.assert_array_equal(total.grad.flat, mean.grad.flat)
 
 
-@parametrize_input
-@pytest.mark.parametrize("max_elements", [1, 6, 13, 30, 2**20])
-@pytest.mark.parametrize("hidden", HIDDEN, ids=str)
-def test_decision_function_is_the_same_in_chunks_of_any_size(
-    hidden, max_elements, as_input
-):
-    network, theta, _ = build("tanh", "log_loss", hidden)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mean_loss_is_what_training_reports(loss, weighted):
+    """Without the penalty."""
+    network, theta, tape = build("tanh", loss, (4,))
+    X, Y, w = data(weighted)
+    objective = Objective(network, ElasticNet(0.0), theta, report_mean=True)
+    reported = objective.value(X, Y, w, tape)
+    P = tape.A[-1]
+    mean = network.mean_loss(Y, P, None if w is None else w[:, 0])
+    assert mean == pytest.approx(reported, rel=1e-13)
+
+
+@pytest.mark.parametrize("output", ACTIVATIONS)
+def test_output_applies_the_last_activation_to_a_copy(output):
+    network, theta, tape = build("tanh", "squared_error", (4,), output=output)
     X, _, _ = data()
-    before = X.copy()
-    layers, _ = pre_activations(network, theta, X)
-    decision = decision_function(
-        theta.coefs, theta.intercepts, network.activations, as_input(X), max_elements
-    )
-    np.testing.assert_allclose(decision, layers[-1], rtol=1e-12, atol=1e-15)
-    np.testing.assert_array_equal(X, before)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_decision_function_is_in_the_dtype_of_the_parameters(dtype):
-    network, theta, _ = build("relu", "squared_error", (4,), dtype)
-    X = np.arange(12).reshape(2, 6)
-    layers, _ = pre_activations(network, theta, X.astype(dtype))
-    decision = decision_function(theta.coefs, theta.intercepts, network.activations, X)
-    assert decision.dtype == dtype
-    rtol = 100 * np.finfo(dtype).eps
-    np.testing.assert_allclose(decision, layers[-1], rtol=rtol)
-
-
-@pytest.mark.parametrize("as_input", [np.asarray, csr_matrix])
-def test_memory_of_decision_function_does_not_grow_with_the_samples(as_input):
-    """Beyond its result; the input is converted in chunks as well."""
-    theta = Parameters([20, 30, 30, 1])
-    relu = ACTIVATIONS["relu"]
-    for n_samples in (2_000, 20_000):
-        X = as_input(np.ones((n_samples, 20), np.float32))
-        tracemalloc.start()
-        decision_function(
-            theta.coefs, theta.intercepts, [relu, relu], X, max_elements=2**12
-        )
-        peak = tracemalloc.get_traced_memory()[1] - 8 * n_samples
-        tracemalloc.stop()
-        # Two hidden layers, the input in float64, and what scipy needs for that.
-        assert peak < 6 * 8 * 2**12
+    P = network.forward(theta, X, None, tape)
+    hidden = np.tanh(X @ theta.coefs[0] + theta.intercepts[0])
+    Z = hidden @ theta.coefs[1] + theta.intercepts[1]
+    before = Z.copy()
+    np.testing.assert_allclose(network.output(Z), P, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(Z, before)

@@ -263,22 +263,7 @@ def test_float32_stays_float32(name, settings):
     np.testing.assert_allclose(points, exact, rtol=1e-3, atol=1e-4)
 
 
-# What the estimators do not have yet.
-MISSING = pytest.mark.xfail(strict=True, raises=KeyError)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=[MISSING]
-            if name in ("rmsprop", "nadam", "armijo", "random_search")
-            else [],
-        )
-        for name in OPTIMIZERS
-    ],
-)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_hyperparameters_are_parameters_of_the_estimators(name):
     """In both with the same default, so that they can be handed over."""
     cls = OPTIMIZERS[name]

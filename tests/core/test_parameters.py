@@ -50,6 +50,82 @@ def test_arrays_are_views_of_flat(layer_sizes, dtype):
     assert_views(theta)
 
 
+def with_batch_norm(dtype=np.float64):
+    """Parameters of a 3-4-5-2 network, numbered through, the statistics last."""
+    theta = Parameters([3, 4, 5, 2], dtype, batch_norm=True)
+    theta.flat[:] = np.arange(theta.flat.size)
+    theta.running[:] = theta.flat.size + np.arange(theta.running.size)
+    return theta
+
+
+def test_scales_come_last_and_statistics_are_apart():
+    """Only the hidden layers have them."""
+    theta = with_batch_norm()
+    assert theta.weights.size == 3 * 4 + 4 * 5 + 5 * 2
+    assert theta.flat.shape == (42 + 11 + 9,)
+    assert theta.intercepts[2].tolist() == [51, 52]
+    assert [gamma.tolist() for gamma in theta.scales] == [
+        [53, 54, 55, 56],
+        [57, 58, 59, 60, 61],
+    ]
+    assert [mean.tolist() for mean in theta.means] == [
+        [62, 63, 64, 65],
+        [66, 67, 68, 69, 70],
+    ]
+    assert [variance.tolist() for variance in theta.variances] == [
+        [71, 72, 73, 74],
+        [75, 76, 77, 78, 79],
+    ]
+    theta.flat[:] = theta.running[:] = -1
+    for view in theta.scales + theta.means + theta.variances:
+        assert (view == -1).all()
+    assert not np.shares_memory(theta.flat, theta.running)
+
+
+def test_without_batch_normalization_there_are_neither():
+    theta = numbered()
+    assert theta.scales == theta.means == theta.variances == []
+    assert theta.running.shape == (0,)
+    linear = Parameters([3, 2], batch_norm=True)
+    assert linear.scales == linear.means == []
+    assert linear.flat.size == 8
+
+
+def test_statistics_are_copied_assigned_and_looked_at_as_well():
+    theta = with_batch_norm(np.float32)
+    for twin in (theta.copy(), deepcopy(theta), pickle.loads(pickle.dumps(theta))):
+        assert twin.batch_norm
+        assert twin.running.dtype == np.float32
+        np.testing.assert_array_equal(twin.flat, theta.flat)
+        np.testing.assert_array_equal(twin.running, theta.running)
+        twin.variances[1][...] = twin.scales[0][...] = 7
+        assert (theta.running == 62 + np.arange(18)).all()
+        theta.assign(twin)
+        assert theta.variances[1].tolist() == [7] * 5
+        assert theta.scales[0].tolist() == [7] * 4
+        theta = with_batch_norm(np.float32)
+    zeros = theta.zeros_like()
+    assert zeros.batch_norm
+    assert zeros.flat.shape == theta.flat.shape
+    assert not zeros.running.any()
+    theta.means[0][0] = np.nan
+    assert not theta.isfinite()
+
+
+def test_from_arrays_takes_scales_and_statistics():
+    source = with_batch_norm()
+    theta = Parameters.from_arrays(
+        source.coefs,
+        source.intercepts,
+        np.float64,
+        (source.scales, source.means, source.variances),
+    )
+    assert theta.batch_norm
+    np.testing.assert_array_equal(theta.flat, source.flat)
+    np.testing.assert_array_equal(theta.running, source.running)
+    assert not np.shares_memory(theta.running, source.running)
+
+
 def test_given_memory_is_used_as_it_is():
     flat = np.arange(26.0)
     theta = Parameters([3, 4, 2], flat=flat)

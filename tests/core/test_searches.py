@@ -96,6 +96,22 @@ def test_searches_allocate_no_arrays(name, one_blas_thread):
     assert peak < 20_000
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_an_interrupted_search_leaves_theta_where_it_was(name, error):
+    """And not at a point that it was trying."""
+    theta, rng = START.copy(), np.random.default_rng(0)
+    optimizer = OPTIMIZERS[name](START, 0.1)
+
+    def evaluate():
+        assert (theta != START).all()
+        raise error
+
+    with pytest.raises(error):
+        optimizer.search(theta, np.ones(4), 5.0, evaluate, np.empty(4), rng=rng)
+    np.testing.assert_array_equal(theta, START)
+
+
 @pytest.mark.parametrize("name", SEARCHES)
 def test_float32_stays_float32(name):
     theta = START.astype(np.float32)

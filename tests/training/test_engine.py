@@ -7,20 +7,24 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix, issparse
 
 from skmlp import MLPRegressorScratch
-from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.core.schedules import SCHEDULES, make_schedule
 from skmlp.training.engine import NumpyEngine
+from skmlp.training.step import Step
 
 PENALTIES = {"none": (0.0, 0.0), "L2": (0.1, 0.0), "L1": (0.1, 1.0), "both": (0.1, 0.5)}
 VARIANTS = {"sgd": [{}, {"nesterovs_momentum": False}]}
+# What the searches do in a step is tested in test_step.py.
+STEPPING = [name for name in OPTIMIZERS if not OPTIMIZERS[name].full_batch]
 parametrize_optimizer = pytest.mark.parametrize(
     ("optimizer", "settings"),
-    [(name, variant) for name in OPTIMIZERS for variant in VARIANTS.get(name, [{}])],
+    [(name, variant) for name in STEPPING for variant in VARIANTS.get(name, [{}])],
 )
 parametrize_penalty = pytest.mark.parametrize("penalty", PENALTIES)
 
@@ -39,15 +43,23 @@ class Spy(Objective):
 
 
 def build(optimizer="sgd", settings=None, penalty="none", **options):
-    """What an engine needs: an objective and an optimizer."""
+    """What an engine needs: a step, of an objective and an optimizer."""
     layer_sizes = options.pop("layer_sizes", (5, 4, 3))
-    activation = HIDDEN_ACTIVATIONS[options.pop("activation", "tanh")]
-    network = Network(layer_sizes, activation, LOSSES[options.pop("loss", "log_loss")])
-    assert not options
+    loss = LOSSES[options.pop("loss", "log_loss")]()
+    hidden = ACTIVATIONS[options.pop("activation", "tanh")]
+    output = ACTIVATIONS[options.pop("output", loss.output_activation)]
+    activations = [hidden] * (len(layer_sizes) - 2) + [output]
+    network = Network(layer_sizes, activations, loss, **options.pop("network", {}))
     theta = Parameters(layer_sizes)
     theta.flat[:] = 0.1 * np.random.RandomState(0).randn(theta.flat.size)
     objective = Spy(network, ElasticNet(*PENALTIES[penalty]), theta)
-    return objective, OPTIMIZERS[optimizer](theta.flat, 0.01, **(settings or {}))
+    stepper = OPTIMIZERS[optimizer](theta.flat, 0.01, **(settings or {}))
+    return Step(objective, stepper, **options)
+
+
+def build_engine(step, X, Y, w=None, n_train=10, batch_size=4, **options):
+    schedule = options.pop("schedule", SCHEDULES["constant"](0.01))
+    return NumpyEngine(step, X, Y, w, n_train, batch_size, schedule, **options)
 
 
 def data(n_samples=10, n_features=5, n_outputs=3, weighted=False):
@@ -68,44 +80,53 @@ def small_ufunc_buffers(one_blas_thread):
     np.setbufsize(before)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@parametrize_penalty
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
-@parametrize_optimizer
+# Each of them differs in one thing from the first.
+EPOCHS = [
+    {},
+    *({"activation": name} for name in HIDDEN_ACTIVATIONS if name != "tanh"),
+    *({"loss": name} for name in LOSSES if name != "log_loss"),
+    {"loss": "log_loss", "output": "logistic"},
+    {"loss": "binary_log_loss", "output": "softmax"},
+    *({"loss": "squared_error", "output": name} for name in ACTIVATIONS),
+    *(
+        {"optimizer": name, "settings": settings}
+        for name in STEPPING
+        for settings in VARIANTS.get(name, [{}])
+    ),
+    *({"penalty": name} for name in PENALTIES if name != "none"),
+    *({"penalty": "L1", "optimizer": name} for name in STEPPING),
+    {"weighted": True},
+    {"clip": 1e-3, "weight_decay": 0.1, "max_norm": 0.5},
+]
+
+
+@pytest.mark.parametrize("options", EPOCHS, ids=str)
 @pytest.mark.usefixtures("small_ufunc_buffers")
-def test_an_epoch_allocates_next_to_nothing(
-    optimizer, settings, activation, loss, penalty, weighted
-):
-    """Where every array of the large case has 70 kB or more.
+def test_an_epoch_allocates_next_to_nothing(options):
+    """Where every array of the large case has 400 kB or more.
 
     Only slices of a Fortran-ordered X are out of the question: NumPy's matrix
-    product copies them.
+    product copies them. Some functions work in blocks of rows, of 64 kB.
     """
-    for batch_size, layer_sizes in [(10, (5, 7, 6, 3)), (150, (60, 150, 60, 80))]:
+    options = dict(options)
+    weighted = options.pop("weighted", False)
+    for batch_size, layer_sizes in [(10, (5, 7, 6, 3)), (250, (220, 250, 230, 240))]:
         n_samples = 2 * batch_size + batch_size // 2
         X, Y, w = data(n_samples, layer_sizes[0], layer_sizes[-1], weighted)
-        if loss.endswith("log_loss"):
+        if options.get("loss", "log_loss").endswith("log_loss"):
             Y = Y.astype(bool)  # as the classifier has them
         order = np.random.RandomState(0).permutation(n_samples)
         for source, rows in [(X, None), (X, order), (np.asfortranarray(X), order)]:
-            objective, stepper = build(
-                optimizer,
-                settings,
-                penalty,
-                activation=activation,
-                loss=loss,
-                layer_sizes=layer_sizes,
-            )
-            engine = NumpyEngine(
-                objective, stepper, source, Y, w, n_samples, batch_size
-            )
+            step = build(layer_sizes=layer_sizes, **options)
+            step.optimizer.base_learning_rate = 1e-4  # so that nothing diverges
+            engine = build_engine(step, source, Y, w, n_samples, batch_size)
             engine.run_epoch(rows)  # to warm up
             tracemalloc.start()
             engine.run_epoch(rows)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            assert peak < 20_000, (batch_size, source.flags.c_contiguous)
+            limit = 20_000 if {"activation", "loss"}.isdisjoint(options) else 330_000
+            assert peak < limit, (batch_size, source.flags.c_contiguous)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -117,11 +138,12 @@ def test_an_epoch_is_one_step_for_each_batch(
 ):
     """The last batch is smaller; its share in the loss is too."""
     X, Y, w = data(weighted=weighted)
-    objective, stepper = build(optimizer, settings, penalty)
-    engine = NumpyEngine(objective, stepper, X, Y, w, 10, batch_size=4)
-    losses = [engine.run_epoch(order) for _ in range(3)]
+    step = build(optimizer, settings, penalty)
+    engine = build_engine(step, X, Y, w)
+    epochs = [(engine.run_epoch(order), engine.grad_norm) for _ in range(3)]
 
-    reference, stepper = build(optimizer, settings, penalty)
+    twin = build(optimizer, settings, penalty)
+    reference, stepper = twin.objective, twin.optimizer
     theta, grad = reference.theta, reference.grad
     n_weights = theta.weights.size
 
@@ -131,19 +153,22 @@ def test_an_epoch_is_one_step_for_each_batch(
             step = step[:n_weights]
         reference.penalty.prox(flat[:n_weights], step, np.empty(n_weights))
 
-    for loss in losses:
-        expected = 0.0
+    for loss, grad_norm in epochs:
+        expected, norms = 0.0, []
         for rows in np.split(np.arange(10) if order is None else order, [4, 8]):
-            tape = Tape((5, 4, 3), len(rows), np.float64)
+            tape = Tape(reference.network, len(rows), np.float64)
             batch_w = None if w is None else w[rows]
             expected += len(rows) * reference(X[rows], Y[rows], batch_w, tape)
+            norms.append(np.linalg.norm(grad.flat))
             has_l1 = penalty in ("L1", "both")
             stepper.step(
                 theta.flat, grad.flat, reference.work, prox if has_l1 else None
             )
         np.testing.assert_allclose(loss, expected / 10, rtol=1e-12)
-    np.testing.assert_allclose(objective.theta.flat, theta.flat, rtol=1e-10, atol=1e-15)
-    for batch, expected in zip(objective.batches, reference.batches, strict=True):
+        np.testing.assert_allclose(grad_norm, np.mean(norms), rtol=1e-12)
+    moved = step.objective.theta.flat
+    np.testing.assert_allclose(moved, theta.flat, rtol=1e-10, atol=1e-15)
+    for batch, expected in zip(step.objective.batches, reference.batches, strict=True):
         assert batch.shape == expected.shape
 
 
@@ -164,29 +189,29 @@ def test_every_kind_of_input_gives_the_same_numbers(as_input, order, weighted):
     results = []
     X, Y, w = data(weighted=weighted)
     for source in (X, as_input(X)):
-        objective, stepper = build("adam", penalty="both")
-        engine = NumpyEngine(objective, stepper, source, Y, w, 10, batch_size=4)
+        step = build("adam", penalty="both")
+        engine = build_engine(step, source, Y, w)
         losses = [engine.run_epoch(order) for _ in range(3)]
-        results.append(np.concatenate([losses, objective.theta.flat]))
-        assert issparse(objective.batches[0]) == issparse(source)
+        results.append(np.concatenate([losses, step.objective.theta.flat]))
+        assert issparse(step.objective.batches[0]) == issparse(source)
     np.testing.assert_allclose(*results, rtol=1e-10)
 
 
 def test_without_an_order_the_batches_are_views():
     X, Y, w = data()
-    objective, stepper = build()
-    NumpyEngine(objective, stepper, X, Y, w, 10, batch_size=4).run_epoch(None)
-    assert [len(batch) for batch in objective.batches] == [4, 4, 2]
-    assert all(np.shares_memory(batch, X) for batch in objective.batches)
+    step = build()
+    build_engine(step, X, Y, w).run_epoch(None)
+    batches = step.objective.batches
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert all(np.shares_memory(batch, X) for batch in batches)
 
 
 @pytest.mark.parametrize("batch_size", [10, 11, 1000])
 def test_a_batch_may_hold_all_the_samples(batch_size):
     X, Y, w = data()
-    objective, stepper = build()
-    engine = NumpyEngine(objective, stepper, X, Y, w, 10, batch_size)
-    engine.run_epoch(None)
-    assert [len(batch) for batch in objective.batches] == [10]
+    step = build()
+    build_engine(step, X, Y, w, 10, batch_size).run_epoch(None)
+    assert [len(batch) for batch in step.objective.batches] == [10]
 
 
 def test_rows_that_are_not_in_the_order_are_not_looked_at():
@@ -194,10 +219,10 @@ def test_rows_that_are_not_in_the_order_are_not_looked_at():
     rows = ORDER[:6]
     unused = np.setdiff1d(ORDER, rows)
     X[unused] = Y[unused] = w[unused] = np.nan
-    objective, stepper = build()
-    engine = NumpyEngine(objective, stepper, X, Y, w, len(rows), batch_size=4)
+    step = build()
+    engine = build_engine(step, X, Y, w, len(rows))
     assert np.isfinite(engine.run_epoch(rows))
-    assert objective.theta.isfinite()
+    assert step.objective.theta.isfinite()
 
 
 @parametrize_penalty
@@ -209,11 +234,14 @@ def test_batches_without_any_weight_are_passed_over(optimizer, settings, penalty
     present = np.concatenate([ORDER[:4], ORDER[8:]])
     results = []
     for order in (ORDER, present):
-        objective, stepper = build(optimizer, settings, penalty)
-        engine = NumpyEngine(objective, stepper, X, Y, w, len(order), batch_size=4)
+        step = build(optimizer, settings, penalty)
+        engine = build_engine(step, X, Y, w, len(order))
         losses = [engine.run_epoch(order) for _ in range(3)]
-        assert len(objective.batches) == 6
-        results.append(np.concatenate([losses, objective.theta.flat]))
+        assert len(step.objective.batches) == 6
+        assert step.optimizer.t == 6
+        results.append(
+            np.concatenate([losses, [engine.grad_norm], step.objective.theta.flat])
+        )
     np.testing.assert_array_equal(*results)
 
 
@@ -232,3 +260,151 @@ def test_batches_without_any_weight_do_not_dilute_the_loss():
     ).fit(X, y, w)
     expected = np.average((reg.predict(X) - y) ** 2 / 2, weights=w)
     np.testing.assert_allclose(reg.loss_, expected)
+
+
+def double(X, rng):
+    return X * 2
+
+
+def double_in_place(X, rng):
+    X *= 2
+    return X
+
+
+@pytest.mark.parametrize("augment", [double, double_in_place])
+@pytest.mark.parametrize("order", [None, ORDER], ids=["as they lie", "shuffled"])
+@pytest.mark.parametrize("as_input", [np.asarray, np.asfortranarray, csr_matrix])
+def test_augmented_batches_are_trained_on_and_the_data_is_left_alone(
+    as_input, order, augment
+):
+    X, Y, w = data(weighted=True)
+    source = as_input(X)
+    before = source.copy()
+    thetas = []
+    for X_train, option in [(source, augment), (2 * source, None)]:
+        step = build("adam", penalty="both")
+        engine = build_engine(step, X_train, Y, w, augment=option)
+        for _ in range(3):
+            engine.run_epoch(order)
+        thetas.append(step.objective.theta.flat)
+    np.testing.assert_array_equal(*thetas)
+    assert abs(source - before).max() == 0
+
+
+def test_augment_is_given_each_batch_and_the_generator():
+    X, Y, _ = data()
+    rng, calls = np.random.default_rng(0), []
+
+    def note(batch, generator):
+        calls.append((batch, generator))
+        return batch
+
+    engine = build_engine(build(), X, Y, augment=note, rng=rng)
+    engine.run_epoch(ORDER)
+    assert all(generator is rng for _, generator in calls)
+    np.testing.assert_array_equal(np.concatenate([b for b, _ in calls]), X[ORDER])
+    assert not any(np.shares_memory(batch, X) for batch, _ in calls)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
+def test_what_augment_returns_is_cast(dtype):
+    X, Y, _ = data()
+    step = build()
+    build_engine(step, X, Y, augment=lambda X, rng: X.astype(dtype)).run_epoch(None)
+    assert all(batch.dtype == np.float64 for batch in step.objective.batches)
+    lists = build()
+    build_engine(
+        lists, X, Y, augment=lambda X, rng: X.astype(dtype).tolist()
+    ).run_epoch(None)
+    expected = step.objective.theta.flat
+    np.testing.assert_array_equal(lists.objective.theta.flat, expected)
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        (lambda X, rng: None, r"got shape \(\) and dtype object"),
+        (lambda X, rng: X[:-1], r"of shape \(4, 5\) .* got shape \(3, 5\)"),
+        (lambda X, rng: X.astype(str), "dtype <U"),
+        (lambda X, rng: X + 1j, "got .* dtype complex128"),
+        (lambda X, rng: csr_matrix(X), "a ndarray where .* got csr_matrix"),
+    ],
+)
+def test_what_augment_must_not_return(augment, message):
+    X, Y, _ = data()
+    engine = build_engine(build(), X, Y, augment=augment)
+    with pytest.raises(ValueError, match=f"augment must return .*{message}"):
+        engine.run_epoch(None)
+
+
+@pytest.mark.parametrize("fmt", ["csc", "coo", "lil", "dia", "bsr", "dok"])
+@pytest.mark.parametrize("as_sparse", [csr_matrix, csr_array])
+def test_sparse_batches_may_come_back_in_any_format(as_sparse, fmt):
+    """Also where dropout looks at what they store."""
+    X, Y, _ = data()
+    thetas = []
+    for augment in (None, lambda X, rng: X.asformat(fmt)):
+        step = build(network={"dropout": [0.5, 0.0]}, rng=np.random.default_rng(0))
+        build_engine(step, as_sparse(X), Y, augment=augment).run_epoch(None)
+        thetas.append(step.objective.theta.flat)
+    np.testing.assert_allclose(*thetas, rtol=1e-12)
+
+
+def test_sparse_batches_stay_sparse():
+    X, Y, _ = data()
+    engine = build_engine(build(), csr_matrix(X), Y, augment=lambda X, rng: X.toarray())
+    with pytest.raises(
+        ValueError, match=r"augment must return a csr_matrix .* ndarray"
+    ):
+        engine.run_epoch(None)
+
+
+@pytest.mark.parametrize("name", [*SCHEDULES, "function"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_rate_of_every_step_is_the_schedules(optimizer, name):
+    """Of the base rate, which may change between epochs."""
+    learning_rate = (lambda step: 0.5 / (step + 1)) if name == "function" else name
+    schedule = make_schedule(
+        learning_rate, 0.01, warmup_steps=2, steps_per_epoch=3, total_steps=9
+    )
+    X, Y, _ = data()
+    step, rates = build(optimizer), []
+    take = step.optimizer.step
+
+    def noting_the_rate(*args):
+        rates.append(step.optimizer.learning_rate)
+        take(*args)
+
+    step.optimizer.step = noting_the_rate
+    engine = build_engine(step, X, Y, schedule=schedule)
+    levels = [0.01, 0.01, 0.004]
+    for level in levels:
+        step.optimizer.base_learning_rate = level
+        engine.run_epoch(None)
+        assert step.optimizer.base_learning_rate == level
+    expected = [schedule.at_step(levels[k // 3], k) for k in range(9)]
+    assert rates == expected
+    assert expected[0] == pytest.approx(schedule.rate(0.01, 0) / 2)
+
+
+@pytest.mark.parametrize("optimizer", STEPPING)
+def test_the_gradient_is_kept_if_it_is_asked_for(optimizer):
+    """That of the last batch, before it is bounded, and the loss's alone."""
+    X, Y, _ = data()
+    step = build(optimizer, penalty="both", clip=1e-3)
+    engine = build_engine(step, X, Y, keep_gradient=True)
+    seen = []
+    evaluate = step.objective.__class__.__call__
+
+    def noting_the_gradient(objective, *args):
+        E = evaluate(objective, *args)
+        seen.append(objective.grad.flat.copy())
+        return E
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Spy, "__call__", noting_the_gradient)
+        engine.run_epoch(None)
+    np.testing.assert_array_equal(engine.gradient, seen[-1])
+    norms = [np.linalg.norm(g) for g in seen]
+    assert engine.grad_norm == pytest.approx(np.mean(norms), rel=1e-12)
+    assert build_engine(build(optimizer), X, Y).gradient is None

@@ -4,9 +4,11 @@ import joblib
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.linear_model import ElasticNet as LinearElasticNet
 
 from skmlp import MLPRegressorScratch
-from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective
@@ -27,9 +29,12 @@ def data(weighted=False):
     return X, Y, rng.rand(N_SAMPLES, 1) if weighted else None
 
 
-def build(hidden=(), l2=0.0, dtype=np.float64):
+def build(hidden=(), l2=0.0, dtype=np.float64, frozen=()):
     layer_sizes = (4, *hidden, 2)
-    network = Network(layer_sizes, HIDDEN_ACTIVATIONS["tanh"], LOSSES["squared_error"])
+    activations = [ACTIVATIONS["tanh"]] * len(hidden) + [ACTIVATIONS["identity"]]
+    network = Network(
+        layer_sizes, activations, LOSSES["squared_error"](), frozen=frozen
+    )
     theta = Parameters(layer_sizes, dtype)
     theta.flat[:] = np.random.RandomState(1).randn(theta.flat.size)
     return Objective(network, ElasticNet(l2), theta)
@@ -42,7 +47,7 @@ def minimize(objective, X, Y, w=None, l1=0.0, **options):
 
 def penalized_loss(objective, X, Y, w=None, l1=0.0):
     """The objective at its theta, with the L1 part."""
-    tape = Tape(objective.network.layer_sizes, len(Y), Y.dtype)
+    tape = Tape(objective.network, len(Y), Y.dtype)
     return (
         objective(X, Y, w, tape)
         + l1 * np.abs(objective.theta.weights).sum() / objective.n
@@ -89,6 +94,37 @@ def test_an_l1_solution_is_a_stationary_point(l2, weighted):
     expected = -1.5 / n * np.sign(weights[~is_zero])
     np.testing.assert_allclose(gradient[~is_zero], expected, atol=1e-4)
     np.testing.assert_allclose(objective.grad.flat[weights.size :], 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("l1", [0.0, 1.5])
+@pytest.mark.parametrize("l2", [0.0, 2.0])
+def test_frozen_layers_stay_and_the_others_are_a_ridge_or_lasso_of_them(l1, l2):
+    """With the first layer frozen, the last is a linear model of its units."""
+    X, Y, _ = data()
+    objective = build((6,), l2, frozen=(0,))
+    theta = objective.theta
+    before = theta.copy()
+    A = np.tanh(X @ theta.coefs[0] + theta.intercepts[0])
+    result = minimize(objective, X, Y, l1=l1)
+    np.testing.assert_array_equal(theta.coefs[0], before.coefs[0])
+    np.testing.assert_array_equal(theta.intercepts[0], before.intercepts[0])
+    if not l1:
+        A = np.hstack([A, np.ones((N_SAMPLES, 1))])
+        exact = np.linalg.solve(A.T @ A + l2 * np.diag([1] * 6 + [0]), A.T @ Y)
+    else:
+        model = LinearElasticNet(
+            alpha=(l1 + l2) / N_SAMPLES,
+            l1_ratio=l1 / (l1 + l2),
+            tol=1e-12,
+            max_iter=100_000,
+        )
+        models = [clone(model).fit(A, y) for y in Y.T]
+        exact = np.transpose([np.r_[m.coef_, m.intercept_] for m in models])
+    solution = np.vstack([theta.coefs[1], theta.intercepts[1]])
+    np.testing.assert_allclose(solution, exact, atol=1e-3)
+    np.testing.assert_allclose(
+        result.fun, penalized_loss(objective, X, Y, l1=l1), rtol=1e-7
+    )
 
 
 def test_without_l1_no_weight_is_zero():

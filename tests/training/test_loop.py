@@ -3,7 +3,6 @@
 import re
 import warnings
 from functools import partial
-from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -13,11 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from skmlp import MLPClassifierScratch
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.batches import EpochOrder
-from skmlp.training.loop import TrainingState, run_epochs
+from skmlp.training.loop import HISTORY, TrainingState, new_history, run_epochs
 
 
 class Script:
@@ -29,7 +28,7 @@ class Script:
 
     def __init__(self, theta, losses, diverges_at=None):
         self.theta, self.losses, self.diverges_at = theta, losses, diverges_at
-        self.n_epochs = 0
+        self.n_epochs, self.grad_norm, self.gradient = 0, np.nan, None
 
     def run_epoch(self, order):
         loss = self.losses[self.n_epochs]
@@ -38,28 +37,45 @@ class Script:
             self.theta.flat[:] = self.n_epochs / 2
             raise loss
         self.theta.flat[:] = self.n_epochs
+        self.grad_norm = 100 + self.n_epochs
         if self.n_epochs == self.diverges_at:
             self.theta.flat[-1] = np.nan
         return loss
 
 
+class Rates(Optimizer, name="rates", hyperparameters=(), state=("t", "memory")):
+    """Takes no steps; has a learning rate, and a memory."""
+
+    def __init__(self, learning_rate):
+        super().__init__(learning_rate)
+        self.memory = np.zeros(3)
+
+
+del OPTIMIZERS["rates"]
+
+
 def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options):
-    """Run the script; returns the state and the learning rates of the epochs."""
+    """Run the script; returns the state and the base rates of the epochs.
+
+    A score is also, negated, the validation loss.
+    """
     theta = Parameters([2, 1])
-    state = TrainingState(theta, SimpleNamespace(learning_rate=0.1))
+    state = TrainingState(theta, options.pop("optimizer", Rates(0.1)))
     engine = Script(theta, losses, options.pop("diverges_at", None))
     rates, validate = [], None
     if scores is not None:
-        state.best_loss, state.best_validation_score = None, best_score
+        if options.setdefault("early_stopping", True):
+            state.best_loss, state.best_validation_score = None, best_score
 
         def validate(theta):
             assert (theta.flat[:-1] == engine.n_epochs).all()
-            return scores[engine.n_epochs - 1]
+            score = scores[engine.n_epochs - 1]
+            return -score, score + 10, score
 
     run_epoch = engine.run_epoch
 
     def noting_the_rate(order):
-        rates.append(state.optimizer.learning_rate)
+        rates.append(state.optimizer.base_learning_rate)
         return run_epoch(order)
 
     engine.run_epoch = noting_the_rate
@@ -79,7 +95,7 @@ def test_training_stops_when_the_loss_no_longer_improves():
     """After more than n_iter_no_change epochs in a row, none below the least."""
     state, _ = run([1, 0.5, 0.6, 0.4, 0.5, 0.45, 0.42, 0.1])
     assert state.n_iter == 7
-    assert state.loss_curve == pytest.approx([1, 0.5, 0.6, 0.4, 0.5, 0.45, 0.42])
+    assert state.history["loss"] == pytest.approx([1, 0.5, 0.6, 0.4, 0.5, 0.45, 0.42])
     assert state.loss == pytest.approx(0.42)
     assert state.best_loss == pytest.approx(0.4)
     assert state.t == 70
@@ -158,7 +174,7 @@ def test_an_interruption_keeps_what_has_been_reached(scores):
         state, _ = run([3, 2, 1, KeyboardInterrupt()], scores)
     assert state.n_iter == 3
     assert state.t == 30
-    assert state.loss_curve == pytest.approx([3, 2, 1])
+    assert state.history["loss"] == pytest.approx([3, 2, 1])
     assert state.theta.flat.tolist() == [2.0] * 3  # in the middle of the fourth
 
 
@@ -191,24 +207,28 @@ PARAMS = {
 }
 
 
-def interrupt(monkeypatch, solver, at_step):
-    """Let the n-th step of the solver be interrupted by the user."""
-    step = OPTIMIZERS[solver].step
+def interrupt(monkeypatch, solver, at_epoch):
+    """Let the user interrupt the solver in the middle of an epoch."""
+    method = "search" if OPTIMIZERS[solver].full_batch else "step"
+    step = getattr(OPTIMIZERS[solver], method)
+    n_steps = {"search": 1, "step": 10}[method]
+    at_step = n_steps * at_epoch - n_steps // 2
     count = iter(range(1, 10**6))
 
     def interrupted(self, *args):
-        step(self, *args)
+        E = step(self, *args)
         if next(count) == at_step:
             raise KeyboardInterrupt
+        return E
 
-    monkeypatch.setattr(OPTIMIZERS[solver], "step", interrupted)
+    monkeypatch.setattr(OPTIMIZERS[solver], method, interrupted)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 def test_an_interrupted_estimator_is_fitted(monkeypatch, solver, early_stopping):
     """In the middle of the third epoch, and can go on from there."""
-    interrupt(monkeypatch, solver, at_step=25)
+    interrupt(monkeypatch, solver, at_epoch=3)
     clf = MLPClassifierScratch(
         solver=solver, early_stopping=early_stopping, n_iter_no_change=50, **PARAMS
     )
@@ -238,7 +258,7 @@ def test_an_interruption_of_the_first_epoch_changes_nothing(
         if method == "partial_fit":
             train = partial(clf.partial_fit, classes=[0, 1])
         with monkeypatch.context() as patch:
-            interrupt(patch, solver, at_step=5)
+            interrupt(patch, solver, at_epoch=1)
             with pytest.raises(KeyboardInterrupt):
                 train(X, Y)
     assert joblib.hash(vars(fitted)) == before
@@ -272,3 +292,263 @@ def test_verbose_output_is_scikit_learns(params, capsys):
 def test_what_is_not_a_number_is_no_improvement(scores):
     state, _ = run([1] + [np.nan] * 9, scores, n_iter_no_change=2, max_iter=10)
     assert state.n_iter == 4
+
+
+def lengths(history):
+    assert tuple(history) == HISTORY
+    return {len(values) for values in history.values()}
+
+
+def test_the_history_has_a_value_of_everything_for_each_epoch():
+    assert lengths(new_history()) == {0}
+    state, _ = run([3.0, 2.0, 2.5, 2.2, 2.1])
+    assert lengths(state.history) == {5}
+    assert state.history["loss"] == [3.0, 2.0, 2.5, 2.2, 2.1]
+    assert state.history["grad_norm"] == [101, 102, 103, 104, 105]
+    assert state.history["learning_rate"] == [0.1] * 5
+    assert np.isnan(state.history["val_loss"] + state.history["val_score"]).all()
+    assert all(0 <= seconds < 1 for seconds in state.history["seconds"])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_validation_set_is_in_the_history_whether_it_rules_or_not(early_stopping):
+    """Early stopping looks at the last of what `validate` returns."""
+    losses, scores = (
+        [5.0, 5.0, 4.0, 3.0, 3.0, 3.0, 3.0],
+        [0.1, 0.5, 0.4, 0.3, 0.2, 0, 0],
+    )
+    state, _ = run(losses, scores, early_stopping=early_stopping)
+    n_iter = 5 if early_stopping else 7
+    assert state.n_iter == n_iter
+    assert lengths(state.history) == {n_iter}
+    assert state.history["val_loss"] == [-s for s in scores[:n_iter]]
+    assert state.history["val_score"] == [s + 10 for s in scores[:n_iter]]
+    assert state.validation_scores == (scores[:n_iter] if early_stopping else [])
+    assert state.theta.flat.tolist() == [2 if early_stopping else 7] * 3
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"losses": [3.0, 2.0, KeyboardInterrupt()]},
+        {"losses": [3.0, 2.0, 1.0], "diverges_at": 3, "scores": [0.1, 0.2, 0.3]},
+        {"losses": [3.0, 2.0, 1.0], "max_iter": 3},
+    ],
+    ids=["interrupted", "diverged", "at max_iter"],
+)
+def test_the_history_is_whole_however_training_ends(end):
+    with pytest.warns(UserWarning, match=r"interrupted|diverged|Maximum"):
+        state, _ = run(**end)
+    assert lengths(state.history) == {state.n_iter}
+
+
+@pytest.mark.parametrize("memory", [np.nan, np.inf])
+def test_an_optimizer_whose_state_is_not_finite_has_diverged(memory):
+    """Although the parameters are, and it may never move them again."""
+    optimizer = Rates(0.1)
+    optimizer.memory[1] = memory
+    with pytest.raises(ValueError, match="diverged in epoch 1 of 100"):
+        run([1.0], optimizer=optimizer)
+    with pytest.warns(ConvergenceWarning, match="best epoch are kept, but"):
+        state, _ = run([1.0], [0.5], optimizer=optimizer)
+    assert state.theta.isfinite()
+
+
+@pytest.mark.parametrize("max_iter", [3, 4])
+def test_a_stationary_search_ends_training_without_a_warning(max_iter):
+    """Also in the last epoch that there may be."""
+
+    class Search(Told):
+        def on_epoch_end(self, training):
+            training.optimizer.stationary = training.n_iter == 3
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state, _ = run([4.0, 3.0, 2.0, 1.0], max_iter=max_iter, callbacks=[Search([])])
+    assert state.n_iter == 3
+
+
+class Told:
+    """A callback that notes what it is told of, with the epoch."""
+
+    def __init__(self, calls, name="", stop_at=None, fails_in=None):
+        self.calls, self.name = calls, name
+        self.stop_at, self.fails_in = stop_at, fails_in
+
+    def note(self, hook, training):
+        self.calls.append((hook + self.name, training.n_iter))
+        if hook == self.fails_in:
+            raise RuntimeError(f"{hook} failed")
+
+    def on_fit_begin(self, training):
+        self.note("begin", training)
+
+    def on_epoch_end(self, training):
+        assert lengths(training.history) == {training.n_iter}
+        assert training.loss == training.history["loss"][-1]
+        self.note("epoch", training)
+        return training.n_iter == self.stop_at
+
+    def on_fit_end(self, training):
+        self.note("end", training)
+
+
+class ToldOfBeginnings(Told):
+    def on_epoch_begin(self, training):
+        self.note("epoch begin", training)
+
+
+def test_callbacks_are_told_in_their_order():
+    calls = []
+    callbacks = [ToldOfBeginnings(calls, " a"), Told(calls, " b", stop_at=2)]
+    state, _ = run([3.0, 2.0, 1.0], callbacks=callbacks)
+    assert calls == [
+        ("begin a", 0),
+        ("begin b", 0),
+        ("epoch begin a", 0),
+        ("epoch a", 1),
+        ("epoch b", 1),
+        ("epoch begin a", 1),
+        ("epoch a", 2),
+        ("epoch b", 2),
+        ("end a", 2),
+        ("end b", 2),
+    ]
+    assert state.n_iter == 2
+    assert state.max_iter == 100
+
+
+@pytest.mark.parametrize("stops", [(1, None), (None, 1), (1, 1)])
+def test_any_callback_can_stop_and_all_of_them_are_told(stops):
+    calls = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state, _ = run([3.0] * 3, callbacks=[Told(calls, stop_at=s) for s in stops])
+    assert state.n_iter == 1
+    assert calls == 2 * [("begin", 0)] + 2 * [("epoch", 1)] + 2 * [("end", 1)]
+
+
+def test_stopping_in_the_last_epoch_is_no_lack_of_convergence():
+    calls = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state, _ = run(
+            [3.0] * 100,
+            n_iter_no_change=np.inf,
+            max_iter=100,
+            callbacks=[Told(calls, stop_at=100)],
+        )
+    assert state.n_iter == 100
+
+
+def test_early_stopping_restores_the_best_weights_after_a_callback_has_stopped():
+    state, _ = run([1.0] * 5, [0.1, 0.9, 0.3, 0.2], callbacks=[Told([], stop_at=3)])
+    assert state.n_iter == 3
+    assert state.theta.flat.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("what", ["begin", "epoch begin", "epoch", "end"])
+def test_all_that_have_begun_are_told_of_the_end_if_one_of_them_fails(what):
+    calls = []
+    callbacks = [
+        Told(calls, " a"),
+        ToldOfBeginnings(calls, " b", stop_at=2, fails_in=what),
+        Told(calls, " c"),
+    ]
+    with pytest.raises(RuntimeError, match=f"^{what} failed"):
+        run([3.0, 2.0, 1.0], callbacks=callbacks)
+    begun = [call[-1] for call, _ in calls if call.startswith("begin")]
+    assert begun == (["a", "b"] if what == "begin" else ["a", "b", "c"])
+    assert [call[-1] for call, _ in calls if call.startswith("end")] == begun
+
+
+def test_of_several_ends_that_fail_each_is_run():
+    calls = []
+    callbacks = [Told(calls, name, 1, "end") for name in (" a", " b")]
+    with pytest.raises(RuntimeError, match="end failed"):
+        run([3.0], callbacks=callbacks)
+    assert [call for call, _ in calls] == [
+        "begin a",
+        "begin b",
+        "epoch a",
+        "epoch b",
+        "end a",
+        "end b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "n_iter"),
+    [
+        ({"losses": [3.0, RuntimeError("out of luck")]}, RuntimeError, 1),
+        ({"losses": [KeyboardInterrupt()]}, KeyboardInterrupt, 0),
+        ({"losses": [3.0, np.nan], "diverges_at": 2}, ValueError, 2),
+    ],
+)
+def test_callbacks_are_told_of_the_end_of_a_training_that_fails(options, error, n_iter):
+    calls = []
+    with pytest.raises(error):
+        run(callbacks=[Told(calls)], **options)
+    assert calls[-1] == ("end", n_iter)
+    assert calls.count(calls[-1]) == 1
+
+
+def test_callbacks_are_told_of_the_end_of_an_interrupted_training():
+    calls = []
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        run([3.0, 2.0, KeyboardInterrupt()], callbacks=[Told(calls)])
+    assert calls == [("begin", 0), ("epoch", 1), ("epoch", 2), ("end", 2)]
+
+
+def test_callbacks_see_the_validation_set_and_the_gradient():
+    class Note(Told):
+        def on_fit_begin(self, training):
+            self.calls.append((training.has_validation, training.gradient))
+
+    for scores in (None, [0.5]):
+        note = Note([])
+        run([1.0], scores, callbacks=[note], incremental=True)
+        assert note.calls[0] == (scores is not None, None)
+
+
+def test_a_callback_may_change_the_learning_rate():
+    class Halve(Told):
+        def on_epoch_end(self, training):
+            training.optimizer.base_learning_rate /= 2
+
+    _, rates = run([1.0] * 4, callbacks=[Halve([])])
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0.025, 0.0125])
+
+
+@pytest.mark.parametrize("verbose", [True, 1, 2, 3, 10])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_verbose_is_the_number_of_epochs_between_two_lines(
+    verbose, early_stopping, capsys
+):
+    """More than 1 of them also have the validation loss."""
+    losses, scores = [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [0.1 * k for k in range(7)]
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        run(losses, scores, early_stopping=early_stopping, verbose=verbose, max_iter=7)
+    expected = []
+    for epoch in range(1, 8):
+        if epoch % verbose:
+            continue
+        line = f"Iteration {epoch}, loss = {losses[epoch - 1]:.8f}"
+        if verbose > 1:
+            line += f", validation loss = {-scores[epoch - 1]:.8f}"
+        expected.append(line)
+        if early_stopping:
+            expected.append(f"Validation score: {scores[epoch - 1]:f}")
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+@pytest.mark.parametrize("verbose", [1, 3])
+def test_without_a_validation_set_there_is_no_validation_loss(verbose, capsys):
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        run([3.0, 2.0, 1.0], verbose=verbose, max_iter=3)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"Iteration {epoch}, loss = {4 - epoch:.8f}"
+        for epoch in range(1, 4)
+        if epoch % verbose == 0
+    ]

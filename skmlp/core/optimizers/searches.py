@@ -5,10 +5,21 @@ cannot be compared.
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 
 from skmlp.core.optimizers.base import Optimizer
+
+
+@contextmanager
+def _restored_on_error(theta, start):
+    """Leave theta at the start if a user interrupts what is tried with it."""
+    try:
+        yield
+    except BaseException:
+        theta[...] = start
+        raise
 
 
 class Armijo(
@@ -70,8 +81,12 @@ class Armijo(
     def search(self, theta, grad, E, evaluate, work, prox=None, rng=None):
         self.t += 1
         self.stationary = False
-        start, t = work, 1.0
-        start[...] = theta
+        work[...] = theta
+        with _restored_on_error(theta, work):
+            return self._backtrack(theta, grad, E, evaluate, work, prox)
+
+    def _backtrack(self, theta, grad, E, evaluate, start, prox):
+        t = 1.0
         while True:
             np.multiply(grad, -t, out=theta)
             theta += start
@@ -140,8 +155,9 @@ class RandomSearch(
         rng.random(dtype=noise.dtype, out=noise)
         noise *= 2 * self.search_radius
         noise -= self.search_radius
-        theta += noise
-        value = evaluate()
+        with _restored_on_error(theta, start):
+            theta += noise
+            value = evaluate()
         if value <= E:
             return value
         theta[...] = start  # it is worse, or NaN
