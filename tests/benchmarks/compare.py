@@ -8,6 +8,11 @@ Markdown, of which docs/benchmarks.md is made::
     python tests/benchmarks/compare.py --case runge --dtype float64 --repeats 25
     python tests/benchmarks/compare.py --output docs/benchmarks.md
 
+Against an earlier version, checked out in a folder of its own::
+
+    git worktree add ../before v0.1.0
+    python tests/benchmarks/compare.py --baseline ../before
+
 Run it on an idle machine, with Linux or macOS. On a busy one the threads of a library
 wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
 every library a single thread.
@@ -267,11 +272,14 @@ PEERS = {  # by the name to import them by; the first two are compared with targ
     "skmlp": prepare_skmlp,
     "sklearn": prepare_sklearn,
     "torch": prepare_torch,
+    "baseline": prepare_skmlp,  # from another folder
 }
 
 
-def installed_peers():
-    return {name: prepare for name, prepare in PEERS.items() if find_spec(name)}
+def installed_peers(baseline):
+    """Folder to import each peer from, by its name; None for the usual one."""
+    peers = {name: None for name in PEERS if find_spec(name)}
+    return peers if baseline is None else {**peers, "baseline": str(baseline)}
 
 
 # Time
@@ -284,9 +292,11 @@ def time_row(case, dtype, peers, repeats):
         # would go on spinning there for a while after its turn.
         workers = {
             name: stack.enter_context(
-                ProcessPoolExecutor(1, get_context("spawn"), load_data, (case, dtype))
+                ProcessPoolExecutor(
+                    1, get_context("spawn"), load_data, (case, dtype, folder)
+                )
             )
-            for name in peers
+            for name, folder in peers.items()
         }
 
         def take_turns(case, seed):
@@ -310,10 +320,17 @@ def time_row(case, dtype, peers, repeats):
     ]
 
 
-def load_data(case, dtype):
+def load_data(case, dtype, folder):
     """Keep the data in the process that will fit them again and again."""
     global data
+    import_from(folder)
     data = case.load(dtype)
+
+
+def import_from(folder):
+    """Import from a folder first, in a process that has not imported skmlp yet."""
+    if folder is not None:
+        sys.path.insert(0, folder)
 
 
 def measure_time(name, case, seed):
@@ -334,7 +351,9 @@ def verdict(ratio, target):
 
 def memory_row(case, dtype, peers):
     X, y = case.load(dtype)
-    peaks = [fit_in_new_process(name, case, X, y) for name in peers]
+    peaks = [
+        fit_in_new_process(name, folder, case, X, y) for name, folder in peers.items()
+    ]
     return [
         case.name,
         dtype,
@@ -343,9 +362,9 @@ def memory_row(case, dtype, peers):
     ]
 
 
-def fit_in_new_process(name, case, X, y):
+def fit_in_new_process(name, folder, case, X, y):
     """Fit, and return the peak memory above the level before, and the peak itself."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), import_from, (folder,)) as pool:
         return pool.submit(measure_memory, name, case, X, y).result()
 
 
@@ -390,9 +409,9 @@ def how_memory_is_measured():
 # Report
 
 
-def report(cases, dtypes, repeats):
+def report(cases, dtypes, repeats, baseline):
     """Run everything, and yield the lines of the report one by one."""
-    peers = installed_peers()
+    peers = installed_peers(baseline)
     runs = [(case, dtype) for case in cases for dtype in dtypes]
     yield INTRODUCTION
     yield from (case.describe() for case in cases)
@@ -413,7 +432,7 @@ def report(cases, dtypes, repeats):
 def describe_machine(peers):
     from threadpoolctl import threadpool_info
 
-    names = ["numpy", "scipy", *peers]
+    names = ["numpy", "scipy", *(name for name in peers if find_spec(name))]
     versions = [f"{name} {import_module(name).__version__}" for name in names]
     pools = {
         " ".join(
@@ -461,6 +480,9 @@ def main(argv=None):
     parser.add_argument(
         "--quick", action="store_true", help="one epoch of at most 1000 samples, once"
     )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="DIR", help="folder of an earlier version"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
     args = parser.parse_args(argv)
 
@@ -473,7 +495,7 @@ def main(argv=None):
             for case in cases
         ]
     lines = []
-    for line in report(cases, dtypes, args.repeats):
+    for line in report(cases, dtypes, args.repeats, args.baseline):
         print(line, flush=True)
         lines.append(line)
     if args.output is not None:
