@@ -403,7 +403,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             X, y, sample_weight, continues, incremental
         )
         if any(part is not None for part in validation_data):
-            validation_data = check_validation_data(self, validation_data, X.dtype)
+            validation_data = check_validation_data(
+                self, validation_data, X.dtype, Y.shape[1]
+            )
         else:
             validation_data = None
         random_state = check_random_state(self.random_state)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -159,7 +159,8 @@ def run_epochs(
     Raises
     ------
     ValueError
-        When the parameters are no longer finite, and no good ones are known.
+        When the parameters are no longer finite, and no good ones are known; or
+        when the score that rules early stopping was never a number.
     """
     theta, optimizer = state.theta, state.optimizer
     state.max_iter, state.gradient = max_iter, engine.gradient
@@ -211,6 +212,12 @@ def run_epochs(
                     stacklevel=2,
                 )
     if early_stopping:
+        if state.best_validation_score == -np.inf:
+            raise ValueError(
+                "early_stopping=True needs a validation score, which was not a number "
+                f"after any of the {state.n_iter} epochs: the validation set and "
+                "early_stopping_metric do not go together."
+            )
         theta.assign(best_theta)
 
 
@@ -224,8 +231,9 @@ def _told(callbacks, state):
             callback.on_fit_begin(state)
         yield
     finally:
-        for callback in begun:
-            callback.on_fit_end(state)
+        with ExitStack() as stack:  # one that fails does not keep it from the others
+            for callback in reversed(begun):
+                stack.callback(callback.on_fit_end, state)
 
 
 def _tell(callbacks, hook, state):
