@@ -78,7 +78,7 @@ class TrainingState:
 
     gradient : ndarray of shape (n_parameters,) or None
         Gradient of the last batch, in the layout of `theta`; None unless a
-        callback has asked for it.
+        callback has asked for it, or if the optimizer needs none.
     """
 
     theta: Parameters
