@@ -430,6 +430,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 random_state,
                 incremental,
                 [*callbacks, *build.callbacks(self)],
+                is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
         return self
@@ -557,6 +558,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         random_state,
         incremental,
         callbacks,
+        *,
+        is_moved,
     ):
         X, y, Y, w = training_data
         optimizer = build.optimizer(self, theta)
@@ -565,6 +568,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         if incremental and before is not None and type(before) is type(optimizer):
             optimizer.resume(before)
 
+        # A score from before is of these weights on this validation set, or taken
+        # for it where scikit-learn does so.
+        is_scored = (
+            validation_data is None
+            and not is_moved
+            and self.early_stopping_metric == "score"
+        )
         train_rows = None
         if self.early_stopping and validation_data is None:
             train_rows, rows = split(
@@ -606,6 +616,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
 
         state = self._state(network, theta, optimizer)
+        if self.early_stopping and state.best_validation_score > -np.inf:
+            if not is_scored:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    score = validate(theta)[-1]
+                state.best_validation_score = -np.inf if np.isnan(score) else score
         run_epochs(
             state,
             engine,

@@ -342,6 +342,29 @@ def test_it_is_never_changed_and_goes_on_with_warm_start(datasets, early_stoppin
         assert_allclose(est.score(X_val, y_val), max(est.validation_scores_))
 
 
+@pytest.mark.parametrize("change", ["validation set", "metric", "start"])
+def test_warm_start_compares_with_its_own_start(datasets, change):
+    """Not with the score on another set, by another metric, of other weights."""
+    data = datasets["multiclass"]
+    X, y, X_val, y_val = parts(data)
+    clf = model(data, early_stopping=True, warm_start=True, max_iter=60)
+    clf.fit(X, y, X_val=X, y_val=y)  # a score that is hard to reach again
+    kwargs = {}
+    if change == "metric":
+        clf.set_params(early_stopping_metric="loss")
+    elif change == "start":
+        kwargs = {"coefs_init": [None, np.zeros((6, 3))]}
+    if change != "validation set":
+        X_val, y_val = X, y
+    clf.fit(X, y, X_val=X_val, y_val=y_val, **kwargs)
+    score = clf.score(X_val, y_val)
+    if change == "metric":
+        score = -log_loss(y_val, clf.predict_proba(X_val))
+    assert_allclose(clf.best_validation_score_, score, rtol=1e-12)
+    if change != "validation set":
+        assert score == pytest.approx(max(clf.validation_scores_[-clf.n_iter_ :]))
+
+
 # What is not valid. The estimator stays as it was.
 
 
