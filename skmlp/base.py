@@ -616,11 +616,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
 
         state = self._state(network, theta, optimizer)
-        if self.early_stopping and state.best_validation_score > -np.inf:
-            if not is_scored:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    score = validate(theta)[-1]
-                state.best_validation_score = -np.inf if np.isnan(score) else score
+        best = state.best_validation_score  # None without early stopping
+        if validate is not None and best not in (None, -np.inf) and not is_scored:
+            with np.errstate(over="ignore", invalid="ignore"):
+                score = validate(theta)[-1]
+            state.best_validation_score = -np.inf if np.isnan(score) else score
         run_epochs(
             state,
             engine,
