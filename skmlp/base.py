@@ -404,7 +404,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             X, y, sample_weight, continues, incremental
         )
         if any(part is not None for part in validation_data):
-            validation_data = check_validation_data(self, validation_data, X.dtype)
+            validation_data = check_validation_data(
+                self, validation_data, X.dtype, Y.shape[1]
+            )
         else:
             validation_data = None
         random_state = check_random_state(self.random_state)
@@ -429,6 +431,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 random_state,
                 incremental,
                 [*callbacks, *build.callbacks(self)],
+                is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
         return self
@@ -556,6 +559,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         random_state,
         incremental,
         callbacks,
+        *,
+        is_moved,
     ):
         X, y, Y, w = training_data
         optimizer = build.optimizer(self, theta)
@@ -564,6 +569,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         if incremental and before is not None and type(before) is type(optimizer):
             optimizer.resume(before)
 
+        # A score from before is of these weights on this validation set, or taken
+        # for it where scikit-learn does so.
+        is_scored = (
+            validation_data is None
+            and not is_moved
+            and self.early_stopping_metric == "score"
+        )
         train_rows = None
         if self.early_stopping and validation_data is None:
             train_rows, rows = split(
@@ -605,6 +617,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
 
         state = self._state(network, theta, optimizer)
+        best = state.best_validation_score  # None without early stopping
+        if validate is not None and best not in (None, -np.inf) and not is_scored:
+            with np.errstate(over="ignore", invalid="ignore"):
+                score = validate(theta)[-1]
+            state.best_validation_score = -np.inf if np.isnan(score) else score
         run_epochs(
             state,
             engine,

@@ -180,8 +180,8 @@ class EarlyStopping(_Monitor):
         self.restore_best = restore_best
 
     def on_fit_begin(self, training):
+        self._best_theta = None  # first, for on_fit_end comes after errors, too
         super().on_fit_begin(training)
-        self._best_theta = None
 
     def on_epoch_end(self, training):
         if self._improves(training) and self.restore_best:
@@ -197,7 +197,9 @@ class EarlyStopping(_Monitor):
 class ReduceLROnPlateau(_Monitor):
     """Lower the learning rate when an entry of the history improves no more.
 
-    It lowers the rate that the schedule scales, with every first-order solver.
+    It lowers the rate that the schedule scales. The schedule 'invscaling' sets
+    that anew after each epoch, so that it is lower for one epoch only; the
+    solvers 'armijo' and 'random_search' do not use it.
 
     Parameters
     ----------
@@ -338,6 +340,10 @@ class ProgressBar(Callback):
 
     def __init__(self, **options):
         self.options = options
+
+    def __deepcopy__(self, memo):
+        # A stream cannot be copied; `clone` has to make do with the same one.
+        return type(self)(**self.options)
 
     def on_fit_begin(self, training):
         try:

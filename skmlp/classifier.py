@@ -756,7 +756,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     def _stratify(self, y, Y):
         if self._is_multiclass():
             return y
-        return Y if Y.shape[1] == 1 else None
+        # By class, whether or not the labels are smoothed.
+        return Y > 0.5 if Y.shape[1] == 1 else None
 
     def _score_output(self, decision, P, Y, sample_weight):
         """Accuracy; of multilabel targets, the share with every label right."""

@@ -61,8 +61,22 @@ def _name_rare_classes(y):
     )
 
 
-def check_validation_data(estimator, validation_data, dtype):
+def check_validation_data(estimator, validation_data, dtype, n_outputs):
     """Validate the user's own validation set: X_val, y_val, sample_weight_val.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator, which knows the training data.
+
+    validation_data : tuple of three array-likes
+        The arguments, not all of them None.
+
+    dtype : dtype
+        Type that the network computes in.
+
+    n_outputs : int
+        Number of columns of the targets as the loss takes them.
 
     Returns
     -------
@@ -79,6 +93,10 @@ def check_validation_data(estimator, validation_data, dtype):
         The sample weights.
     """
     X_val, y_val, sample_weight_val = validation_data
+    if X_val is None and y_val is None:
+        raise ValueError(
+            "sample_weight_val is provided, but X_val and y_val were not provided."
+        )
     for given, missing in ("X_val", "y_val"), ("y_val", "X_val"):
         if {"X_val": X_val, "y_val": y_val}[missing] is None:
             raise ValueError(f"{given} is provided, but {missing} was not provided.")
@@ -94,6 +112,10 @@ def check_validation_data(estimator, validation_data, dtype):
             **estimator._y_checks,
         )
         y, Y = estimator._encode_validation_targets(y, dtype)
+        if Y.shape[1] != n_outputs:
+            raise ValueError(f"y_val has {Y.shape[1]} outputs, y has {n_outputs}.")
+        if estimator.early_stopping and len(y) < 2:
+            raise ValueError(f"early_stopping=True needs 2 samples, got {len(y)}.")
         w = None
         if sample_weight_val is not None:
             w = _check_sample_weight(

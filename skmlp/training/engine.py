@@ -53,7 +53,8 @@ class NumpyEngine:
         Mean norm of the gradients of the last epoch, before they were bounded.
 
     gradient : ndarray of shape (n_parameters,) or None
-        Gradient of the last batch, with `keep_gradient`.
+        Gradient of the last batch, with `keep_gradient` and an optimizer that
+        needs one.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class NumpyEngine:
         self._augment, self._rng = augment, rng
         self._arrays = X, Y, w
         theta = step.objective.theta
-        if keep_gradient:
+        if keep_gradient and step.optimizer.needs_gradient:
             self.gradient = step.keep_gradient()
         # The last batch of an epoch may be smaller: it has buffers of its own.
         sizes = {min(batch_size, n_train), n_train % batch_size} - {0}

@@ -78,7 +78,7 @@ class TrainingState:
 
     gradient : ndarray of shape (n_parameters,) or None
         Gradient of the last batch, in the layout of `theta`; None unless a
-        callback has asked for it.
+        callback has asked for it, or if the optimizer needs none.
     """
 
     theta: Parameters
@@ -159,15 +159,17 @@ def run_epochs(
     Raises
     ------
     ValueError
-        When the parameters are no longer finite, and no good ones are known.
+        When the parameters are no longer finite, and no good ones are known; or
+        when the score that rules early stopping was never a number.
     """
     theta, optimizer = state.theta, state.optimizer
     state.max_iter, state.gradient = max_iter, engine.gradient
     state.has_validation = validate is not None
     best_theta = theta.copy() if early_stopping else theta
-    with _told(callbacks, state), _keep_on_interrupt(state, early_stopping):
-        # Overflow is not reported where it happens but by what it leads to.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    # Overflow is not reported where it happens but by what it leads to.
+    quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with _told(callbacks, state):
+        with _keep_on_interrupt(state, early_stopping), quietly:
             for n_iter in range(1, max_iter + 1):
                 _tell(callbacks, "on_epoch_begin", state)
                 start = perf_counter()
@@ -211,8 +213,14 @@ def run_epochs(
                     ConvergenceWarning,
                     stacklevel=2,
                 )
-    if early_stopping:
-        theta.assign(best_theta)
+        if early_stopping:
+            if state.best_validation_score == -np.inf:
+                raise ValueError(
+                    "early_stopping=True needs a validation score, which was not a number "
+                    f"after any of the {state.n_iter} epochs: the validation set and "
+                    "early_stopping_metric do not go together."
+                )
+            theta.assign(best_theta)
 
 
 @contextmanager

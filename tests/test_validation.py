@@ -1,0 +1,467 @@
+"""Tests of the validation set: the user's own, what it rules, what is recorded."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
+from scipy.special import xlogy
+from sklearn import config_context
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    make_scorer,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
+
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
+SMALL = {
+    "hidden_layer_sizes": (6,),
+    "learning_rate_init": 0.05,
+    "max_iter": 25,
+    "n_iter_no_change": 5,
+    "random_state": 0,
+}
+KINDS = ["binary", "multiclass", "multilabel", "strings"]
+KINDS += ["regression", "multioutput", "poisson"]
+
+
+def parts(data, dtype=np.float64):
+    """The first 80 samples to train on, the rest to validate."""
+    X = data.X.astype(dtype)
+    return X[:80], data.y[:80], X[80:], data.y[80:]
+
+
+def model(data, **params):
+    return data.Estimator(**SMALL | data.params | params)
+
+
+def log_loss_of_labels(Y, P):
+    """Summed over the labels, averaged over the samples."""
+    return -(xlogy(Y, P) + xlogy(1 - Y, 1 - P)).sum(axis=1).mean()
+
+
+def val_loss(kind, estimator, X, y):
+    """What the validation loss is, computed from predictions."""
+    if kind == "multilabel":
+        return log_loss_of_labels(y, estimator.predict_proba(X))
+    if kind in KINDS[:4]:
+        return log_loss(y, estimator.predict_proba(X))
+    p = estimator.predict(X)
+    if kind == "poisson":
+        return np.mean(xlogy(y, y / p) - y + p)
+    return mean_squared_error(y, p) / 2
+
+
+# Recorded without early stopping.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_early_stopping_it_is_only_recorded(datasets, kind):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    plain = model(data).fit(X, y)
+    watched = model(data).fit(X, y, X_val=X_val, y_val=y_val)
+    for mine, other in zip(plain.coefs_, watched.coefs_, strict=True):
+        assert_array_equal(mine, other)
+    assert_array_equal(plain.loss_curve_, watched.loss_curve_)
+    assert watched.t_ == watched.n_iter_ * 80
+    assert watched.validation_scores_ is None
+    assert watched.best_validation_score_ is None
+    assert np.isnan(plain.history_["val_loss"]).all()
+    assert np.isnan(plain.history_["val_score"]).all()
+    # Of the last epoch, and by a shorter training of an earlier one.
+    for n_iter in 3, watched.n_iter_:
+        stopped = model(data, max_iter=n_iter).fit(X, y)
+        metric = accuracy_score if kind in KINDS[:4] else r2_score
+        score = metric(y_val, stopped.predict(X_val))
+        assert_allclose(watched.history_["val_score"][n_iter - 1], score, rtol=1e-12)
+        loss = val_loss(kind, stopped, X_val, y_val)
+        assert_allclose(watched.history_["val_loss"][n_iter - 1], loss, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "binary", "regression"])
+def test_weights_of_the_validation_samples(datasets, kind):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    w = np.random.RandomState(0).rand(len(y_val))
+    est = model(data).fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
+    p = est.predict(X_val)
+    if kind == "regression":
+        score = r2_score(y_val, p, sample_weight=w)
+        loss = mean_squared_error(y_val, p, sample_weight=w) / 2
+    else:
+        score = accuracy_score(y_val, p, sample_weight=w)
+        loss = log_loss(y_val, est.predict_proba(X_val), sample_weight=w)
+    assert_allclose(est.history_["val_score"][-1], score, rtol=1e-12)
+    assert_allclose(est.history_["val_loss"][-1], loss, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "binary"])
+def test_the_validation_loss_has_smoothed_labels_too(datasets, kind):
+    """Against the smoothed cross-entropy of the predictions, written out."""
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    clf = model(data, label_smoothing=0.2).fit(X, y, X_val=X_val, y_val=y_val)
+    P = clf.predict_proba(X_val)
+    K = P.shape[1]
+    Y = np.eye(K)[y_val] * 0.8 + 0.2 / K
+    assert_allclose(
+        clf.history_["val_loss"][-1], -(Y * np.log(P)).sum(axis=1).mean(), rtol=1e-10
+    )
+    score = accuracy_score(y_val, clf.predict(X_val))
+    assert_allclose(clf.history_["val_score"][-1], score)
+
+
+# Early stopping.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_early_stopping_uses_it_and_sets_no_sample_aside(datasets, kind):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    stopped = model(data, early_stopping=True, max_iter=60)
+    stopped.fit(X, y, X_val=X_val, y_val=y_val)
+    assert stopped.n_iter_ < 60
+    assert stopped.t_ == stopped.n_iter_ * 80
+    # The epochs are those of a training on all samples.
+    plain = model(data, max_iter=stopped.n_iter_).fit(X, y)
+    assert_array_equal(stopped.loss_curve_, plain.loss_curve_)
+    # The best weights are back.
+    scores = stopped.validation_scores_
+    assert_array_equal(scores, stopped.history_["val_score"])
+    assert stopped.best_validation_score_ == max(scores)
+    score = stopped.score(X_val, y_val)
+    if kind == "poisson":
+        score = r2_score(y_val, stopped.predict(X_val))
+    assert_allclose(score, max(scores), rtol=1e-12)
+    best = model(data, max_iter=int(np.argmax(scores)) + 1).fit(X, y)
+    for mine, other in zip(stopped.coefs_, best.coefs_, strict=True):
+        assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_early_stopping_by_the_loss(datasets, kind, weighted):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    w = np.random.RandomState(0).rand(len(y_val)) if weighted else None
+    est = model(data, early_stopping=True, early_stopping_metric="loss")
+    est.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
+    assert_allclose(est.validation_scores_, -np.array(est.history_["val_loss"]))
+    if kind == "regression":
+        loss = mean_squared_error(y_val, est.predict(X_val), sample_weight=w) / 2
+    else:
+        loss = log_loss(y_val, est.predict_proba(X_val), sample_weight=w)
+    assert_allclose(-est.best_validation_score_, loss, rtol=1e-10)
+    # The score is still the accuracy, or R^2.
+    assert max(est.history_["val_score"]) <= 1
+    assert max(est.history_["val_score"]) > 0
+
+
+SCORERS = {
+    "roc_auc": lambda e, X, y, w: roc_auc_score(
+        y, e.decision_function(X), sample_weight=w
+    ),
+    "neg_log_loss": lambda e, X, y, w: (
+        -log_loss(y, e.predict_proba(X), sample_weight=w)
+    ),
+    "balanced_accuracy": lambda e, X, y, w: balanced_accuracy_score(
+        y, e.predict(X), sample_weight=w
+    ),
+    "r2": lambda e, X, y, w: r2_score(y, e.predict(X), sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("metric", "kind"),
+    [
+        ("roc_auc", "binary"),
+        ("neg_log_loss", "multiclass"),
+        ("neg_log_loss", "strings"),
+        ("r2", "regression"),
+        ("r2", "multioutput"),
+        (make_scorer(balanced_accuracy_score), "strings"),
+    ],
+)
+def test_early_stopping_by_a_scorer(datasets, metric, kind, weighted):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    w = np.random.RandomState(0).rand(len(y_val)) if weighted else None
+    est = model(data, early_stopping=True, early_stopping_metric=metric)
+    est.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
+    reference = SCORERS[metric if isinstance(metric, str) else "balanced_accuracy"]
+    score = reference(est, X_val, y_val, w)
+    assert_allclose(est.best_validation_score_, score, rtol=1e-12)
+    assert_array_equal(est.history_["val_score"], est.validation_scores_)
+    assert_allclose(est.best_validation_score_, max(est.validation_scores_))
+
+
+def test_a_scorer_on_the_fraction_that_is_set_aside(datasets):
+    """By name or as a function of the user's; with names of features, too."""
+    pd = pytest.importorskip("pandas")
+    data = datasets["strings"]
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append((estimator.classes_, X.shape, set(y)))
+        return accuracy_score(y, estimator.predict(X))
+
+    frame = pd.DataFrame(data.X, columns=list("abcdefgh"))
+    params = {"early_stopping": True, "max_iter": 6, "validation_fraction": 0.25}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=UserWarning)
+        warnings.filterwarnings("error", message=".*feature names")
+        by_scorer = model(data, early_stopping_metric=scorer, **params)
+        by_scorer.fit(frame, data.y)
+        named = model(data, early_stopping_metric="accuracy", **params)
+        named.fit(frame, data.y)
+    plain = model(data, **params).fit(frame, data.y)
+    assert plain.validation_scores_ == by_scorer.validation_scores_
+    assert plain.validation_scores_ == named.validation_scores_
+    assert len(seen) == 6
+    assert all(shape == (30, 8) and y <= set(data.y) for _, shape, y in seen)
+
+
+def test_an_unknown_scorer(datasets):
+    est = model(datasets["binary"], early_stopping=True, early_stopping_metric="accu")
+    with pytest.raises(ValueError, match="'accu'"):
+        est.fit(datasets["binary"].X, datasets["binary"].y)
+    assert not hasattr(est, "coefs_")
+
+
+def test_a_score_that_is_never_a_number_is_an_error(datasets):
+    """Or the weights of the best epoch would be those before the first."""
+    data = datasets["regression"]
+    X, y, X_val, y_val = parts(data)
+    est = model(data, early_stopping=True, early_stopping_metric=lambda *_: np.nan)
+    with pytest.raises(ValueError, match="not a number after any of the 6 epochs"):
+        est.fit(X, y, X_val=X_val, y_val=y_val)
+    assert not hasattr(est, "coefs_")
+
+
+def test_rare_classes_are_named(datasets):
+    X = datasets["strings"].X
+    y = datasets["strings"].y.copy()
+    y[3] = "rare"
+    clf = MLPClassifierScratch(**SMALL, early_stopping=True)
+    with pytest.raises(ValueError, match=r"one sample of each .*\['rare'\].*X_val"):
+        clf.fit(X, y)
+    clf.fit(X, y, X_val=X[:20], y_val=y[:20])  # as the message says
+    with pytest.raises(ValueError, match=r"one sample of each .*: \[1\]\."):
+        clf.fit(X, (np.arange(120) == 5).astype(int))
+
+
+def test_stratified_split_of_smoothed_labels(datasets):
+    """Smoothing changes the targets, not who is set aside."""
+    data = datasets["binary"]
+    params = {"early_stopping": True, "max_iter": 3, "solver": "sgd"}
+    plain = model(data, **params).fit(data.X, data.y)
+    smooth = model(data, label_smoothing=1e-12, **params).fit(data.X, data.y)
+    assert_allclose(smooth.coefs_[0], plain.coefs_[0], rtol=1e-6)
+    assert plain.validation_scores_ == smooth.validation_scores_
+
+
+# Kinds of data.
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_sparse_and_float32_validation_samples(datasets, early_stopping):
+    data = datasets["multiclass"]
+    X, y, X_val, y_val = parts(data)
+    est = model(data, early_stopping=early_stopping, max_iter=5)
+    dense = est.fit(X, y, X_val=X_val, y_val=y_val).history_["val_loss"]
+    sparse = est.fit(X, y, X_val=csr_matrix(X_val), y_val=y_val).history_["val_loss"]
+    assert_allclose(sparse, dense, rtol=1e-12)
+    est.fit(X.astype(np.float32), y, X_val=X_val, y_val=list(y_val))
+    assert est.coefs_[0].dtype == np.float32
+    assert_allclose(est.history_["val_loss"], dense, rtol=1e-4)
+
+
+def test_frames_have_names_and_no_warning(datasets):
+    pd = pytest.importorskip("pandas")
+    data = datasets["strings"]
+    X, y, X_val, y_val = parts(data)
+    names = list("abcdefgh")
+    frame, val_frame = (pd.DataFrame(A, columns=names) for A in (X, X_val))
+    plain = model(data, max_iter=5).fit(X, y, X_val=X_val, y_val=y_val)
+    for metric in "score", "neg_log_loss":
+        est = model(data, max_iter=5, early_stopping_metric=metric)
+        est.fit(frame, y, X_val=val_frame, y_val=pd.Series(y_val))  # warnings: errors
+        assert est.history_["val_loss"] == plain.history_["val_loss"]
+        assert list(est.feature_names_in_) == names
+    with pytest.raises(ValueError, match=r"X_val.*not valid.*feature names"):
+        est.fit(frame, y, X_val=val_frame[names[::-1]], y_val=y_val)
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifierScratch, MLPRegressorScratch])
+def test_a_pipeline_transforms_it_as_the_training_samples(datasets, Estimator):
+    data = datasets["binary"]
+    X, y, X_val, y_val = parts(data)
+    X, X_val = 3 * X + 5, 3 * X_val + 5
+    w_val = np.arange(1.0, 41)
+    scaler = StandardScaler().fit(X)
+    direct = Estimator(**SMALL, early_stopping=True).fit(
+        scaler.transform(X),
+        y,
+        X_val=scaler.transform(X_val),
+        y_val=y_val,
+        sample_weight_val=w_val,
+    )
+    with config_context(enable_metadata_routing=True):
+        est = Estimator(**SMALL, early_stopping=True)
+        est.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+        pipe = Pipeline(
+            [("scale", StandardScaler()), ("mlp", est)], transform_input=["X_val"]
+        )
+        pipe.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
+    assert pipe["mlp"].validation_scores_ == direct.validation_scores_
+    assert_array_equal(pipe["mlp"].coefs_[0], direct.coefs_[0])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_it_is_never_changed_and_goes_on_with_warm_start(datasets, early_stopping):
+    data = datasets["regression"]
+    X, y, X_val, y_val = parts(data)  # slices of arrays that cannot be written to
+    est = model(data, warm_start=True, max_iter=4, early_stopping=early_stopping)
+    for fits in 1, 2, 3:
+        est.fit(X, y, X_val=X_val, y_val=y_val)
+        assert len(est.history_["val_loss"]) == 4 * fits
+    if early_stopping:
+        assert len(est.validation_scores_) == 12
+        assert_allclose(est.score(X_val, y_val), max(est.validation_scores_))
+
+
+@pytest.mark.parametrize("change", ["validation set", "metric", "start"])
+def test_warm_start_compares_with_its_own_start(datasets, change):
+    """Not with the score on another set, by another metric, of other weights."""
+    data = datasets["multiclass"]
+    X, y, X_val, y_val = parts(data)
+    clf = model(data, early_stopping=True, warm_start=True, max_iter=60)
+    clf.fit(X, y, X_val=X, y_val=y)  # a score that is hard to reach again
+    kwargs = {}
+    if change == "metric":
+        clf.set_params(early_stopping_metric="loss")
+    elif change == "start":
+        kwargs = {"coefs_init": [None, np.zeros((6, 3))]}
+    if change != "validation set":
+        X_val, y_val = X, y
+    clf.fit(X, y, X_val=X_val, y_val=y_val, **kwargs)
+    score = clf.score(X_val, y_val)
+    if change == "metric":
+        score = -log_loss(y_val, clf.predict_proba(X_val))
+    assert_allclose(clf.best_validation_score_, score, rtol=1e-12)
+    if change != "validation set":
+        assert score == pytest.approx(max(clf.validation_scores_[-clf.n_iter_ :]))
+
+
+# What is not valid. The estimator stays as it was.
+
+
+def bad_arguments(data):
+    X_val, y_val = parts(data)[2:]
+    return {
+        "no y_val": ({"X_val": X_val}, "X_val is provided, but y_val was not"),
+        "no X_val": ({"y_val": y_val}, "y_val is provided, but X_val was not"),
+        "weights alone": (
+            {"sample_weight_val": np.ones(40)},
+            "sample_weight_val is provided, but X_val and y_val were not",
+        ),
+        "features": (
+            {"X_val": X_val[:, :5], "y_val": y_val},
+            "X_val.*not valid: X has 5 features.* 8 features",
+        ),
+        "lengths": (
+            {"X_val": X_val, "y_val": y_val[1:]},
+            "X_val.*not valid: .*inconsistent numbers of samples",
+        ),
+        "none": ({"X_val": X_val[:0], "y_val": y_val[:0]}, "X_val.*not valid: "),
+        "NaN": (
+            {"X_val": np.where(X_val > 0, X_val, np.nan), "y_val": y_val},
+            "X_val.*not valid: Input X contains NaN",
+        ),
+        "weights' length": (
+            {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.ones(3)},
+            "sample_weight_val are not valid: ",
+        ),
+        "negative weights": (
+            {"X_val": X_val, "y_val": y_val, "sample_weight_val": -np.ones(40)},
+            "sample_weight_val are not valid: Negative values",
+        ),
+        "zero weights": (
+            {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(40)},
+            "sample_weight_val are not valid: .*(is zero|non-zero)",
+        ),
+    }
+
+
+BAD = ["no y_val", "no X_val", "weights alone", "features", "lengths", "none", "NaN"]
+BAD += ["weights' length", "negative weights", "zero weights"]
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_bad_validation_data(datasets, kind, what):
+    data = datasets[kind]
+    X, y, _, _ = parts(data)
+    arguments, message = bad_arguments(data)[what]
+    est = model(data, early_stopping=True)
+    with pytest.raises(ValueError, match=message):
+        est.fit(X, y, **arguments)
+    assert not hasattr(est, "coefs_")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "message"),
+    [
+        ("multiclass", lambda y: y + 1, r"classes that y does not have: \[3\]"),
+        ("strings", lambda y: np.char.add(y.astype(str), "!"), "y does not have"),
+        ("strings", lambda y: np.arange(len(y)) % 2, "y does not have"),
+        ("multiclass", lambda y: y.astype(str), "y does not have"),
+        ("multiclass", lambda y: np.eye(3, dtype=int)[y], "y_val is multilabel"),
+        ("multiclass", lambda y: y + 0.5, "continuous"),
+        ("multilabel", lambda y: y[:, 0], "y_val is not multilabel"),
+        ("multilabel", lambda y: np.c_[y, y], "y does not have"),
+        ("multilabel", lambda y: y[:, :2], "mismatch with the labels"),
+        ("regression", lambda y: np.c_[y, y], "y_val has 2 outputs, y has 1"),
+        ("multioutput", lambda y: y[:, 0], "y_val has 1 outputs?, y has 3"),
+        ("multioutput", lambda y: y[:, :2], "y_val has 2 outputs, y has 3"),
+        ("poisson", lambda y: -1 - y, "needs y >= 0"),
+        ("regression", lambda y: y.astype(str), "real numbers|could not convert"),
+    ],
+)
+def test_bad_validation_targets(datasets, kind, bad, message):
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    est = model(data)
+    with pytest.raises(ValueError, match=f"not valid: .*({message})"):
+        est.fit(X, y, X_val=X_val, y_val=bad(y_val))
+    assert not hasattr(est, "coefs_")
+
+
+def test_classes_may_be_missing_from_it(datasets):
+    data = datasets["multiclass"]
+    X, y, X_val, y_val = parts(data)
+    X_val, y_val = X_val[y_val > 0], y_val[y_val > 0]
+    clf = model(data).fit(X, y, X_val=X_val, y_val=y_val)
+    loss = log_loss(y_val, clf.predict_proba(X_val), labels=[0, 1, 2])
+    assert_allclose(clf.history_["val_loss"][-1], loss, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_one_sample_is_too_few_for_early_stopping(datasets, kind):
+    """As where a fraction is set aside; R^2 has no meaning."""
+    data = datasets[kind]
+    X, y, X_val, y_val = parts(data)
+    with pytest.raises(ValueError, match="needs 2 samples, got 1"):
+        model(data, early_stopping=True).fit(X, y, X_val=X_val[:1], y_val=y_val[:1])
