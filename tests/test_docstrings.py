@@ -52,7 +52,9 @@ def test_every_attribute_is_documented(Estimator):
     estimator = Estimator(max_iter=2, batch_norm=True, early_stopping=True)
     fitted = {a for a in vars(estimator.fit(X, y)) if a.endswith("_") and a[0] != "_"}
     names = {
-        name for names in sections(Estimator)["Attributes"] for name in names.split(", ")
+        name
+        for names in sections(Estimator)["Attributes"]
+        for name in names.split(", ")
     }
     assert names - fitted == {"feature_names_in_"}
     assert fitted <= names

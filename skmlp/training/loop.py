@@ -216,8 +216,8 @@ def run_epochs(
         if early_stopping:
             if state.best_validation_score == -np.inf:
                 raise ValueError(
-                    "early_stopping=True needs a validation score, which was not a number "
-                    f"after any of the {state.n_iter} epochs: the validation set and "
+                    "early_stopping=True needs a validation score, which was not a "
+                    f"number after any of the {state.n_iter} epochs: the validation set and "
                     "early_stopping_metric do not go together."
                 )
             theta.assign(best_theta)

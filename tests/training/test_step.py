@@ -279,7 +279,8 @@ def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
                 np.testing.assert_array_equal(view, start)
             else:
                 assert (view != start).any()
-    assert step.optimizer.isfinite()
+    for name in step.optimizer.state:
+        assert np.isfinite(getattr(step.optimizer, name)).all()
 
 
 @pytest.mark.parametrize(
