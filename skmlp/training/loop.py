@@ -187,8 +187,9 @@ def run_epochs(
                     _handle_divergence(state, max_iter)
                     break
 
-                optimizer.base_learning_rate = schedule.after_epoch(
-                    optimizer.base_learning_rate, state.t
+                _set_base_rate(
+                    optimizer,
+                    schedule.after_epoch(optimizer.base_learning_rate, state.t),
                 )
                 stop = _tell(callbacks, "on_epoch_end", state)
                 if state.no_improvement_count > n_iter_no_change:
@@ -199,7 +200,7 @@ def run_epochs(
                         )
                     if learning_rate is None:
                         break
-                    optimizer.base_learning_rate = learning_rate
+                    _set_base_rate(optimizer, learning_rate)
                     state.no_improvement_count = 0
                 if stop or optimizer.stationary or incremental:
                     break
@@ -257,6 +258,12 @@ def _record(state, engine, scores, seconds):
     )
     for name, value in zip(HISTORY, values, strict=True):
         state.history[name].append(value)
+
+
+def _set_base_rate(optimizer, rate):
+    """Change the base rate; until the next step it is the rate itself, too."""
+    if rate != optimizer.base_learning_rate:
+        optimizer.base_learning_rate = optimizer.learning_rate = rate
 
 
 def _print_progress(state, verbose, early_stopping):
