@@ -150,8 +150,8 @@ def run_epochs(
         One epoch, as part of a training that the caller directs.
 
     verbose : bool or int, default=False
-        Whether to print the progress; an integer k > 1 prints it every k
-        epochs.
+        Whether to print the progress; an integer k > 1 prints it after the
+        first epoch and every k epochs.
 
     callbacks : list of Callback, default=()
         Told of the progress; any of them can stop training.
@@ -267,7 +267,7 @@ def _set_base_rate(optimizer, rate):
 
 
 def _print_progress(state, verbose, early_stopping):
-    if not verbose or state.n_iter % int(verbose):
+    if not verbose or (state.n_iter > 1 and state.n_iter % int(verbose)):
         return
     line = f"Iteration {state.n_iter}, loss = {state.loss:.8f}"
     val_loss = state.history["val_loss"][-1]
