@@ -184,7 +184,7 @@ def run_epochs(
                     _track_loss(state, tol)
                 _print_progress(state, verbose, early_stopping)
                 if not (theta.isfinite() and optimizer.isfinite()):
-                    _handle_divergence(state, max_iter)
+                    _handle_divergence(state, incremental)
                     break
 
                 _set_base_rate(
@@ -297,9 +297,12 @@ def _track_score(state, tol, score, best_theta):
         best_theta.assign(state.theta)
 
 
-def _handle_divergence(state, max_iter):
+def _handle_divergence(state, incremental):
+    epoch = f"epoch {state.n_iter}"
+    if not incremental:  # else there is no saying how many there will be
+        epoch += f" of {state.max_iter}"
     where = (
-        f"training diverged in epoch {state.n_iter} of {max_iter}, at learning rate "
+        f"training diverged in {epoch}, at learning rate "
         f"{state.optimizer.learning_rate:g}. Use a smaller learning_rate_init, or "
         "scale X (and y in regression), for example with StandardScaler."
     )
