@@ -180,8 +180,8 @@ class EarlyStopping(_Monitor):
         self.restore_best = restore_best
 
     def on_fit_begin(self, training):
+        self._best_theta = None  # first, for on_fit_end follows also on an error
         super().on_fit_begin(training)
-        self._best_theta = None
 
     def on_epoch_end(self, training):
         if self._improves(training) and self.restore_best:
