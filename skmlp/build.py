@@ -86,17 +86,30 @@ def hidden_activations(estimator, n_hidden):
 def _activation(activation):
     if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
         return HIDDEN_ACTIVATIONS[activation]
-    if hasattr(activation, "forward") and hasattr(activation, "backward"):
-        return activation
-    raise ValueError(
-        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or objects "
-        f"with the methods of skmlp.core.activations.Activation, got {activation!r}."
-    )
+    attributes = ("forward", "backward", "name", "init_factor", "needs_z")
+    if not _is_like(activation, attributes):
+        raise ValueError(
+            f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or "
+            "objects of a class that is derived from "
+            f"skmlp.core.activations.Activation, got {activation!r}."
+        )
+    return activation
+
+
+def _is_like(value, attributes):
+    """Whether it is an object, not a class, with these attributes."""
+    return not isinstance(value, type) and all(hasattr(value, a) for a in attributes)
 
 
 def loss(estimator, name):
     """A loss by its name, with its hyperparameters, or the user's own."""
     if not isinstance(name, str):
+        attributes = ("value", "name", "output_activation", "canonical", "lower_bound")
+        if not _is_like(name, attributes):
+            raise ValueError(
+                "loss must be a name, or an object of a class that is derived from "
+                f"skmlp.core.losses.Loss, got {name!r}."
+            )
         return name
     cls = LOSSES[name]
     return cls(**{p: getattr(estimator, p) for p in cls.hyperparameters})
@@ -202,6 +215,8 @@ def set_parameters(views, arrays, name):
     """
     if arrays is None:
         return
+    if not hasattr(arrays, "__len__") or isinstance(arrays, str | Set | Mapping):
+        raise ValueError(f"{name} must be a list of arrays, got {arrays!r}.")
     if len(arrays) != len(views):
         raise ValueError(
             f"{name} must have one entry for each of the {len(views)} layers (an "
@@ -210,17 +225,25 @@ def set_parameters(views, arrays, name):
     for l, (view, array) in enumerate(zip(views, arrays, strict=True)):
         if array is None:
             continue
-        array = np.asarray(array)
+        try:
+            array = np.asarray(array)
+        except ValueError as error:  # it is ragged
+            raise ValueError(f"{name}[{l}] must be an array: {error}") from error
         if array.shape != view.shape:
             raise ValueError(
                 f"{name}[{l}] must have shape {view.shape}, got {array.shape}."
             )
-        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        if array.dtype.kind not in "biuf":
             raise ValueError(
-                f"{name}[{l}] must have finite real numbers, got dtype {array.dtype}"
-                + (" with NaN or infinity." if array.dtype.kind == "f" else ".")
+                f"{name}[{l}] must have real numbers, got dtype {array.dtype}."
             )
-        view[...] = array
+        with np.errstate(over="ignore"):
+            view[...] = array
+        if not np.isfinite(view).all():
+            raise ValueError(
+                f"{name}[{l}] must have numbers that are finite in {view.dtype}, got "
+                f"{array[~np.isfinite(view)][0]}."
+            )
 
 
 def penalty(estimator):
