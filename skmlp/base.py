@@ -42,7 +42,12 @@ from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import Step
-from skmlp.validation import Validation, check_validation_data, split
+from skmlp.validation import (
+    Validation,
+    check_metric,
+    check_validation_data,
+    split,
+)
 
 
 def has_partial_fit(estimator):
@@ -399,6 +404,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
         build.check_solver(self)
+        check_metric(self.early_stopping_metric)
         X, y, Y, w = self._check_training_data(
             X, y, sample_weight, continues, incremental
         )
