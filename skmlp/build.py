@@ -49,7 +49,7 @@ def check_solver(estimator):
 
 def _as_list(value, name):
     """The entries of an array-like, in their order."""
-    if isinstance(value, Set | Mapping) or np.shape(value) == ():
+    if isinstance(value, Set | Mapping) or getattr(value, "shape", None) == ():
         raise ValueError(
             f"{name} must be a list, a tuple or a one-dimensional array, got {value!r}."
         )
