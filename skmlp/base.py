@@ -303,7 +303,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _score_output(self, decision, P, Y, sample_weight):
         """Score of finite outputs, before and after the output activation."""
 
-    def _class_weights(self, y, incremental):
+    def _class_weights(self, y):
         """Weight of each sample by its class, or None."""
         return None
 
@@ -473,7 +473,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         )
         y = self._check_targets(y, continues, incremental)
         Y = self._encode_targets(y, X.dtype)
-        w = self._class_weights(y, incremental)
+        w = self._class_weights(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             w = sample_weight if w is None else sample_weight * w
