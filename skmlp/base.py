@@ -29,7 +29,7 @@ from skmlp._sklearn import (
     _check_sample_weight,
     _fit_context,
 )
-from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import decision_function
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.objective import Objective
@@ -85,7 +85,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "activation": [
             StrOptions(set(HIDDEN_ACTIVATIONS)),
             "array-like",
-            HasMethods(["forward", "backward"]),
+            Activation,
         ],
         "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],

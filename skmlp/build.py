@@ -9,9 +9,9 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
-from skmlp.core.losses import LOSSES
+from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -72,7 +72,7 @@ def hidden_layer_sizes(estimator):
 def hidden_activations(estimator, n_hidden):
     """Activation of each hidden layer, as a list."""
     activation = estimator.activation
-    if isinstance(activation, str) or hasattr(activation, "forward"):
+    if isinstance(activation, str | Activation):
         return [_activation(activation)] * n_hidden
     activation = _as_list(activation, "activation")
     if len(activation) != n_hidden:
@@ -86,30 +86,17 @@ def hidden_activations(estimator, n_hidden):
 def _activation(activation):
     if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
         return HIDDEN_ACTIVATIONS[activation]
-    attributes = ("forward", "backward", "name", "init_factor", "needs_z")
-    if not _is_like(activation, attributes):
-        raise ValueError(
-            f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or "
-            "objects of a class that is derived from "
-            f"skmlp.core.activations.Activation, got {activation!r}."
-        )
-    return activation
-
-
-def _is_like(value, attributes):
-    """Whether it is an object, not a class, with these attributes."""
-    return not isinstance(value, type) and all(hasattr(value, a) for a in attributes)
+    if isinstance(activation, Activation):
+        return activation
+    raise ValueError(
+        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or instances "
+        f"of skmlp.core.activations.Activation, got {activation!r}."
+    )
 
 
 def loss(estimator, name):
     """A loss by its name, with its hyperparameters, or the user's own."""
-    if not isinstance(name, str):
-        attributes = ("value", "name", "output_activation", "canonical", "lower_bound")
-        if not _is_like(name, attributes):
-            raise ValueError(
-                "loss must be a name, or an object of a class that is derived from "
-                f"skmlp.core.losses.Loss, got {name!r}."
-            )
+    if isinstance(name, Loss):
         return name
     cls = LOSSES[name]
     return cls(**{p: getattr(estimator, p) for p in cls.hyperparameters})

@@ -16,13 +16,13 @@ from sklearn.utils.multiclass import (
 
 from skmlp import build
 from skmlp._sklearn import (
-    HasMethods,
     Interval,
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
 )
 from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.core.losses import Loss
 
 
 class MLPClassifierScratch(ClassifierMixin, BaseMLP):
@@ -237,7 +237,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         **BaseMLP._parameter_constraints,
         "loss": [
             StrOptions({"log_loss", "squared_error"}),
-            HasMethods(["pointwise", "gradient"]),
+            Loss,
         ],
         "output_activation": [StrOptions({"auto", "logistic", "sigmoid", "softmax"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],

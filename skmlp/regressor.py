@@ -9,8 +9,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from skmlp import build
-from skmlp._sklearn import HasMethods, Interval, StrOptions, _fit_context
+from skmlp._sklearn import Interval, StrOptions, _fit_context
 from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.core.losses import Loss
 
 _LOSSES = ("squared_error", "poisson", "absolute_error", "huber", "quantile")
 _OUTPUT_ACTIVATIONS = (
@@ -239,7 +240,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         **BaseMLP._parameter_constraints,
         "loss": [
             StrOptions(set(_LOSSES)),
-            HasMethods(["pointwise", "gradient"]),
+            Loss,
         ],
         "output_activation": [StrOptions({"auto", *_OUTPUT_ACTIVATIONS})],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
