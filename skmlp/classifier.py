@@ -401,6 +401,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     def _is_first_call(self, classes):
         """Check the `classes` of partial_fit; whether it is the first call."""
         try:
+            if classes is not None and len(unique_labels(classes)) == 0:
+                raise ValueError("it is empty")
             return _check_partial_fit_first_call(self, classes)
         except ValueError as error:
             if "classes" in str(error):
@@ -552,6 +554,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             raise ValueError(
                 "class_weight must have finite weights that are at least 0, got "
                 f"{class_weight!r}."
+            )
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={class_weight!r} is zero for all classes of y."
             )
         return weights
 
