@@ -216,6 +216,7 @@ def test_label_smoothing(kind, output, loss, weighted, datasets):
     assert not np.allclose(smoothed, plain, rtol=1e-3)
 
 
+@pytest.mark.parametrize("fitted", [False, True])
 @weighted
 @pytest.mark.parametrize(
     ("kind", "class_weight"),
@@ -227,11 +228,13 @@ def test_label_smoothing(kind, output, loss, weighted, datasets):
     ],
 )
 def test_class_weight_is_a_weight_of_the_samples(
-    kind, class_weight, weighted, datasets
+    kind, class_weight, weighted, fitted, datasets
 ):
     X, y = few(datasets[kind])
     w = weights_or_none(weighted)
-    clf = build(datasets[kind], class_weight=class_weight)
+    clf = build(datasets[kind], class_weight=class_weight, max_iter=2)
+    if fitted:
+        clf.fit(X, y)
     check = assert_right(clf, X, y, w)
     by_hand = compute_sample_weight(class_weight, y)
     by_hand = by_hand if w is None else w * by_hand
