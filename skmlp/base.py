@@ -42,7 +42,12 @@ from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import Step
-from skmlp.validation import Validation, check_validation_data, split
+from skmlp.validation import (
+    Validation,
+    check_metric,
+    check_validation_data,
+    split,
+)
 
 
 def has_partial_fit(estimator):
@@ -298,7 +303,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _score_output(self, decision, P, Y, sample_weight):
         """Score of finite outputs, before and after the output activation."""
 
-    def _class_weights(self, y, incremental):
+    def _class_weights(self, y):
         """Weight of each sample by its class, or None."""
         return None
 
@@ -400,6 +405,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
         build.check_solver(self)
+        check_metric(self.early_stopping_metric)
         X, y, Y, w = self._check_training_data(
             X, y, sample_weight, continues, incremental
         )
@@ -471,7 +477,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         )
         y = self._check_targets(y, continues, incremental)
         Y = self._encode_targets(y, X.dtype)
-        w = self._class_weights(y, incremental)
+        w = self._class_weights(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             w = sample_weight if w is None else sample_weight * w

@@ -4,13 +4,14 @@ Each function checks what the declared constraints of a single parameter cannot
 say, and names the parameter in its error.
 """
 
-from numbers import Integral
+from collections.abc import Mapping, Set
+from numbers import Integral, Real
 
 import numpy as np
 
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
-from skmlp.core.losses import LOSSES
+from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -46,11 +47,21 @@ def check_solver(estimator):
             )
 
 
+def _as_list(value, name):
+    """The entries of an array-like, in their order."""
+    if isinstance(value, Set | Mapping) or getattr(value, "shape", None) == ():
+        raise ValueError(
+            f"{name} must be a list, a tuple or a one-dimensional array, got {value!r}."
+        )
+    return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
 def hidden_layer_sizes(estimator):
     """Number of units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
-    sizes = np.atleast_1d(sizes).tolist() if isinstance(sizes, np.ndarray) else sizes
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if isinstance(sizes, Integral):
+        sizes = [sizes]
+    sizes = _as_list(sizes, "hidden_layer_sizes")
     if any(isinstance(s, bool) or not isinstance(s, Integral) for s in sizes):
         raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
     if any(size <= 0 for size in sizes):
@@ -63,6 +74,7 @@ def hidden_activations(estimator, n_hidden):
     activation = estimator.activation
     if isinstance(activation, str | Activation):
         return [_activation(activation)] * n_hidden
+    activation = _as_list(activation, "activation")
     if len(activation) != n_hidden:
         raise ValueError(
             "activation must be one activation or one for each hidden layer, got "
@@ -72,20 +84,19 @@ def hidden_activations(estimator, n_hidden):
 
 
 def _activation(activation):
-    if isinstance(activation, Activation):
-        return activation
     if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
         return HIDDEN_ACTIVATIONS[activation]
+    if isinstance(activation, Activation):
+        return activation
     raise ValueError(
-        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or objects of "
-        "a class derived from skmlp.core.activations.Activation, got "
-        f"{activation!r}."
+        f"activation must have names among {sorted(HIDDEN_ACTIVATIONS)}, or instances "
+        f"of skmlp.core.activations.Activation, got {activation!r}."
     )
 
 
 def loss(estimator, name):
     """A loss by its name, with its hyperparameters, or the user's own."""
-    if not isinstance(name, str):
+    if isinstance(name, Loss):
         return name
     cls = LOSSES[name]
     return cls(**{p: getattr(estimator, p) for p in cls.hyperparameters})
@@ -109,15 +120,16 @@ def output_activation(loss, name):
 def dropout_rates(estimator, n_hidden):
     """Dropout rate of the input and of each hidden layer, as a list."""
     rates = estimator.dropout
-    if np.ndim(rates) == 0:
+    if isinstance(rates, Real):
         rates = [rates] * n_hidden
+    rates = _as_list(rates, "dropout")
     if len(rates) != n_hidden:
         raise ValueError(
             "dropout must be one rate or one for each hidden layer, got "
             f"{len(rates)} for {n_hidden} hidden layers."
         )
     for rate in rates:
-        if not (isinstance(rate, (int, float, np.floating)) and 0 <= rate < 1):
+        if isinstance(rate, bool) or not (isinstance(rate, Real) and 0 <= rate < 1):
             raise ValueError(f"dropout must have rates in [0, 1), got {rate!r}.")
     return [float(rate) for rate in (estimator.input_dropout, *rates)]
 
@@ -125,8 +137,9 @@ def dropout_rates(estimator, n_hidden):
 def frozen_layers(estimator, n_layers):
     """Numbers of the layers of weights that are not trained, as a set."""
     frozen = set()
-    for l in estimator.frozen_layers:
-        if not isinstance(l, Integral) or not -n_layers <= l < n_layers:
+    for l in _as_list(estimator.frozen_layers, "frozen_layers"):
+        is_index = isinstance(l, Integral) and not isinstance(l, bool | np.bool_)
+        if not is_index or not -n_layers <= l < n_layers:
             raise ValueError(
                 "frozen_layers must have indices of `coefs_`, from "
                 f"{-n_layers} to {n_layers - 1}, got {l!r}."
@@ -189,6 +202,8 @@ def set_parameters(views, arrays, name):
     """
     if arrays is None:
         return
+    if not hasattr(arrays, "__len__") or isinstance(arrays, str | Set | Mapping):
+        raise ValueError(f"{name} must be a list of arrays, got {arrays!r}.")
     if len(arrays) != len(views):
         raise ValueError(
             f"{name} must have one entry for each of the {len(views)} layers (an "
@@ -197,17 +212,25 @@ def set_parameters(views, arrays, name):
     for l, (view, array) in enumerate(zip(views, arrays, strict=True)):
         if array is None:
             continue
-        array = np.asarray(array)
+        try:
+            array = np.asarray(array)
+        except ValueError as error:  # it is ragged
+            raise ValueError(f"{name}[{l}] must be an array: {error}") from error
         if array.shape != view.shape:
             raise ValueError(
                 f"{name}[{l}] must have shape {view.shape}, got {array.shape}."
             )
-        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        if array.dtype.kind not in "biuf":
             raise ValueError(
-                f"{name}[{l}] must have finite real numbers, got dtype {array.dtype}"
-                + (" with NaN or infinity." if array.dtype.kind == "f" else ".")
+                f"{name}[{l}] must have real numbers, got dtype {array.dtype}."
             )
-        view[...] = array
+        with np.errstate(over="ignore"):
+            view[...] = array
+        if not np.isfinite(view).all():
+            raise ValueError(
+                f"{name}[{l}] must have numbers that are finite in {view.dtype}, got "
+                f"{array[~np.isfinite(view)][0]}."
+            )
 
 
 def penalty(estimator):

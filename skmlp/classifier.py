@@ -563,10 +563,30 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             or training diverges. The estimator is then as it was before the
             call.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which sees "
+                "only part of y. Compute the weights of all of it with "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', "
+                "classes=classes, y=y) and pass them as a dict."
+            )
         with unchanged_on_error(self):
-            if _check_partial_fit_first_call(self, classes):
+            if self._is_first_call(classes):
                 self.__dict__.pop("_label_binarizer", None)  # of an earlier fit
             return self._partial_fit(X, y, sample_weight)
+
+    def _is_first_call(self, classes):
+        """Check the `classes` of partial_fit; whether it is the first call."""
+        try:
+            if classes is not None and len(unique_labels(classes)) == 0:
+                raise ValueError("it is empty")
+            return _check_partial_fit_first_call(self, classes)
+        except ValueError as error:
+            if "classes" in str(error):
+                raise
+            raise ValueError(
+                f"classes must be an array of all labels, got {classes!r}: {error}"
+            ) from error
 
     def decision_function(self, X):
         """Output of the network before the output activation (the logits).
@@ -689,17 +709,50 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             )
         return y, self._encode_targets(y, dtype)
 
-    def _class_weights(self, y, incremental):
-        if self.class_weight is None:
+    def _class_weights(self, y):
+        class_weight = self.class_weight
+        if class_weight is None:
             return None
-        if incremental and self.class_weight == "balanced":
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            try:
+                weights = compute_sample_weight(class_weight, y)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"class_weight={class_weight!r}: {error}") from error
+        elif isinstance(class_weight, list):
             raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which sees "
-                "only part of y. Compute the weights of all of it with "
-                "sklearn.utils.class_weight.compute_class_weight('balanced', "
-                "classes=classes, y=y) and pass them as a dict."
+                "class_weight as a list is for multilabel targets, one dict for each "
+                f"label; got {class_weight!r}."
             )
-        return compute_sample_weight(self.class_weight, y)
+        elif isinstance(class_weight, dict):
+            weights = self._weights_by_class()[np.searchsorted(self.classes_, y)]
+        else:
+            weights = compute_sample_weight(class_weight, y)
+        if not (np.isfinite(weights).all() and weights.min() >= 0):
+            raise ValueError(
+                "class_weight must have finite weights that are at least 0, got "
+                f"{class_weight!r}."
+            )
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={class_weight!r} is zero for all classes of y."
+            )
+        return weights
+
+    def _weights_by_class(self):
+        """Weight of each class, from a dict; y may lack some of them."""
+        classes = self.classes_.tolist()
+        unknown = [label for label in self.class_weight if label not in classes]
+        if unknown:
+            raise ValueError(
+                f"class_weight has labels that are not among the classes: {unknown}. "
+                f"The classes are {self.classes_}."
+            )
+        weights = [self.class_weight.get(label, 1.0) for label in classes]
+        if not all(isinstance(weight, Real) for weight in weights):
+            raise ValueError(
+                f"class_weight must have numbers as weights, got {self.class_weight!r}."
+            )
+        return np.array(weights, dtype=np.float64)
 
     def _check_classes(self, y, multilabel, incremental):
         """Hold y to the classes that the network knows."""

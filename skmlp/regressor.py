@@ -417,7 +417,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         ],
         "output_activation": [StrOptions({"auto", *_OUTPUT_ACTIVATIONS})],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        "quantile": [Interval(Real, 0, 1, closed="both")],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
     _y_checks: dict = {"y_numeric": True}
 

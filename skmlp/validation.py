@@ -1,15 +1,28 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
 from copy import copy
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from skmlp._sklearn import _check_sample_weight
 from skmlp.core.inference import decision_function
+
+
+def check_metric(metric):
+    """Refuse an `early_stopping_metric` that nobody knows, also if it is not used."""
+    if isinstance(metric, str) and metric not in ("score", "loss"):
+        try:
+            get_scorer(metric)
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping_metric must be 'score', 'loss', a scorer of "
+                f"scikit-learn or a callable, got {metric!r}: {error}"
+            ) from error
 
 
 def split(estimator, X, y, Y, w, stratify, random_state):
@@ -93,13 +106,11 @@ def check_validation_data(estimator, validation_data, dtype, n_outputs):
         The sample weights.
     """
     X_val, y_val, sample_weight_val = validation_data
-    if X_val is None and y_val is None:
-        raise ValueError(
-            "sample_weight_val is provided, but X_val and y_val were not provided."
-        )
-    for given, missing in ("X_val", "y_val"), ("y_val", "X_val"):
-        if {"X_val": X_val, "y_val": y_val}[missing] is None:
-            raise ValueError(f"{given} is provided, but {missing} was not provided.")
+    parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    given = [name for name, part in parts.items() if part is not None]
+    for missing in ("X_val", "y_val"):
+        if missing not in given:
+            raise ValueError(f"{given[0]} is provided, but {missing} was not provided.")
     try:
         X, y = validate_data(
             estimator,
@@ -125,7 +136,7 @@ def check_validation_data(estimator, validation_data, dtype, n_outputs):
                 ensure_non_negative=True,
             )[:, np.newaxis]
             if not w.any():
-                raise ValueError("sample_weight is zero for all samples.")
+                raise ValueError("sample_weight_val is zero for all samples.")
     except ValueError as error:
         raise ValueError(
             f"X_val, y_val and sample_weight_val are not valid: {error}"
@@ -166,7 +177,23 @@ class Validation:
             vars(fitted).pop("feature_names_in_", None)
             scorer = check_scoring(fitted, metric)
             weights = {} if w is None else {"sample_weight": w[:, 0]}
-            self._scorer = lambda: float(scorer(fitted, X, y, **weights))
+
+            def score():
+                try:
+                    value = scorer(fitted, X, y, **weights)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(
+                        f"early_stopping_metric={metric!r} fails on the validation "
+                        f"set: {error}"
+                    ) from error
+                if not isinstance(value, Real):
+                    raise ValueError(
+                        f"early_stopping_metric={metric!r} must return a number, got "
+                        f"{value!r}."
+                    )
+                return float(value)
+
+            self._scorer = score
 
     def __call__(self, theta):
         """Score parameters.

@@ -4,22 +4,16 @@ import joblib
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, check_gradient
-from skmlp.core.activations import HIDDEN_ACTIVATIONS
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
+from skmlp.core.batch_norm import BatchNorm
 from skmlp.core.gradcheck import central_differences
-from skmlp.core.losses import LOSSES
+from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 
-# The targets that reach each loss.
-KINDS = {
-    "binary": "binary_log_loss",
-    "multilabel": "binary_log_loss",
-    "multiclass": "log_loss",
-    "regression": "squared_error",
-    "multioutput": "squared_error",
-    "poisson": "poisson",
-}
+KINDS = ["binary", "multilabel", "multiclass", "regression", "multioutput", "poisson"]
 PENALTIES = {
     "none": {"alpha": 0.0},
     "L2": {"alpha": 2.0},
@@ -38,36 +32,300 @@ def clf_data(datasets):
     return few(datasets["multiclass"])
 
 
-def test_every_loss_is_checked_below(datasets):
-    assert set(KINDS.values()) == set(LOSSES), "add targets for the new loss to KINDS"
-    for kind, loss in KINDS.items():
-        data = datasets[kind]
-        estimator = data.Estimator(max_iter=1, **data.params).fit(data.X, data.y)
-        assert estimator._loss_function() is LOSSES[loss]
+def build(data, **params):
+    return data.Estimator(
+        **{
+            "hidden_layer_sizes": (5, 4),
+            "activation": "tanh",
+            "random_state": 3,
+            **data.params,
+            **params,
+        }
+    )
 
 
-@pytest.mark.parametrize("as_input", [np.asarray, csr_matrix], ids=["dense", "sparse"])
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("penalty", PENALTIES)
+def assert_right(estimator, X, y, sample_weight=None):
+    """For every parameter, of which most have a gradient to speak of."""
+    check = check_gradient(estimator, X, y, sample_weight)
+    assert check.max_relative_error <= 1e-6, check.worst
+    assert np.count_nonzero(check.analytic) > 0.4 * check.analytic.size
+    return check
+
+
+as_input = pytest.mark.parametrize(
+    "as_input", [np.asarray, csr_matrix], ids=["dense", "sparse"]
+)
+weighted = pytest.mark.parametrize("weighted", [False, True])
+
+
+def weights_or_none(weighted):
+    return np.arange(15.0) % 4 if weighted else None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
-def test_gradient_is_right(activation, kind, penalty, weighted, as_input, datasets):
-    """For every weight and bias of a network with two hidden layers."""
-    data = datasets[kind]
-    X, y = few(data)
-    sample_weight = np.arange(15.0) % 4 if weighted else None
-    estimator = data.Estimator(
-        hidden_layer_sizes=(5, 4),
-        activation=activation,
-        random_state=3,
-        **PENALTIES[penalty],
-        **data.params,
-    )
-    check = check_gradient(estimator, as_input(X), y, sample_weight)
-    assert check.max_relative_error <= 1e-6, check.worst
+def test_activations(activation, kind, datasets):
+    X, y = few(datasets[kind])
+    assert_right(build(datasets[kind], activation=activation), X, y)
+
+
+@as_input
+@weighted
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_penalties_weights_and_sparse_input(
+    kind, penalty, weighted, as_input, datasets
+):
+    X, y = few(datasets[kind])
+    estimator = build(datasets[kind], **PENALTIES[penalty])
+    check = assert_right(estimator, as_input(X), y, weights_or_none(weighted))
     n_outputs = {"multiclass": 3, "multilabel": 3, "multioutput": 3}.get(kind, 1)
     assert check.analytic.shape == (4 * 5 + 5 * 4 + 4 * n_outputs + 9 + n_outputs,)
-    assert np.count_nonzero(check.analytic) > 0.5 * check.analytic.size
+
+
+# Every loss with every output activation that it can have.
+
+
+REGRESSION_OUTPUTS = ["identity", "logistic", "tanh", "softplus", "relu", "exp"]
+OBJECTIVES = [
+    *(
+        (kind, loss, output)
+        for kind in ("regression", "multioutput")
+        for loss in ("squared_error", "absolute_error", "huber", "quantile")
+        for output in REGRESSION_OUTPUTS
+    ),
+    *(("poisson", "poisson", g) for g in ("exp", "softplus", "logistic")),
+    *(
+        (kind, loss, "logistic")
+        for kind in ("binary", "multilabel", "multiclass")
+        for loss in ("log_loss", "squared_error")
+    ),
+    *(("multiclass", loss, "softmax") for loss in ("log_loss", "squared_error")),
+]
+
+
+def test_every_loss_and_output_activation_is_here():
+    losses = {loss for _, loss, _ in OBJECTIVES} | {"binary_log_loss"}
+    assert losses == set(LOSSES)
+    # Those of classification, softmax and logistic; the rest is of regression.
+    constraints = MLPRegressorScratch._parameter_constraints["output_activation"]
+    offered = set(constraints[0].options) - {"auto", "sigmoid"}
+    assert offered == set(REGRESSION_OUTPUTS)
+    assert offered | {"softmax"} <= set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(("kind", "loss", "output"), OBJECTIVES)
+def test_losses_and_output_activations(kind, loss, output, datasets):
+    X, y = few(datasets[kind])
+    estimator = build(
+        datasets[kind], loss=loss, output_activation=output, random_state=2
+    )
+    if loss == "quantile":
+        estimator.set_params(quantile=0.3)
+    if output in ("relu", "exp"):  # else a relu may be off for all samples
+        y = np.abs(y)
+    check = check_gradient(estimator, X, y, np.arange(1.0, 16))
+    assert check.max_relative_error <= 1e-6, check.worst
+    assert check.analytic.any()
+    estimator.set_params(max_iter=1).fit(X, y)
+    assert estimator.out_activation_ == output
+
+
+# What changes the network, or what is asked of it.
+
+
+FEATURES = {
+    "dropout": {"dropout": 0.3},
+    "a rate for each layer": {"dropout": [0.5, 0.0]},
+    "input_dropout": {"input_dropout": 0.3},
+    "batch_norm": {"batch_norm": True},
+    "large batch_norm_epsilon": {"batch_norm": True, "batch_norm_epsilon": 0.5},
+    "batch_norm and dropout": {"batch_norm": True, "dropout": 0.3},
+    "first layer frozen": {"frozen_layers": [0]},
+    "middle layer frozen": {"frozen_layers": [1]},
+    "last layer frozen": {"frozen_layers": [-1]},
+    "frozen with batch_norm": {"frozen_layers": [0], "batch_norm": True},
+    "frozen with dropout": {"frozen_layers": [1], "dropout": 0.3},
+    "mixed activations": {"activation": ["gelu", "elu"]},
+    "mixed with batch_norm": {"activation": ["relu", "mish"], "batch_norm": True},
+    "init": {"init": "he_normal"},
+    "linear": {"hidden_layer_sizes": ()},
+    "linear with input_dropout": {"hidden_layer_sizes": (), "input_dropout": 0.3},
+}
+
+
+@as_input
+@weighted
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features(feature, kind, weighted, as_input, datasets):
+    X, y = few(datasets[kind])
+    params = {"alpha": 2.0, "l1_ratio": 0.4, **FEATURES[feature]}
+    estimator = build(datasets[kind], **params)
+    check = check_gradient(estimator, as_input(X), y, weights_or_none(weighted))
+    assert check.max_relative_error <= 1e-6, check.worst
+    frozen = params.get("frozen_layers")
+    zero = (check.analytic == 0).mean()
+    assert zero > 0.05 if frozen else zero < 0.3
+    if params.get("batch_norm"):  # the scales have a gradient too
+        plain = check_gradient(estimator.set_params(batch_norm=False), X, y)
+        assert check.analytic.size == plain.analytic.size + 9
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_frozen_layers_have_no_gradient_and_the_others_have_theirs(fitted, datasets):
+    X, y = few(datasets["multiclass"])
+    free = build(datasets["multiclass"], max_iter=3)
+    if fitted:
+        free.fit(X, y)
+    everything = check_gradient(free, X, y).analytic
+    frozen = check_gradient(free.set_params(frozen_layers=[0]), X, y).analytic
+    expected = everything.copy()
+    expected[:20] = expected[52:57] = 0  # coefs_[0] and intercepts_[0]
+    np.testing.assert_array_equal(frozen, expected)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("kind", ["multiclass", "multioutput"])
+def test_batch_norm_and_dropout_at_fitted_weights(kind, fitted, datasets):
+    X, y = few(datasets[kind])
+    estimator = build(datasets[kind], batch_norm=True, dropout=0.2, max_iter=5)
+    if fitted:
+        estimator.fit(X, y)
+    assert_right(estimator, X, y, np.arange(1.0, 16))
+
+
+@weighted
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize(
+    ("kind", "output"),
+    [
+        ("binary", "auto"),
+        ("multilabel", "auto"),
+        ("multiclass", "softmax"),
+        ("multiclass", "logistic"),
+    ],
+)
+def test_label_smoothing(kind, output, loss, weighted, datasets):
+    X, y = few(datasets[kind])
+    params = {"loss": loss, "output_activation": output}
+    smooth = build(datasets[kind], label_smoothing=0.2, **params)
+    w = weights_or_none(weighted)
+    smoothed = assert_right(smooth, X, y, w).analytic
+    plain = check_gradient(smooth.set_params(label_smoothing=0.0), X, y, w).analytic
+    assert not np.allclose(smoothed, plain, rtol=1e-3)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@weighted
+@pytest.mark.parametrize(
+    ("kind", "class_weight"),
+    [
+        ("binary", "balanced"),
+        ("multiclass", "balanced"),
+        ("multiclass", {0: 3.0, 1: 0.5}),
+        ("multilabel", "balanced"),
+    ],
+)
+def test_class_weight_is_a_weight_of_the_samples(
+    kind, class_weight, weighted, fitted, datasets
+):
+    X, y = few(datasets[kind])
+    w = weights_or_none(weighted)
+    clf = build(datasets[kind], class_weight=class_weight, max_iter=2)
+    if fitted:
+        clf.fit(X, y)
+    check = assert_right(clf, X, y, w)
+    by_hand = compute_sample_weight(class_weight, y)
+    by_hand = by_hand if w is None else w * by_hand
+    plain = check_gradient(clf.set_params(class_weight=None), X, y, by_hand)
+    np.testing.assert_array_equal(check.analytic, plain.analytic)
+
+
+# The user's own.
+
+
+class Sine(Activation):
+    needs_z = True
+
+    def forward(self, Z, A):
+        np.sin(Z, out=A)
+
+    def backward(self, Z, A, delta, work):
+        np.cos(Z, out=work)
+        delta *= work
+
+
+class Root(Activation):
+    """g(z) = z / sqrt(1 + z^2), and g'(z) can be told from a."""
+
+    def forward(self, Z, A):
+        A /= np.sqrt(1 + Z**2)
+
+    def backward(self, Z, A, delta, work):
+        np.square(A, out=work)
+        np.subtract(1, work, out=work)
+        delta *= work
+        np.sqrt(work, out=work)
+        delta *= work
+
+
+class LogCosh(Loss):
+    def pointwise(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+        np.logaddexp(out, -out, out=out)
+        out -= np.log(2)
+
+    def gradient(self, Y, P, out):
+        np.subtract(P, Y, out=out)
+        np.tanh(out, out=out)
+
+
+class WrongLogCosh(LogCosh):
+    def gradient(self, Y, P, out):
+        super().gradient(Y, P, out)
+        out *= 1 + 1e-4
+
+
+class WrongSine(Sine):
+    def backward(self, Z, A, delta, work):
+        super().backward(Z, A, delta, work)
+        delta *= 1 + 1e-4
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(
+    "activation", [Sine(), Root(), [Sine(), "tanh"]], ids=["z", "a", "mixed"]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_activation_of_ones_own(kind, activation, batch_norm, datasets):
+    X, y = few(datasets[kind])
+    estimator = build(datasets[kind], activation=activation, batch_norm=batch_norm)
+    assert_right(estimator, X, y, np.arange(1.0, 16))
+
+
+@pytest.mark.parametrize("output", ["auto", "softplus", "tanh"])
+@pytest.mark.parametrize("kind", ["regression", "multioutput"])
+def test_a_loss_of_ones_own(kind, output, datasets):
+    X, y = few(datasets[kind])
+    reg = build(datasets[kind], loss=LogCosh(), output_activation=output)
+    assert_right(reg, X, y, np.arange(1.0, 16))
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_a_loss_of_ones_own_in_classification(kind, datasets):
+    X, y = few(datasets[kind])
+    assert_right(build(datasets[kind], loss=LogCosh()), X, y)
+
+
+def test_a_wrong_derivative_of_ones_own_is_found(datasets):
+    X, y = few(datasets["regression"])
+    for wrong in ({"loss": WrongLogCosh()}, {"activation": WrongSine()}):
+        check = check_gradient(build(datasets["regression"], **wrong), X, y)
+        assert check.max_relative_error > 5e-5
+
+
+# Where, and against what.
 
 
 @pytest.mark.parametrize("hidden_layer_sizes", [(), (3,)])
@@ -139,8 +397,8 @@ def test_a_wrong_derivative_is_found(monkeypatch, activation, clf_data):
     """In the layers below it, which alone it concerns."""
     right = HIDDEN_ACTIVATIONS[activation].backward
 
-    def wrong(self, A, delta, work):
-        right(A, delta, work)
+    def wrong(self, Z, A, delta, work):
+        right(Z, A, delta, work)
         delta *= 1 + 1e-4
 
     clf = MLPClassifierScratch((5, 4), activation, random_state=3)
@@ -151,10 +409,66 @@ def test_a_wrong_derivative_is_found(monkeypatch, activation, clf_data):
     assert not check.worst.startswith(("coefs_[2]", "intercepts_[2]"))
 
 
-def test_a_wrong_delta_of_a_loss_is_found(monkeypatch, clf_data):
-    clf = MLPClassifierScratch((5, 4), "tanh", random_state=3)
-    monkeypatch.setattr(type(LOSSES["log_loss"]), "delta", lambda self, Y, P: None)
-    assert check_gradient(clf, *clf_data).max_relative_error > 0.1
+@pytest.mark.parametrize(
+    ("kind", "loss", "output"),
+    [
+        ("regression", "squared_error", "tanh"),
+        ("regression", "absolute_error", "auto"),
+        ("regression", "huber", "auto"),
+        ("regression", "quantile", "auto"),
+        ("poisson", "poisson", "softplus"),
+        ("multiclass", "squared_error", "logistic"),
+        ("multiclass", "squared_error", "softmax"),
+    ],
+)
+def test_a_wrong_gradient_of_a_loss_is_found(monkeypatch, datasets, kind, loss, output):
+    X, y = few(datasets[kind])
+    estimator = build(datasets[kind], loss=loss, output_activation=output)
+    right = LOSSES[loss].gradient
+
+    def wrong(self, Y, P, out):
+        right(self, Y, P, out)
+        out *= 1 + 1e-4
+
+    assert check_gradient(estimator, X, y).max_relative_error <= 1e-6
+    monkeypatch.setattr(LOSSES[loss], "gradient", wrong)
+    assert check_gradient(estimator, X, y).max_relative_error > 5e-5
+
+
+def test_a_canonical_output_that_is_none_is_found(monkeypatch, datasets):
+    """Half the squared error of a tanh is not p - y."""
+    X, y = few(datasets["regression"])
+    monkeypatch.setattr(LOSSES["squared_error"], "canonical", "tanh")
+    reg = build(datasets["regression"], output_activation="tanh")
+    assert check_gradient(reg, X, y).max_relative_error > 0.01
+
+
+@pytest.mark.parametrize(("module", "error"), [("dropout", 1e-2), ("batch_norm", 1e-2)])
+def test_a_wrong_derivative_of_a_feature_is_found(monkeypatch, clf_data, module, error):
+    if module == "dropout":
+        right = Network.backward
+
+        def wrong(self, theta, Y, w, tape, grad):
+            for dropout in tape.dropout:
+                if dropout is not None:
+                    dropout.mask *= 1.1
+            right(self, theta, Y, w, tape, grad)
+            for dropout in tape.dropout:
+                if dropout is not None:
+                    dropout.mask /= 1.1
+
+        monkeypatch.setattr(Network, "backward", wrong)
+        clf = MLPClassifierScratch((5, 4), "tanh", random_state=3, dropout=0.3)
+    else:
+        right = BatchNorm.backward
+
+        def wrong(self, delta, *args):
+            right(self, delta, *args)
+            delta *= 1.1
+
+        monkeypatch.setattr(BatchNorm, "backward", wrong)
+        clf = MLPClassifierScratch((5, 4), "tanh", random_state=3, batch_norm=True)
+    assert check_gradient(clf, *clf_data).max_relative_error > error
 
 
 @pytest.mark.parametrize(
@@ -173,8 +487,8 @@ def test_worst_is_the_place_of_the_error(
 ):
     right = Network.backward
 
-    def wrong(self, theta, X, Y, w, tape, grad):
-        right(self, theta, X, Y, w, tape, grad)
+    def wrong(self, theta, Y, w, tape, grad):
+        right(self, theta, Y, w, tape, grad)
         getattr(grad, arrays)[layer][index] += 1
 
     monkeypatch.setattr(Network, "backward", wrong)

@@ -32,7 +32,9 @@ THEIRS = {MLPClassifierScratch: MLPClassifier, MLPRegressorScratch: MLPRegressor
 
 # What scikit-learn does not have, and its tests are elsewhere.
 ONLY_HERE = {
-    "activations": [],
+    "activations": sorted(
+        set(HIDDEN_ACTIVATIONS) - {"identity", "logistic", "tanh", "relu"}
+    ),
     "optimizers": sorted(set(OPTIMIZERS) - {"sgd", "adam"}),
     "schedules": sorted(set(SCHEDULES) - {"constant", "invscaling", "adaptive"}),
 }
@@ -40,6 +42,51 @@ ACTIVATIONS = [g for g in HIDDEN_ACTIVATIONS if g not in ONLY_HERE["activations"
 STOCHASTIC = [name for name in OPTIMIZERS if name not in ONLY_HERE["optimizers"]]
 SCHEDULED = [name for name in SCHEDULES if name not in ONLY_HERE["schedules"]]
 SOLVERS = ["lbfgs", *STOCHASTIC]
+OUR_ATTRIBUTES = {
+    "history_",
+    "batch_norm_scales_",
+    "batch_norm_means_",
+    "batch_norm_variances_",
+}
+# In the order of the constructor, after scikit-learn's; keyword-only.
+OUR_PARAMETERS = {
+    "l1_ratio": 0.0,
+    "output_activation": "auto",
+    "init": "auto",
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "batch_norm": False,
+    "batch_norm_momentum": 0.1,
+    "batch_norm_epsilon": 1e-5,
+    "frozen_layers": (),
+    "weight_decay": None,
+    "max_norm": None,
+    "clip_norm": None,
+    "rho": 0.99,
+    "momentum_decay": 0.004,
+    "armijo_sigma": 1e-4,
+    "armijo_factor": 0.5,
+    "search_radius": 0.1,
+    "decay_rate": None,
+    "decay_epochs": 10,
+    "learning_rate_min": 0.0,
+    "warmup_steps": 0,
+    "early_stopping_metric": "score",
+    "callbacks": None,
+    "augment": None,
+    "dtype": None,
+}
+PARAMETERS_OF_ONE = {
+    MLPClassifierScratch: {
+        "loss": "log_loss",
+        "label_smoothing": 0.0,
+        "class_weight": None,
+    },
+    MLPRegressorScratch: {"huber_delta": 1.0, "quantile": 0.5},
+}
+OUR_ARGUMENTS = {
+    "fit": ["X_val", "y_val", "sample_weight_val", "coefs_init", "intercepts_init"],
+}
 
 CLASSIFICATION = ["binary", "multiclass", "multilabel", "strings"]
 REGRESSION = ["regression", "multioutput", "poisson"]
@@ -91,7 +138,7 @@ def assert_same_values(actual, desired, what):
 
 def assert_same(ours, theirs, X):
     """The same attributes, with the same values, and the same predictions."""
-    assert fitted_attributes(ours) == fitted_attributes(theirs)
+    assert fitted_attributes(ours) - OUR_ATTRIBUTES == fitted_attributes(theirs)
     for name in fitted_attributes(theirs):
         assert_same_values(getattr(ours, name), getattr(theirs, name), name)
     for method in ("predict", "predict_proba", "predict_log_proba"):
@@ -119,6 +166,19 @@ def random_weights(n_samples):
 
 
 # Training.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_give_the_same_bits(datasets, kind):
+    dataset = datasets[kind]
+    for params in ({}, {"solver": "sgd", "hidden_layer_sizes": (9, 6)}):
+        params = {**dataset.params, "random_state": 0, "max_iter": 20, **params}
+        ours = dataset.Estimator(**params).fit(dataset.X, dataset.y)
+        theirs = THEIRS[dataset.Estimator](**params).fit(dataset.X, dataset.y)
+        assert ours.loss_curve_ == theirs.loss_curve_
+        for name in ("coefs_", "intercepts_"):
+            arrays = zip(getattr(ours, name), getattr(theirs, name), strict=True)
+            assert all(np.array_equal(a, b) for a, b in arrays), (name, params)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -524,34 +584,57 @@ def test_random_state_instance(datasets, solver):
 
 
 @pytest.mark.parametrize(("Ours", "Theirs"), THEIRS.items())
-def test_constructor_has_the_same_parameters_and_then_l1_ratio(Ours, Theirs):
-    *ours, l1_ratio = inspect.signature(Ours).parameters.values()
+def test_constructor_has_the_same_parameters_and_then_ours(Ours, Theirs):
+    ours = list(inspect.signature(Ours).parameters.values())
+    theirs = list(inspect.signature(Theirs).parameters.values())
     # Names, order, kinds and defaults.
-    assert ours == list(inspect.signature(Theirs).parameters.values())
-    assert l1_ratio == inspect.Parameter(
-        "l1_ratio", inspect.Parameter.KEYWORD_ONLY, default=0.0
-    )
+    assert ours[: len(theirs)] == theirs
+    assert ours[len(theirs) :] == [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in (OUR_PARAMETERS | PARAMETERS_OF_ONE[Ours]).items()
+    ]
 
 
 @pytest.mark.parametrize(("Ours", "Theirs"), THEIRS.items())
-def test_methods_take_the_same_arguments(Ours, Theirs):
+def test_methods_take_the_same_arguments_and_then_ours(Ours, Theirs):
     for name, method in inspect.getmembers(Theirs, callable):
         # The requests for metadata, set_fit_request and so on, name the class.
         if not name.startswith(("_", "set_")):
-            ours = inspect.signature(getattr(Ours, name))
-            assert ours == inspect.signature(method), name
+            ours = inspect.signature(getattr(Ours, name)).parameters
+            theirs = inspect.signature(method).parameters
+            n_theirs = len(theirs)
+            assert list(ours.items())[:n_theirs] == list(theirs.items()), name
+            assert list(ours)[n_theirs:] == OUR_ARGUMENTS.get(name, []), name
 
 
 def refusal(estimator):
-    """What the InvalidParameterError of a fit says, or None."""
+    """What the InvalidParameterError of a fit says, or None.
+
+    Its words without the list of choices, and the choices, which are a set: it
+    has another order in each process.
+    """
     try:
         estimator.fit([[0.0], [1.0]], [0, 1])
     except InvalidParameterError as error:
         message = str(error).replace(type(estimator).__name__, "")
-        # The choices are a set, which has another order in each process.
-        choices = sorted(re.findall(r"'[a-z_]+'(?=[,}])", message))
-        return re.sub(r"\{.*?\}", "", message), choices
+        choices = re.findall(r"'[a-z_]+'(?=[,}])", message)
+        return re.sub(r"\{.*?\}", "", message), set(choices)
     return None
+
+
+# What else the parameter may be.
+ALSO = {
+    "activation": ", an array-like or an instance of '[a-zA-Z_.]+'",
+    "learning_rate": " or a callable",
+    "loss": " or an instance of '[a-zA-Z_.]+'",
+}
+CHOICES = {
+    "activation": ONLY_HERE["activations"],
+    "solver": ONLY_HERE["optimizers"],
+    "learning_rate": ONLY_HERE["schedules"],
+    "loss": ["absolute_error", "huber", "quantile"],
+    "batch_size": ["full"],
+}
 
 
 @pytest.mark.parametrize(
@@ -565,12 +648,18 @@ def refusal(estimator):
 def test_invalid_parameters_are_refused_in_the_same_words(Ours, name):
     n_refused = 0
     for value in [None, "no such", "1", -1, 0, 0.5, 2, 2.5, 1j, np.nan, np.inf, []]:
+        if name == "activation" and value == []:
+            continue  # one for each of no hidden layers
         params = {"max_iter": 1, name: value}
         ours, theirs = refusal(Ours(**params)), refusal(THEIRS[Ours](**params))
-        if name == "batch_size" and theirs is not None:
-            theirs[1].append("'full'")  # which scikit-learn does not have
-        assert ours == theirs, value
-        n_refused += ours is not None
+        if theirs is not None:
+            words, choices = theirs
+            choices |= {f"'{choice}'" for choice in CHOICES.get(name, [])}
+            assert re.sub(ALSO.get(name, "$"), "", ours[0]) == words, value
+            assert ours[1] == choices, value
+            n_refused += 1
+        else:
+            assert ours is None, value
     assert n_refused > 0
 
 
@@ -583,6 +672,36 @@ def test_l1_ratio_outside_of_the_unit_interval_is_refused(Ours, l1_ratio):
 
 
 # Deliberate exceptions, where scikit-learn's numbers are not wanted.
+
+
+@pytest.mark.parametrize("learning_rate", SCHEDULED)
+def test_schedules_act_on_adam_too(datasets, learning_rate):
+    """scikit-learn's 'adam' ignores the learning_rate parameter."""
+    dataset = datasets["regression"]
+    ours, theirs = both(
+        dataset,
+        solver="adam",
+        learning_rate=learning_rate,
+        learning_rate_init=0.01,
+        n_iter_no_change=2,
+        tol=10.0,
+        max_iter=12,
+    )
+    constant = both(dataset, **theirs.get_params() | {"learning_rate": "constant"})[1]
+    for estimator in (ours, theirs, constant):
+        estimator.fit(dataset.X, dataset.y)
+    if learning_rate == "constant":
+        assert_same(ours, theirs, dataset.X)
+        return
+    # Where the rates are still the same, so are the losses.
+    rates = ours.history_["learning_rate"]
+    n_same = rates.count(0.01)
+    assert ours.loss_curve_[:n_same] == theirs.loss_curve_[:n_same]
+    assert theirs.loss_curve_ == constant.loss_curve_
+    assert min(rates) < 0.01 / 4
+    assert rates == sorted(rates, reverse=True)
+    assert ours.n_iter_ == 12 if learning_rate == "adaptive" else ours.n_iter_ == 4
+    assert not np.allclose(ours.coefs_[0], theirs.coefs_[0], rtol=1e-6)
 
 
 def test_multiclass_split_is_stratified(monkeypatch):
@@ -600,8 +719,9 @@ def test_multiclass_split_is_stratified(monkeypatch):
         return split
 
     for Estimator in (MLPClassifierScratch, MLPClassifier):
-        module = sys.modules[Estimator.__mro__[2].__module__]
-        monkeypatch.setattr(module, "train_test_split", spy)
+        ours = Estimator is MLPClassifierScratch
+        module = "skmlp.validation" if ours else Estimator.__module__
+        monkeypatch.setattr(sys.modules[module], "train_test_split", spy)
         Estimator(
             early_stopping=True, validation_fraction=0.25, max_iter=1, random_state=0
         ).fit(X, y)

@@ -150,8 +150,8 @@ def run_epochs(
         One epoch, as part of a training that the caller directs.
 
     verbose : bool or int, default=False
-        Whether to print the progress; an integer k > 1 prints it every k
-        epochs.
+        Whether to print the progress; an integer k > 1 prints it after the
+        first epoch and every k epochs.
 
     callbacks : list of Callback, default=()
         Told of the progress; any of them can stop training.
@@ -187,11 +187,12 @@ def run_epochs(
                 _print_progress(state, verbose, early_stopping)
                 # A gradient that overflows when it is squared freezes Adam.
                 if np.isinf(engine.grad_norm) or not theta.isfinite():
-                    _handle_divergence(state, max_iter)
+                    _handle_divergence(state, incremental)
                     break
 
-                optimizer.base_learning_rate = schedule.after_epoch(
-                    optimizer.base_learning_rate, state.t
+                _set_base_rate(
+                    optimizer,
+                    schedule.after_epoch(optimizer.base_learning_rate, state.t),
                 )
                 stop = _tell(callbacks, "on_epoch_end", state)
                 if state.no_improvement_count > n_iter_no_change:
@@ -202,7 +203,7 @@ def run_epochs(
                         )
                     if learning_rate is None:
                         break
-                    optimizer.base_learning_rate = learning_rate
+                    _set_base_rate(optimizer, learning_rate)
                     state.no_improvement_count = 0
                 if stop or optimizer.stationary or incremental:
                     break
@@ -217,8 +218,8 @@ def run_epochs(
             if state.best_validation_score == -np.inf:
                 raise ValueError(
                     "early_stopping=True needs a validation score, which was not a "
-                    f"number after any of the {state.n_iter} epochs: the validation set and "
-                    "early_stopping_metric do not go together."
+                    f"number after any of the {state.n_iter} epochs: the validation set "
+                    "and early_stopping_metric do not go together."
                 )
             theta.assign(best_theta)
 
@@ -269,8 +270,14 @@ def _record(state, engine, scores, seconds):
         state.history[name].append(value)
 
 
+def _set_base_rate(optimizer, rate):
+    """Change the base rate; until the next step it is the rate itself, too."""
+    if rate != optimizer.base_learning_rate:
+        optimizer.base_learning_rate = optimizer.learning_rate = rate
+
+
 def _print_progress(state, verbose, early_stopping):
-    if not verbose or state.n_iter % int(verbose):
+    if not verbose or (state.n_iter > 1 and state.n_iter % int(verbose)):
         return
     line = f"Iteration {state.n_iter}, loss = {state.loss:.8f}"
     val_loss = state.history["val_loss"][-1]
@@ -300,9 +307,12 @@ def _track_score(state, tol, score, best_theta):
         best_theta.assign(state.theta)
 
 
-def _handle_divergence(state, max_iter):
+def _handle_divergence(state, incremental):
+    epoch = f"epoch {state.n_iter}"
+    if not incremental:  # else there is no saying how many there will be
+        epoch += f" of {state.max_iter}"
     where = (
-        f"training diverged in epoch {state.n_iter} of {max_iter}, at learning rate "
+        f"training diverged in {epoch}, at learning rate "
         f"{state.optimizer.learning_rate:g}. Use a smaller learning_rate_init, or "
         "scale X (and y in regression), for example with StandardScaler."
     )
