@@ -129,7 +129,8 @@ def dropout_rates(estimator, n_hidden):
             f"{len(rates)} for {n_hidden} hidden layers."
         )
     for rate in rates:
-        if isinstance(rate, bool) or not (isinstance(rate, Real) and 0 <= rate < 1):
+        is_real = isinstance(rate, Real) and not isinstance(rate, bool)
+        if not (is_real and 0 <= float(rate) < 1):
             raise ValueError(f"dropout must have rates in [0, 1), got {rate!r}.")
     return [float(rate) for rate in (estimator.input_dropout, *rates)]
 

@@ -162,7 +162,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     verbose : bool or int, default=False
         Whether to print the loss after each epoch (iteration of 'lbfgs'). An
-        integer k > 1 prints it every k epochs, with the validation loss.
+        integer k > 1 prints it after the first epoch and every k epochs, with
+        the validation loss.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous call.

@@ -192,7 +192,7 @@ def test_the_norm_is_the_mean_over_the_batches(datasets):
 # What is printed.
 
 
-def test_verbose_3_prints_every_third_epoch(data, capsys):
+def test_verbose_3_prints_the_first_and_every_third_epoch(data, capsys):
     clf = classifier(verbose=3, max_iter=8)
     clf.fit(data.X, data.y, X_val=data.X, y_val=data.y)
     lines = capsys.readouterr().out.splitlines()
@@ -200,12 +200,12 @@ def test_verbose_3_prints_every_third_epoch(data, capsys):
     assert lines == [
         f"Iteration {k}, loss = {history['loss'][k - 1]:.8f}, "
         f"validation loss = {history['val_loss'][k - 1]:.8f}"
-        for k in (3, 6)
+        for k in (1, 3, 6)
     ]
     clf.fit(data.X, data.y)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        f"Iteration {k}, loss = {clf.loss_curve_[k - 1]:.8f}" for k in (3, 6)
+        f"Iteration {k}, loss = {clf.loss_curve_[k - 1]:.8f}" for k in (1, 3, 6)
     ]
 
 
@@ -213,10 +213,11 @@ def test_verbose_3_with_early_stopping(data, capsys):
     clf = classifier(verbose=3, max_iter=6, early_stopping=True).fit(data.X, data.y)
     lines = capsys.readouterr().out.splitlines()
     pattern = r"Iteration {}, loss = \d\.\d{{8}}, validation loss = \d\.\d{{8}}"
-    assert re.fullmatch(pattern.format(3), lines[0])
-    assert lines[1] == f"Validation score: {clf.validation_scores_[2]:f}"
-    assert re.fullmatch(pattern.format(6), lines[2])
-    assert len(lines) == 4
+    assert len(lines) == 6
+    for i, epoch in enumerate([1, 3, 6]):
+        assert re.fullmatch(pattern.format(epoch), lines[2 * i])
+        score = clf.validation_scores_[epoch - 1]
+        assert lines[2 * i + 1] == f"Validation score: {score:f}"
 
 
 @pytest.mark.parametrize("verbose", [True, 1])

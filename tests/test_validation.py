@@ -375,7 +375,7 @@ def bad_arguments(data):
         "no X_val": ({"y_val": y_val}, "y_val is provided, but X_val was not"),
         "weights alone": (
             {"sample_weight_val": np.ones(40)},
-            "sample_weight_val is provided, but X_val and y_val were not",
+            "sample_weight_val is provided, but X_val was not",
         ),
         "features": (
             {"X_val": X_val[:, :5], "y_val": y_val},

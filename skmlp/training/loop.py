@@ -218,8 +218,8 @@ def run_epochs(
             if state.best_validation_score == -np.inf:
                 raise ValueError(
                     "early_stopping=True needs a validation score, which was not a "
-                    f"number after any of the {state.n_iter} epochs: the validation set "
-                    "and early_stopping_metric do not go together."
+                    f"number after any of the {state.n_iter} epochs: the validation "
+                    "set and early_stopping_metric do not go together."
                 )
             theta.assign(best_theta)
 

@@ -522,13 +522,13 @@ def test_a_callback_may_change_the_learning_rate():
 def test_verbose_is_the_number_of_epochs_between_two_lines(
     verbose, early_stopping, capsys
 ):
-    """More than 1 of them also have the validation loss."""
+    """After the first. More than 1 of them also have the validation loss."""
     losses, scores = [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [0.1 * k for k in range(7)]
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         run(losses, scores, early_stopping=early_stopping, verbose=verbose, max_iter=7)
     expected = []
     for epoch in range(1, 8):
-        if epoch % verbose:
+        if epoch > 1 and epoch % verbose:
             continue
         line = f"Iteration {epoch}, loss = {losses[epoch - 1]:.8f}"
         if verbose > 1:
@@ -547,5 +547,5 @@ def test_without_a_validation_set_there_is_no_validation_loss(verbose, capsys):
     assert lines == [
         f"Iteration {epoch}, loss = {4 - epoch:.8f}"
         for epoch in range(1, 4)
-        if epoch % verbose == 0
+        if epoch == 1 or epoch % verbose == 0
     ]
