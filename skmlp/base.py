@@ -404,17 +404,17 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         callbacks=(),
     ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        build.check_solver(self)
+        has_validation = any(part is not None for part in validation_data)
+        build.check_solver(self, has_validation)
         check_metric(self.early_stopping_metric)
         X, y, Y, w = self._check_training_data(
             X, y, sample_weight, continues, incremental
         )
-        if any(part is not None for part in validation_data):
-            validation_data = check_validation_data(
-                self, validation_data, X.dtype, Y.shape[1]
-            )
-        else:
-            validation_data = None
+        validation_data = (
+            check_validation_data(self, validation_data, X.dtype, Y.shape[1])
+            if has_validation
+            else None
+        )
         random_state = check_random_state(self.random_state)
         network, theta = self._start(X, Y, random_state, continues)
         build.set_parameters(theta.coefs, initial[0], "coefs_init")

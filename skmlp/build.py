@@ -31,13 +31,18 @@ _FIRST_ORDER_ONLY = {
 }
 
 
-def check_solver(estimator):
+def check_solver(estimator, has_validation):
     """Refuse parameters that the solver would silently ignore.
 
     Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
     """
     if estimator.solver != "lbfgs":
         return
+    if has_validation:
+        raise ValueError(
+            "X_val and y_val need a first-order solver, such as 'adam', whose epochs "
+            "are scored on them; got solver='lbfgs'."
+        )
     for name, off in _FIRST_ORDER_ONLY.items():
         value = getattr(estimator, name)
         if value is not None and value is not off and np.any(np.asarray(value) != off):

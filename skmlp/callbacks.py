@@ -14,6 +14,9 @@ which it may change:
   ``needs_gradient = True``;
 - `estimator`: the estimator that is being fitted.
 
+Each call of `fit` or `partial_fit` is a run of its own; the latter has one epoch,
+so that what waits for several has no effect there.
+
 Callbacks keep what they record, so that it can be read after training. `clone`,
 and with it `GridSearchCV`, copies them as it copies every parameter.
 """

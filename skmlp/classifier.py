@@ -384,7 +384,9 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     -----
     With the same parameters, data and `random_state`, training in float64
     follows scikit-learn's to rounding error, save for the early
-    stopping split of three or more classes, which here is really stratified.
+    stopping split of three or more classes, which here is really stratified, and
+    for a `learning_rate` other than 'constant' with 'adam', which scikit-learn
+    ignores.
 
     References
     ----------

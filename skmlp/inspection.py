@@ -135,7 +135,7 @@ class InspectionMixin:
             that most activates a unit need not exist.
 
         learning_rate : float, default=0.1
-            Step size.
+            Step size, less than 2 / l2.
 
         max_iter : int, default=500
             Largest number of steps.
@@ -179,6 +179,11 @@ class InspectionMixin:
         for name, value in ("l2", l2), ("learning_rate", learning_rate):
             if not value > 0:
                 raise ValueError(f"{name} must be greater than 0, got {value!r}.")
+        if learning_rate * l2 >= 2:
+            raise ValueError(
+                "learning_rate must be less than 2 / l2, or the ascent diverges; got "
+                f"learning_rate={learning_rate!r} with l2={l2!r}."
+            )
         coefs, intercepts, activations = self._layers_up_to(layer)
         n_units = coefs[-1].shape[1]
         if not isinstance(output, INTEGERS) or not 0 <= output < n_units:

@@ -385,7 +385,9 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     -----
     With the same parameters, data and `random_state`, training in float64
     follows scikit-learn's to rounding error, save for 'lbfgs' on
-    several outputs, where scikit-learn's loss does not match its gradient.
+    several outputs, where scikit-learn's loss does not match its gradient, and
+    for a `learning_rate` other than 'constant' with 'adam', which scikit-learn
+    ignores.
 
     References
     ----------

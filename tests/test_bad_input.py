@@ -941,3 +941,10 @@ def test_the_losses_offered_to_regression_exist():
             assert_refused(reg, lambda reg=reg: reg.fit(X, COUNTS), "'loss' parameter")
         else:
             assert np.isfinite(reg.fit(X, COUNTS).loss_)
+
+
+@parametrize_class
+def test_lbfgs_refuses_a_validation_set(cls):
+    message = r"X_val and y_val need a first-order solver.*solver='lbfgs'"
+    with pytest.raises(ValueError, match=message):
+        build(cls, solver="lbfgs").fit(X, TARGETS[cls], X_val=X, y_val=TARGETS[cls])

@@ -273,6 +273,7 @@ def test_random_starts(datasets):
         ({"l2": 0.0}, "l2 must be greater than 0"),
         ({"l2": float("nan")}, "l2 must be greater than 0"),
         ({"learning_rate": -1.0}, "learning_rate must be greater than 0"),
+        ({"learning_rate": 4.0, "l2": 0.5}, "learning_rate must be less than 2 / l2"),
         ({"X_init": np.zeros((2, 5))}, "X_init must have 8 features, got 5"),
         ({"X_init": np.full((1, 8), np.nan)}, "NaN"),
         ({"X_init": np.zeros(8)}, "2D array"),

@@ -32,6 +32,11 @@ def clip_norm(grad, length, bound):
     bound : float
         The bound c.
 
+    Returns
+    -------
+    factor : float
+        What it was multiplied by.
+
     References
     ----------
     R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
@@ -43,11 +48,15 @@ def clip_norm(grad, length, bound):
     >>> from skmlp.core.constraints import clip_norm
     >>> g = np.array([3.0, 4.0])
     >>> clip_norm(g, length=5.0, bound=1.0)
+    0.2
     >>> g
     array([0.6, 0.8])
     """
-    if length > bound:
-        grad *= bound / length
+    if not length > bound:
+        return 1.0
+    factor = bound / length
+    grad *= factor
+    return factor
 
 
 class MaxNorm:

@@ -125,9 +125,7 @@ class Step:
             if self._kept is not None:
                 self._kept[...] = grad
             if self.clip is not None:
-                clip_norm(grad, self.grad_norm, self.clip)
-                is_longer = self.grad_norm > self.clip
-                self._shortening = self.clip / self.grad_norm if is_longer else 1.0
+                self._shortening = clip_norm(grad, self.grad_norm, self.clip)
         else:
             E = objective.value(X, Y, w, tape)
         if self._batch_norm:
