@@ -313,7 +313,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Residual beyond which the loss 'huber' grows linearly.
 
     quantile : float, default=0.5
-        The quantile that the loss 'quantile' estimates, in [0, 1].
+        The quantile that the loss 'quantile' estimates, in (0, 1).
 
     Attributes
     ----------
@@ -329,8 +329,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its
-        step. The
-        squared error of several outputs is reported as their mean, as
+        step. The squared error of several outputs is reported as their mean, as
         scikit-learn does it, except by 'lbfgs', which reports what it
         minimizes: their sum.
 
@@ -369,7 +368,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Number of output units.
 
     out_activation_ : str
-        Activation of the output layer: 'identity' or 'exp'.
+        Activation of the output layer: see `output_activation`.
 
     n_features_in_ : int
         Number of features seen in `fit`.
