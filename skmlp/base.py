@@ -36,12 +36,13 @@ from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
+from skmlp.data import Data
 from skmlp.inspection import InspectionMixin
 from skmlp.training.batches import EpochOrder
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
-from skmlp.training.step import Step
+from skmlp.training.step import make_step
 from skmlp.validation import (
     Validation,
     check_metric,
@@ -71,6 +72,7 @@ _PROGRESS = {
     "_no_improvement_count",
     "_optimizer",
     "_rng",
+    "_scored_on",
 }
 
 
@@ -135,12 +137,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "learning_rate_min": [Interval(Real, 0, None, closed="left")],
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
-        "callbacks": [None, "array-like", HasMethods(["on_epoch_end"])],
+        "callbacks": [None, list, tuple, HasMethods(["on_epoch_end"])],
         "augment": [None, callable],
         "dtype": [
             None,
             StrOptions({"float32", "float64"}),
             Options(type, {np.float32, np.float64}),
+            np.dtype,
         ],
     }
 
@@ -244,6 +247,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.callbacks = callbacks
         self.augment = augment
         self.dtype = dtype
+
+    _scored_on: tuple | None = None
 
     # What a derived class has to say.
 
@@ -407,16 +412,14 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         has_validation = any(part is not None for part in validation_data)
         build.check_solver(self, has_validation)
         check_metric(self.early_stopping_metric)
-        X, y, Y, w = self._check_training_data(
-            X, y, sample_weight, continues, incremental
-        )
+        data = self._check_training_data(X, y, sample_weight, continues, incremental)
         validation_data = (
-            check_validation_data(self, validation_data, X.dtype, Y.shape[1])
+            check_validation_data(self, validation_data, data)
             if has_validation
             else None
         )
         random_state = check_random_state(self.random_state)
-        network, theta = self._start(X, Y, random_state, continues)
+        network, theta = self._start(data, random_state, continues)
         build.set_parameters(theta.coefs, initial[0], "coefs_init")
         build.set_parameters(theta.intercepts, initial[1], "intercepts_init")
         if not continues:
@@ -427,41 +430,27 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.n_layers_ = len(network.layer_sizes)
         self.out_activation_ = network.activations[-1].name
         if self.solver == "lbfgs":
-            self._fit_lbfgs(network, theta, X, Y, w)
+            self._fit_lbfgs(network, theta, data)
         else:
             self._fit_epochs(
                 network,
                 theta,
-                (X, y, Y, w),
+                data,
                 validation_data,
                 random_state,
                 incremental,
-                [*callbacks, *build.callbacks(self)],
+                [*callbacks, *build.list_callbacks(self)],
                 is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
         return self
 
     def _check_training_data(self, X, y, sample_weight, continues, incremental):
-        """Validate the arguments of fit.
-
-        Returns
-        -------
-        X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-            In the dtype of the network.
-
-        y : ndarray
-            The targets as given.
-
-        Y : ndarray of shape (n_samples, n_outputs)
-            The targets as the loss takes them.
-
-        w : ndarray of shape (n_samples, 1) or None
-            The sample weights, in the dtype of X.
-        """
+        """Validate the arguments of fit, as `Data`."""
         dtypes = [np.float64, np.float32]
-        if self.dtype is not None:
-            dtypes = [np.dtype(self.dtype).type]
+        dtype = build.float_dtype(self)
+        if dtype is not None:
+            dtypes = [dtype]
         elif continues and self.coefs_[0].dtype in dtypes:
             # A network that goes on learning keeps the dtype that it has.
             dtypes = [self.coefs_[0].dtype]
@@ -482,20 +471,20 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             w = sample_weight if w is None else sample_weight * w
         if w is not None:
-            w = w.astype(X.dtype)[:, np.newaxis]
-            _check_weights(w)
+            w = _as_weights(w, X.dtype)
         # The base class of a memory map is quicker to slice.
-        return (X if issparse(X) else np.asarray(X)), y, Y, w
+        return Data(X if issparse(X) else np.asarray(X), y, Y, w)
 
-    def _start(self, X, Y, random_state, continues):
+    def _start(self, data, random_state, continues):
         """Build the network and the parameters that training starts from."""
-        network = build.network(self, X.shape[1], Y.shape[1], *self._loss_and_output())
+        dtype = data.X.dtype
+        network = build.make_network(
+            self, data.X.shape[1], data.Y.shape[1], *self._loss_and_output()
+        )
         if not continues:
-            return network, build.initial_parameters(
-                self, network, X.dtype, random_state
-            )
+            return network, build.draw_parameters(self, network, dtype, random_state)
         # A copy: should training fail, the old parameters are still there.
-        theta = self._parameters(X.dtype)
+        theta = self._parameters(dtype)
         if theta.layer_sizes != network.layer_sizes:
             raise ValueError(
                 "warm_start and partial_fit go on with the network of the previous "
@@ -532,14 +521,14 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             if theta.batch_norm:
                 setattr(self, f"batch_norm_{name}_", getattr(theta, name))
 
-    def _fit_lbfgs(self, network, theta, X, Y, w):
-        penalty = build.penalty(self)
+    def _fit_lbfgs(self, network, theta, data):
+        penalty = build.make_penalty(self)
         result = minimize_lbfgs(
             Objective(network, penalty.smooth, theta),
             penalty.l1,
-            X,
-            Y,
-            w,
+            data.X,
+            data.Y,
+            data.w,
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=self.tol,
@@ -555,12 +544,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
+        self._scored_on = None  # the best score is of other weights now
 
     def _fit_epochs(
         self,
         network,
         theta,
-        training_data,
+        data,
         validation_data,
         random_state,
         incremental,
@@ -568,47 +558,42 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         *,
         is_moved,
     ):
-        X, y, Y, w = training_data
-        optimizer = build.optimizer(self, theta)
-        # Of the same kind: a class may be derived from the solver's.
-        before = getattr(self, "_optimizer", None)
-        if incremental and before is not None and type(before) is type(optimizer):
-            optimizer.resume(before)
-
-        # A score from before is of these weights on this validation set, or taken
-        # for it where scikit-learn does so.
-        is_scored = (
-            validation_data is None
-            and not is_moved
-            and self.early_stopping_metric == "score"
-        )
-        train_rows = None
-        if self.early_stopping and validation_data is None:
+        optimizer = self._make_optimizer(theta, incremental)
+        train_rows, own_split = None, validation_data is None
+        if self.early_stopping and own_split:
             train_rows, rows = split(
-                self, X, y, Y, w, self._stratify(y, Y), random_state
+                self, data, self._stratify(data.y, data.Y), random_state
             )
-            validation_data = X[rows], y[rows], Y[rows], None if w is None else w[rows]
+            validation_data = data.take(rows)
         validate = None
         if validation_data is not None:
-            validate = Validation(self, network, theta, *validation_data)
+            validate = Validation(self, network, theta, validation_data)
 
-        n_train = X.shape[0] if train_rows is None else len(train_rows)
-        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
-        schedule = build.schedule(self, math.ceil(n_train / batch_size))
+        state = self._state(network, theta, optimizer)
+        if self.early_stopping:
+            # What the best score was a score of: another is not to be compared.
+            scored_on = (self.early_stopping_metric, own_split)
+            if is_moved or not own_split or scored_on != self._scored_on:
+                state.rescore(validate)
+            self._scored_on = scored_on
+
         self._rng = self._generator(network, random_state)
+        n_train = data.X.shape[0] if train_rows is None else len(train_rows)
+        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
+        schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
         engine = NumpyEngine(
-            Step(
-                Objective(network, build.penalty(self), theta, report_mean=True),
+            make_step(
+                Objective(network, build.make_penalty(self), theta, report_mean=True),
                 optimizer,
                 weight_decay=build.weight_decay(self),
-                clip=self.clip_norm,
+                clip_norm=self.clip_norm,
                 max_norm=self.max_norm,
                 batch_norm_momentum=float(self.batch_norm_momentum),
                 rng=self._rng,
             ),
-            X,
-            Y,
-            w,
+            data.X,
+            data.Y,
+            data.w,
             n_train,
             batch_size,
             schedule,
@@ -617,17 +602,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             keep_gradient=any(getattr(c, "needs_gradient", False) for c in callbacks),
         )
         # The order within one batch does not matter.
-        shuffle = (
-            self.shuffle and self.batch_size != "full" and not optimizer.full_batch
+        one_batch = self.batch_size == "full" or optimizer.full_batch
+        shuffles = self.shuffle and not one_batch
+        order = EpochOrder(
+            data.X.shape[0], train_rows, random_state if shuffles else None
         )
-        order = EpochOrder(X.shape[0], train_rows, random_state if shuffle else None)
-
-        state = self._state(network, theta, optimizer)
-        best = state.best_validation_score  # None without early stopping
-        if validate is not None and best not in (None, -np.inf) and not is_scored:
-            with np.errstate(over="ignore", invalid="ignore"):
-                score = validate(theta)[-1]
-            state.best_validation_score = -np.inf if np.isnan(score) else score
         run_epochs(
             state,
             engine,
@@ -643,6 +622,15 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             callbacks=callbacks,
         )
         self._publish(state)
+
+    def _make_optimizer(self, theta, incremental):
+        """The optimizer, which goes on from the last call of `partial_fit`."""
+        optimizer = build.make_optimizer(self, theta)
+        before = getattr(self, "_optimizer", None)
+        # Of the same kind: a class may be derived from the solver's.
+        if incremental and before is not None and type(before) is type(optimizer):
+            optimizer.resume(before)
+        return optimizer
 
     def _generator(self, network, random_state):
         """Source of the randomness that scikit-learn's MLP does not have.
@@ -770,12 +758,22 @@ def unchanged_on_error(estimator):
         raise
 
 
-def _check_weights(w):
+def _as_weights(w, dtype):
+    """Sample weights as a column, in the type that the network computes in."""
     if (w < 0).any():
         raise ValueError(
             f"sample_weight must be non-negative, got {w.min()} at index {w.argmin()}."
         )
-    if not w.any():
+    with np.errstate(over="ignore"):
+        column = w.astype(dtype)[:, np.newaxis]
+        total = column.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight must have a sum that is finite in {np.dtype(dtype)}, got "
+            f"weights of up to {w.max():g}."
+        )
+    if not total > 0:
         raise ValueError(
             "sample_weight must have at least one positive entry, got only zeros."
         )
+    return column

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skmlp.core import schedules
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
@@ -16,7 +17,6 @@ from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
-from skmlp.core.schedules import make_schedule
 
 # What plain L-BFGS has no place for, with the value that switches it off.
 _FIRST_ORDER_ONLY = {
@@ -29,6 +29,9 @@ _FIRST_ORDER_ONLY = {
     "augment": None,
     "callbacks": None,
 }
+
+
+_HOOKS = ("on_fit_begin", "on_epoch_end", "on_fit_end")
 
 
 def check_solver(estimator, has_validation):
@@ -59,6 +62,18 @@ def _as_list(value, name):
             f"{name} must be a list, a tuple or a one-dimensional array, got {value!r}."
         )
     return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
+def float_dtype(estimator):
+    """The type that the estimator is told to compute in, or None."""
+    if estimator.dtype is None:
+        return None
+    dtype = np.dtype(estimator.dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(
+            f"dtype must be 'float32', 'float64' or None, got {estimator.dtype!r}."
+        )
+    return dtype.type
 
 
 def hidden_layer_sizes(estimator):
@@ -99,21 +114,34 @@ def _activation(activation):
     )
 
 
-def loss(estimator, name):
+def make_loss(estimator, loss):
     """A loss by its name, with its hyperparameters, or the user's own."""
-    if isinstance(name, Loss):
-        return name
-    cls = LOSSES[name]
-    return cls(**{p: getattr(estimator, p) for p in cls.hyperparameters})
+    if isinstance(loss, Loss):
+        return loss
+    cls = LOSSES[loss]
+    return cls(**{name: getattr(estimator, name) for name in cls.hyperparameters})
 
 
-def output_activation(loss, name):
-    """The output activation by its name, or the loss's own."""
-    if name == "auto":
-        name = loss.output_activation
-    activation = ACTIVATIONS[name] if isinstance(name, str) else name
+def make_output_activation(loss, activation, choices):
+    """The output activation by its name, or the loss's own.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+
+    activation : str
+        A name, or 'auto' for the loss's own.
+
+    choices : collection of str
+        Names that there are to choose from.
+    """
+    if activation == "auto":
+        activation = loss.output_activation
+    if isinstance(activation, str):
+        activation = ACTIVATIONS[activation]
     if loss.positive_output and not activation.positive:
-        positive = [name for name, g in ACTIVATIONS.items() if g.positive]
+        positive = [name for name in choices if ACTIVATIONS[name].positive]
         raise ValueError(
             f"loss={loss.name!r} needs an output that is positive, as "
             f"output_activation='auto' gives it, or one among {sorted(positive)}; got "
@@ -159,10 +187,15 @@ def frozen_layers(estimator, n_layers):
     return frozen
 
 
-def network(estimator, n_features, n_outputs, loss, output):
+def make_network(estimator, n_features, n_outputs, loss, output):
     """The network that the parameters describe."""
     sizes = hidden_layer_sizes(estimator)
     hidden = hidden_activations(estimator, len(sizes))
+    for activation, size in zip(hidden, sizes, strict=True):
+        if ACTIVATIONS.get(activation.name) is not activation:
+            _check_activation(activation, size)
+    if LOSSES.get(loss.name) is not type(loss):
+        _check_loss(loss, n_outputs)
     epsilon = float(estimator.batch_norm_epsilon) if estimator.batch_norm else None
     return Network(
         (n_features, *sizes, n_outputs),
@@ -174,7 +207,37 @@ def network(estimator, n_features, n_outputs, loss, output):
     )
 
 
-def initial_parameters(estimator, network, dtype, random_state):
+# One's own activation or loss may return its result, as a function would, where it
+# should write it. The network would then go on with whatever there was, and the
+# check of the gradient need not notice.
+
+
+def _check_activation(activation, n_units):
+    Z = np.full((2, n_units), 0.5)
+    A = np.full_like(Z, np.nan) if activation.needs_z else Z
+    _check_written(activation, "forward(Z, A)", activation.forward(Z, A), A, "A")
+    delta = np.ones_like(Z)
+    returned = activation.backward(Z, A, delta, np.empty_like(Z))
+    _check_written(activation, "backward(Z, A, delta, work)", returned, delta, "delta")
+
+
+def _check_loss(loss, n_outputs):
+    Y, P = np.zeros((2, n_outputs)), np.full((2, n_outputs), 0.5)
+    for name in "pointwise", "gradient":
+        out = np.full_like(P, np.nan)
+        returned = getattr(loss, name)(Y, P, out)
+        _check_written(loss, f"{name}(Y, P, out)", returned, out, "out")
+
+
+def _check_written(owner, method, returned, array, name):
+    if returned is not None or np.isnan(array).all():
+        raise ValueError(
+            f"{owner!r}.{method} must write its result into {name}, "
+            + ("and return None." if returned is not None else "and wrote nothing.")
+        )
+
+
+def draw_parameters(estimator, network, dtype, random_state):
     """Parameters drawn as `init` says."""
     theta = Parameters(
         network.layer_sizes, dtype, network.batch_norm_epsilon is not None
@@ -239,12 +302,12 @@ def set_parameters(views, arrays, name):
             )
 
 
-def penalty(estimator):
+def make_penalty(estimator):
     """The penalty on the weights."""
     return ElasticNet(estimator.alpha, estimator.l1_ratio)
 
 
-def optimizer(estimator, theta):
+def make_optimizer(estimator, theta):
     """The first-order optimizer that `solver` names."""
     cls = OPTIMIZERS[estimator.solver]
     hyperparameters = {name: getattr(estimator, name) for name in cls.hyperparameters}
@@ -258,9 +321,15 @@ def weight_decay(estimator):
     return float(estimator.weight_decay)
 
 
-def schedule(estimator, steps_per_epoch):
+def make_schedule(estimator, steps_per_epoch):
     """The learning rate schedule."""
-    return make_schedule(
+    least, first = estimator.learning_rate_min, estimator.learning_rate_init
+    if estimator.learning_rate == "cosine" and least > first:
+        raise ValueError(
+            "learning_rate_min, where learning_rate='cosine' ends, must not be greater "
+            f"than learning_rate_init={first!r}, got {least!r}."
+        )
+    return schedules.make_schedule(
         estimator.learning_rate,
         estimator.learning_rate_init,
         power_t=estimator.power_t,
@@ -273,20 +342,23 @@ def schedule(estimator, steps_per_epoch):
     )
 
 
-def callbacks(estimator):
+def list_callbacks(estimator):
     """The user's callbacks, as a list."""
     given = estimator.callbacks
     if given is None:
         return []
     given = list(given) if isinstance(given, list | tuple) else [given]
-    hooks = ("on_fit_begin", "on_epoch_end", "on_fit_end")
     for callback in given:
-        missing = [h for h in hooks if not callable(getattr(callback, h, None))]
+        missing = [h for h in _HOOKS if not callable(getattr(callback, h, None))]
         if missing or isinstance(callback, type):
-            raise ValueError(
+            message = (
                 "callbacks must be objects with the methods on_fit_begin, on_epoch_end "
-                f"and on_fit_end, as skmlp.callbacks.Callback has them, got "
+                "and on_fit_end, as skmlp.callbacks.Callback has them, got "
                 f"{callback!r}"
-                + (f" without {', '.join(missing)}." if missing else ".")
             )
+            if hasattr(callback, "on_fit_task_end"):
+                message += ", which is one of scikit-learn's: pass it to set_callbacks"
+            elif missing:
+                message += f" without {', '.join(missing)}"
+            raise ValueError(f"{message}.")
     return given

@@ -12,7 +12,11 @@ which it may change:
 - `optimizer.base_learning_rate`: the learning rate that a schedule scales;
 - `gradient`: the gradient of the last batch, if the callback has
   ``needs_gradient = True``;
-- `estimator`: the estimator that is being fitted.
+- `estimator`: the estimator that is being fitted, whose fitted attributes are
+  those of an earlier call, if it has any, until training has ended;
+- `fitted_estimator()`: a copy of it that is ready to predict, as if training had
+  ended here;
+- `has_validation`: whether there is a validation set.
 
 Each call of `fit` or `partial_fit` is a run of its own; the latter has one epoch,
 so that what waits for several has no effect there.
@@ -23,9 +27,10 @@ and with it `GridSearchCV`, copies them as it copies every parameter.
 
 import inspect
 import math
-import operator
+from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 __all__ = [
     "Callback",
@@ -112,11 +117,8 @@ class _Monitor(Callback):
                 f"monitor={self.monitor!r} needs a validation set: set "
                 "early_stopping=True, or pass X_val and y_val to fit."
             )
-        if self.patience < 1 or self.min_delta < 0:
-            raise ValueError(
-                "patience must be at least 1 and min_delta at least 0, got "
-                f"patience={self.patience!r} and min_delta={self.min_delta!r}."
-            )
+        check_scalar(self.patience, "patience", Integral, min_val=1)
+        check_scalar(self.min_delta, "min_delta", Real, min_val=0)
         # Of a score more is better, of all the rest less.
         self._sign = 1 if self.monitor == "val_score" else -1
         self.best_ = -math.inf * self._sign
@@ -135,6 +137,9 @@ class _Monitor(Callback):
 
 class EarlyStopping(_Monitor):
     """Stop when an entry of the history improves no more.
+
+    It may serve beside the estimator's own `early_stopping`; the weights that it
+    restores are then the ones that stay.
 
     Parameters
     ----------
@@ -251,8 +256,9 @@ class ReduceLROnPlateau(_Monitor):
         self.min_lr = min_lr
 
     def on_fit_begin(self, training):
-        if not 0 < self.factor < 1:
-            raise ValueError(f"factor must be in (0, 1), got {self.factor!r}.")
+        bounds = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(self.factor, "factor", Real, **bounds)
+        check_scalar(self.min_lr, "min_lr", Real, min_val=0)
         super().on_fit_begin(training)
 
     def on_epoch_end(self, training):
@@ -294,9 +300,7 @@ class WeightRecorder(Callback):
         self.every = every
 
     def on_fit_begin(self, training):
-        self.every = operator.index(self.every)
-        if self.every < 1:
-            raise ValueError(f"every must be at least 1, got {self.every}.")
+        check_scalar(self.every, "every", Integral, min_val=1)
         self.epochs_, self.coefs_, self.intercepts_ = [], [], []
         self.grad_norms_, self.angles_ = [], []
         self._previous = None

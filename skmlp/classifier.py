@@ -806,8 +806,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         if loss == "log_loss" and not softmax:
             loss = "binary_log_loss"
         output = "softmax" if softmax else "logistic"
-        loss = build.loss(self, loss)
-        return loss, build.output_activation(loss, output)
+        loss = build.make_loss(self, loss)
+        return loss, build.make_output_activation(loss, output, ["logistic", "softmax"])
 
     def _stratify(self, y, Y):
         if self._is_multiclass():

@@ -104,7 +104,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
     True
     """
     network, theta, X, Y, w = _prepare(copy(estimator), X, y, sample_weight)
-    penalty = build.penalty(estimator)
+    penalty = build.make_penalty(estimator)
     objective = Objective(network, penalty, theta)
     tape = Tape(network, X.shape[0], np.float64, issparse(X))
     tape.draw_dropout(np.random.default_rng(0))  # the same masks throughout
@@ -138,14 +138,16 @@ def _prepare(estimator, X, y, sample_weight):
     fitted = hasattr(estimator, "coefs_")
     if fitted:
         estimator.coefs_ = [W.astype(np.float64) for W in estimator.coefs_]
-    X, _, Y, w = estimator._check_training_data(
+    data = estimator._check_training_data(
         X, y, sample_weight, continues=fitted, incremental=fitted
     )
-    X = X.astype(np.float64)
-    w = None if w is None else w.astype(np.float64)
+    X = data.X.astype(np.float64)
+    w = None if data.w is None else data.w.astype(np.float64)
     random_state = check_random_state(deepcopy(estimator.random_state))
-    network, theta = estimator._start(X, Y, random_state, continues=fitted)
-    return network, theta, X, Y, w
+    network, theta = estimator._start(
+        data._replace(X=X, w=w), random_state, continues=fitted
+    )
+    return network, theta, X, data.Y, w
 
 
 def _name(theta, j):

@@ -1,7 +1,10 @@
 """Looking inside a fitted network."""
 
+import math
+from numbers import Real
+
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.core import inference
@@ -177,8 +180,10 @@ class InspectionMixin:
         array([[ 3., -1.]])
         """
         for name, value in ("l2", l2), ("learning_rate", learning_rate):
-            if not value > 0:
+            check_scalar(value, name, Real, min_val=0, include_boundaries="neither")
+            if math.isnan(value):
                 raise ValueError(f"{name} must be greater than 0, got {value!r}.")
+        check_scalar(max_iter, "max_iter", INTEGERS, min_val=1)
         if learning_rate * l2 >= 2:
             raise ValueError(
                 "learning_rate must be less than 2 / l2, or the ascent diverges; got "

@@ -606,8 +606,11 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         return y, self._encode_targets(y, dtype)
 
     def _loss_and_output(self):
-        loss = build.loss(self, self.loss)
-        return loss, build.output_activation(loss, self.output_activation)
+        loss = build.make_loss(self, self.loss)
+        output = build.make_output_activation(
+            loss, self.output_activation, _OUTPUT_ACTIVATIONS
+        )
+        return loss, output
 
     def _stratify(self, y, Y):
         return None

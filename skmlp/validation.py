@@ -1,7 +1,9 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
 from copy import copy
+from inspect import Parameter, signature
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -11,6 +13,8 @@ from sklearn.utils.validation import validate_data
 
 from skmlp._sklearn import _check_sample_weight
 from skmlp.core.inference import decision_function
+from skmlp.data import Data
+from skmlp.training.loop import NO_SCORES, Scores
 
 
 def check_metric(metric):
@@ -25,7 +29,7 @@ def check_metric(metric):
             ) from error
 
 
-def split(estimator, X, y, Y, w, stratify, random_state):
+def split(estimator, data, stratify, random_state):
     """Choose the rows of the validation set, for early stopping.
 
     Returns
@@ -33,7 +37,7 @@ def split(estimator, X, y, Y, w, stratify, random_state):
     train_rows, val_rows : ndarray of int
         Row numbers.
     """
-    fraction, n_samples = estimator.validation_fraction, X.shape[0]
+    fraction, n_samples = estimator.validation_fraction, data.X.shape[0]
     try:
         train_rows, val_rows = train_test_split(
             np.arange(n_samples),
@@ -45,7 +49,7 @@ def split(estimator, X, y, Y, w, stratify, random_state):
         raise ValueError(
             f"early_stopping=True sets validation_fraction={fraction} of the "
             f"{n_samples} samples aside, which failed: {error}"
-            + (_name_rare_classes(y) if stratify is not None else "")
+            + (_name_rare_classes(data.y) if stratify is not None else "")
         ) from error
     if len(val_rows) < 2:
         raise ValueError(
@@ -54,7 +58,7 @@ def split(estimator, X, y, Y, w, stratify, random_state):
             f"{len(val_rows)} from validation_fraction={fraction} of {n_samples}."
         )
     for part, name in (train_rows, "training"), (val_rows, "validation"):
-        if w is not None and not w[part].any():
+        if data.w is not None and not data.w[part].any():
             raise ValueError(
                 f"sample_weight is zero for all {len(part)} samples of the {name} "
                 f"set that early_stopping=True with validation_fraction="
@@ -74,37 +78,25 @@ def _name_rare_classes(y):
     )
 
 
-def check_validation_data(estimator, validation_data, dtype, n_outputs):
-    """Validate the user's own validation set: X_val, y_val, sample_weight_val.
+def check_validation_data(estimator, validation_data, data):
+    """Validate the user's own validation set.
 
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator, which knows the training data.
+        The estimator.
 
-    validation_data : tuple of three array-likes
-        The arguments, not all of them None.
+    validation_data : tuple
+        X_val, y_val and sample_weight_val.
 
-    dtype : dtype
-        Type that the network computes in.
-
-    n_outputs : int
-        Number of columns of the targets as the loss takes them.
+    data : Data
+        The training data.
 
     Returns
     -------
-    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-        In the dtype of the network.
-
-    y : ndarray
-        The targets as given.
-
-    Y : ndarray of shape (n_samples, n_outputs)
-        The targets as the loss takes them.
-
-    w : ndarray of shape (n_samples, 1) or None
-        The sample weights.
+    validation_data : Data
     """
+    dtype, n_outputs = data.X.dtype, data.Y.shape[1]
     X_val, y_val, sample_weight_val = validation_data
     parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
     given = [name for name, part in parts.items() if part is not None]
@@ -124,7 +116,7 @@ def check_validation_data(estimator, validation_data, dtype, n_outputs):
         )
         y, Y = estimator._encode_validation_targets(y, dtype)
         if Y.shape[1] != n_outputs:
-            raise ValueError(f"y_val has {Y.shape[1]} outputs, y has {n_outputs}.")
+            raise ValueError(f"y_val has {Y.shape[1]} columns, y has {n_outputs}.")
         if estimator.early_stopping and len(y) < 2:
             raise ValueError(f"early_stopping=True needs 2 samples, got {len(y)}.")
         w = None
@@ -141,7 +133,7 @@ def check_validation_data(estimator, validation_data, dtype, n_outputs):
         raise ValueError(
             f"X_val, y_val and sample_weight_val are not valid: {error}"
         ) from error
-    return (X if issparse(X) else np.asarray(X)), y, Y, w
+    return Data(X if issparse(X) else np.asarray(X), y, Y, w)
 
 
 class Validation:
@@ -158,67 +150,77 @@ class Validation:
     theta : Parameters
         The parameters that will be scored, whatever their values then.
 
-    X, y, Y, w
-        The validation set, as `check_validation_data` returns it.
+    data : Data
+        The validation set. Samples of zero weight do not count, not even where
+        their output is not finite.
     """
 
-    def __init__(self, estimator, network, theta, X, y, Y, w):
+    def __init__(self, estimator, network, theta, data):
+        if data.w is not None:
+            data = data.take(np.flatnonzero(data.w))
+        self._data = data
+        self._w = None if data.w is None else data.w[:, 0]
         self._estimator = estimator
         self._network = network
-        self._data = X, Y, None if w is None else w[:, 0]
-        self._scorer = None
-        metric = estimator.early_stopping_metric
-        self._minimizes_loss = metric == "loss"
-        if metric not in ("score", "loss"):
-            # A scorer wants an estimator, arrays as users have them, and no
-            # weights where there are none.
-            fitted = copy(estimator)
-            fitted._adopt(network, theta)
-            vars(fitted).pop("feature_names_in_", None)
-            scorer = check_scoring(fitted, metric)
-            weights = {} if w is None else {"sample_weight": w[:, 0]}
-
-            def score():
-                try:
-                    value = scorer(fitted, X, y, **weights)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(
-                        f"early_stopping_metric={metric!r} fails on the validation "
-                        f"set: {error}"
-                    ) from error
-                if not isinstance(value, Real):
-                    raise ValueError(
-                        f"early_stopping_metric={metric!r} must return a number, got "
-                        f"{value!r}."
-                    )
-                return float(value)
-
-            self._scorer = score
+        self._metric = estimator.early_stopping_metric
+        self._scorer: Any = None
+        self._fitted: Any = None
+        if self._metric not in ("score", "loss"):
+            # A scorer wants an estimator, and arrays as users have them.
+            self._fitted = copy(estimator)
+            self._fitted._adopt(network, theta)
+            vars(self._fitted).pop("feature_names_in_", None)
+            self._scorer = check_scoring(self._fitted, self._metric)
 
     def __call__(self, theta):
         """Score parameters.
 
+        Parameters
+        ----------
+        theta : Parameters
+            Weights and biases.
+
         Returns
         -------
-        loss : float
-            Mean loss, without the penalty.
-
-        score : float
-            Accuracy or R^2, or what `early_stopping_metric` scores.
-
-        monitored : float
-            What early stopping maximizes. All three are NaN if the output of
-            the network is not finite.
+        scores : Scores
+            All NaN if the output of the network is not finite.
         """
-        network, (X, Y, w) = self._network, self._data
+        network, (X, _, Y, _) = self._network, self._data
         coefs, intercepts = network.inference_parameters(theta)
         decision = decision_function(coefs, intercepts, network.activations, X)
         P = network.output(decision)
         if not (np.isfinite(decision).all() and np.isfinite(P).all()):
-            return np.nan, np.nan, np.nan
-        loss = network.mean_loss(Y, P, w)
+            return NO_SCORES
+        loss = network.mean_loss(Y, P, self._w)
         if self._scorer is not None:
-            score = self._scorer()
+            score = self._score()
         else:
-            score = self._estimator._score_output(decision, P, Y, w)
-        return loss, score, -loss if self._minimizes_loss else score
+            score = self._estimator._score_output(decision, P, Y, self._w)
+        return Scores(loss, score, -loss if self._metric == "loss" else score)
+
+    def _score(self):
+        X, y, _, _ = self._data
+        weights = {}
+        if self._w is not None and _takes_sample_weight(self._scorer):
+            weights = {"sample_weight": self._w}
+        try:
+            value = self._scorer(self._fitted, X, y, **weights)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"early_stopping_metric={self._metric!r} fails on the validation set: "
+                f"{error}"
+            ) from error
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"early_stopping_metric={self._metric!r} must return a number, got "
+                f"{value!r}."
+            )
+        return float(value)
+
+
+def _takes_sample_weight(scorer):
+    """Whether a scorer, or the metric that it calls, can weight samples."""
+    parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    return "sample_weight" in parameters or any(
+        p.kind is Parameter.VAR_KEYWORD for p in parameters.values()
+    )

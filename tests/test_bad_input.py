@@ -13,7 +13,7 @@ from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.callbacks import Callback, EarlyStopping, ReduceLROnPlateau, WeightRecorder
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import INITIALIZERS
-from skmlp.core.losses import LOSSES
+from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.schedules import SCHEDULES
 
@@ -325,7 +325,7 @@ BAD_PARAMETERS = [
     ("warmup_steps", 0.5, "int in the range [0, inf)"),
     ("early_stopping_metric", "no such", "'score'", "'loss'", "get_scorer_names"),
     ("early_stopping_metric", 3, "str", "callable"),
-    ("callbacks", 3, "array-like", "on_epoch_end"),
+    ("callbacks", 3, "list", "tuple", "on_epoch_end"),
     ("callbacks", [1], "got 1", "on_fit_begin", "on_epoch_end", "on_fit_end"),
     ("callbacks", Callback, "objects with the methods", "on_fit_begin"),
     ("augment", 3, "callable"),
@@ -750,15 +750,10 @@ def of_a_word(estimator, X, y, sample_weight=None):
     return "good"
 
 
-def without_weights(estimator, X, y):
-    return 1.0
-
-
 @pytest.mark.parametrize(
     ("cls", "metric", "wants"),
     [
         (MLPClassifierScratch, of_a_word, "must return a number, got 'good'"),
-        (MLPClassifierScratch, without_weights, "sample_weight"),
         (MLPRegressorScratch, "accuracy", "continuous"),
     ],
 )
@@ -775,10 +770,10 @@ def test_metrics_that_fail(cls, metric, wants):
     [
         (EarlyStopping(), ["monitor='val_loss' needs a validation set", "X_val"]),
         (EarlyStopping("accuracy"), ["monitor must be one of", "got 'accuracy'"]),
-        (EarlyStopping("loss", patience=0), ["patience must be", "patience=0"]),
-        (EarlyStopping("loss", min_delta=-1), ["min_delta", "min_delta=-1"]),
-        (ReduceLROnPlateau("loss", factor=1.5), ["factor", "(0, 1)", "1.5"]),
-        (WeightRecorder(0), ["every must be at least 1, got 0"]),
+        (EarlyStopping("loss", patience=0), ["patience == 0, must be >= 1"]),
+        (EarlyStopping("loss", min_delta=-1), ["min_delta == -1, must be >= 0"]),
+        (ReduceLROnPlateau("loss", factor=1.5), ["factor == 1.5, must be < 1"]),
+        (WeightRecorder(0), ["every == 0, must be >= 1"]),
     ],
     ids=show,
 )
@@ -948,3 +943,80 @@ def test_lbfgs_refuses_a_validation_set(cls):
     message = r"X_val and y_val need a first-order solver.*solver='lbfgs'"
     with pytest.raises(ValueError, match=message):
         build(cls, solver="lbfgs").fit(X, TARGETS[cls], X_val=X, y_val=TARGETS[cls])
+
+
+class Returning(Activation):
+    """Returns what it should write, as a function would."""
+
+    def forward(self, Z, A):
+        return np.sin(Z)
+
+    def backward(self, Z, A, delta, work):
+        return delta * np.cos(Z)
+
+
+class Silent(Activation):
+    needs_z = True
+
+    def forward(self, Z, A):
+        pass
+
+    def backward(self, Z, A, delta, work):
+        pass
+
+
+class ReturningLoss(Loss):
+    def pointwise(self, Y, P, out):
+        return (P - Y) ** 2 / 2
+
+    def gradient(self, Y, P, out):
+        return P - Y
+
+
+@pytest.mark.parametrize(
+    ("parameter", "pieces"),
+    [
+        ({"activation": Returning()}, [r"Returning().forward", "into A", "None"]),
+        ({"activation": [Silent()]}, [r"Silent().forward", "A", "wrote nothing"]),
+        ({"loss": ReturningLoss()}, ["ReturningLoss().pointwise", "into out", "None"]),
+    ],
+    ids=["activation returns", "activation does nothing", "loss returns"],
+)
+@parametrize_class
+def test_what_should_write_its_result(cls, parameter, pieces):
+    with pytest.raises(ValueError, match="must write its result") as caught:
+        build(cls, **parameter).fit(X, TARGETS[cls])
+    assert all(piece in str(caught.value) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "method"),
+    [({"activation": Activation()}, "forward"), ({"loss": Loss()}, "pointwise")],
+)
+@parametrize_class
+def test_base_classes_say_what_is_missing(cls, parameter, method):
+    with pytest.raises(NotImplementedError, match=f"must define {method}"):
+        build(cls, **parameter).fit(X, TARGETS[cls])
+
+
+@parametrize_class
+def test_weights_whose_sum_overflows(cls):
+    with pytest.raises(ValueError, match=r"sum that is finite in float32.*1e\+38"):
+        build(cls, dtype="float32").fit(X, TARGETS[cls], np.full(40, 1e38))
+
+
+@parametrize_class
+def test_a_cosine_that_rises(cls):
+    estimator = build(cls, learning_rate="cosine", learning_rate_min=0.1)
+    with pytest.raises(ValueError, match=r"learning_rate_min.*=0\.001, got 0\.1"):
+        estimator.fit(X, TARGETS[cls])
+
+
+@parametrize_class
+def test_callbacks_of_scikit_learn_belong_elsewhere(cls):
+    class Theirs:
+        def on_fit_task_end(self, estimator, context):
+            pass
+
+    with pytest.raises(ValueError, match="pass it to set_callbacks"):
+        build(cls, callbacks=[Theirs()]).fit(X, TARGETS[cls])

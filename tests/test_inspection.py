@@ -250,8 +250,11 @@ def test_the_output_of_a_regressor(datasets, kind):
 
 def test_random_starts(datasets):
     clf = fitted(datasets["multiclass"])
-    none = clf.reconstruct_input(0, max_iter=0, random_state=3)
-    assert_array_equal(none, np.random.RandomState(3).normal(0, 0.01, (1, 8)))
+    start = np.random.RandomState(3).normal(0, 0.01, (1, 8))
+    assert_array_equal(
+        clf.reconstruct_input(0, max_iter=1, random_state=3),
+        clf.reconstruct_input(0, max_iter=1, X_init=start),
+    )
     one, same, other = (
         clf.reconstruct_input(0, max_iter=2, random_state=seed) for seed in (0, 0, 1)
     )
@@ -270,9 +273,10 @@ def test_random_starts(datasets):
         ({"layer": 0.0}, "layer must be an index of the 3 arrays"),
         ({"output": 7, "layer": 0}, "one of the 7 units of layer 0, from 0 to 6"),
         ({"output": 4, "layer": 1}, "one of the 4 units of layer 1, from 0 to 3"),
-        ({"l2": 0.0}, "l2 must be greater than 0"),
+        ({"l2": 0.0}, "l2 == 0.0, must be > 0"),
+        ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
         ({"l2": float("nan")}, "l2 must be greater than 0"),
-        ({"learning_rate": -1.0}, "learning_rate must be greater than 0"),
+        ({"learning_rate": -1.0}, "learning_rate == -1.0, must be > 0"),
         ({"learning_rate": 4.0, "l2": 0.5}, "learning_rate must be less than 2 / l2"),
         ({"X_init": np.zeros((2, 5))}, "X_init must have 8 features, got 5"),
         ({"X_init": np.full((1, 8), np.nan)}, "NaN"),

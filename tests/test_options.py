@@ -565,3 +565,92 @@ def test_random_search_is_reproducible_and_goes_on(data):
     parts = classifier(solver="random_search", warm_start=True).set_params(max_iter=4)
     parts.fit(data.X, data.y).fit(data.X, data.y)
     assert_same_network(parts, a)
+
+
+@pytest.mark.parametrize("name", ["step", "exponential", "cosine", "one_cycle"])
+def test_schedules_count_epochs_whatever_the_size_of_the_parts(name):
+    """Of calls of partial_fit on parts of different size."""
+    rng = np.random.RandomState(0)
+    X = rng.randn(400, 3)
+    params = {"hidden_layer_sizes": (4,), "batch_size": 50, "max_iter": 6}
+    params |= {"learning_rate": name, "decay_epochs": 2, "random_state": 0}
+    parts, whole = (MLPRegressorScratch(**params) for _ in range(2))
+    for n_samples in (400, 50, 400, 100, 100, 400):
+        parts.partial_fit(X[:n_samples], X[:n_samples, 0])
+        whole.partial_fit(X, X[:, 0])
+    rates = np.array(parts.history_["learning_rate"])
+    if name in ("step", "exponential"):
+        assert_array_equal(rates, whole.history_["learning_rate"])
+    else:
+        falling = rates[2:] if name == "one_cycle" else rates
+        assert (np.diff(falling) < 0).all()
+
+
+def test_schedules_count_batches_that_are_passed_over():
+    X = np.random.RandomState(0).randn(100, 3)
+    reg = MLPRegressorScratch(
+        hidden_layer_sizes=(4,),
+        learning_rate="exponential",
+        decay_rate=0.5,
+        learning_rate_init=0.01,
+        batch_size=20,
+        shuffle=False,
+        max_iter=5,
+        random_state=0,
+    ).fit(X, X[:, 0], sample_weight=np.repeat([1.0, 0.0], [20, 80]))
+    assert_allclose(reg.history_["learning_rate"], 0.01 / 2.0 ** np.arange(5))
+
+
+def test_a_schedule_that_has_an_end_is_not_said_to_be_short(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        classifier(learning_rate="cosine", max_iter=3).fit(data.X, data.y)
+
+
+def test_frozen_weights_gather_no_speed():
+    """Under L1, whose proximal step would push them; see it when they thaw."""
+    rng = np.random.RandomState(0)
+    X = rng.randn(60, 5)
+    reg = MLPRegressorScratch(
+        hidden_layer_sizes=(4,),
+        activation="tanh",
+        solver="sgd",
+        alpha=1.0,
+        l1_ratio=1.0,
+        frozen_layers=[0],
+        batch_size="full",
+        learning_rate_init=0.01,
+        random_state=0,
+    )
+    for _ in range(20):
+        reg.partial_fit(X, X[:, 0])
+    W = reg.coefs_[0].copy()
+    reg.set_params(frozen_layers=(), learning_rate_init=1e-300, alpha=0.0)
+    for _ in range(20):
+        reg.partial_fit(X, X[:, 0])
+    assert_array_equal(reg.coefs_[0], W)
+
+
+def test_large_gradients_in_float32_can_be_clipped():
+    """Their squares overflow there."""
+    X = 1e10 * np.random.RandomState(0).randn(100, 3)
+    params = {"hidden_layer_sizes": (), "solver": "sgd", "momentum": 0.0}
+    params |= {"clip_norm": 1.0, "learning_rate_init": 0.1, "batch_size": "full"}
+    single, double = (
+        MLPRegressorScratch(**params, dtype=dtype, max_iter=20, random_state=0).fit(
+            X, 2 * X[:, 0]
+        )
+        for dtype in ("float32", "float64")
+    )
+    assert_allclose(single.coefs_[0], double.coefs_[0], rtol=1e-4)
+    assert_allclose(
+        single.history_["grad_norm"][:5], double.history_["grad_norm"][:5], rtol=1e-4
+    )
+
+
+def test_armijo_from_a_loss_that_is_not_finite_is_divergence():
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(60, 5), rng.poisson(3, 60)
+    reg = MLPRegressorScratch("poisson", (), solver="armijo", random_state=0)
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        reg.fit(X, y, coefs_init=[np.full((5, 1), 1000.0)])

@@ -433,9 +433,9 @@ def test_bad_validation_data(datasets, kind, what):
         ("multilabel", lambda y: y[:, 0], "y_val is not multilabel"),
         ("multilabel", lambda y: np.c_[y, y], "y does not have"),
         ("multilabel", lambda y: y[:, :2], "mismatch with the labels"),
-        ("regression", lambda y: np.c_[y, y], "y_val has 2 outputs, y has 1"),
-        ("multioutput", lambda y: y[:, 0], "y_val has 1 outputs?, y has 3"),
-        ("multioutput", lambda y: y[:, :2], "y_val has 2 outputs, y has 3"),
+        ("regression", lambda y: np.c_[y, y], "y_val has 2 columns, y has 1"),
+        ("multioutput", lambda y: y[:, 0], "y_val has 1 columns, y has 3"),
+        ("multioutput", lambda y: y[:, :2], "y_val has 2 columns, y has 3"),
         ("poisson", lambda y: -1 - y, "needs y >= 0"),
         ("regression", lambda y: y.astype(str), "real numbers|could not convert"),
     ],
@@ -465,3 +465,46 @@ def test_one_sample_is_too_few_for_early_stopping(datasets, kind):
     X, y, X_val, y_val = parts(data)
     with pytest.raises(ValueError, match="needs 2 samples, got 1"):
         model(data, early_stopping=True).fit(X, y, X_val=X_val[:1], y_val=y_val[:1])
+
+
+@pytest.mark.parametrize("weights", ["sample_weight", "class_weight"])
+def test_a_metric_need_not_take_weights(datasets, weights):
+    """As the documented one does not: scorer(estimator, X, y)."""
+    data = datasets["multiclass"]
+    clf = MLPClassifierScratch(
+        (4,),
+        max_iter=3,
+        early_stopping=True,
+        early_stopping_metric=lambda estimator, X, y: estimator.score(X, y),
+        class_weight="balanced" if weights == "class_weight" else None,
+        random_state=0,
+    )
+    w = np.ones(len(data.y)) if weights == "sample_weight" else None
+    clf.fit(data.X, data.y, w)
+    assert len(clf.validation_scores_) == 3
+
+
+def test_samples_of_no_weight_do_not_count_even_if_their_output_overflows():
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(60, 2), rng.poisson(2, 60).astype(float)
+    X_val, w_val = X.copy(), np.ones(60)
+    X_val[0], w_val[0] = 1e5, 0
+    reg = MLPRegressorScratch("poisson", (), max_iter=3, random_state=0)
+    one = reg.fit(X, y, X_val=X_val, y_val=y, sample_weight_val=w_val).history_
+    other = reg.fit(X, y, X_val=X[1:], y_val=y[1:], sample_weight_val=w_val[1:])
+    assert np.isfinite(one["val_loss"]).all()
+    np.testing.assert_array_equal(one["val_loss"], other.history_["val_loss"])
+
+
+def test_a_best_score_of_another_set_or_metric_is_not_compared(datasets):
+    """It was great by chance; training from there must not be thrown away."""
+    data = datasets["binary"]
+    clf = MLPClassifierScratch(
+        (8,), early_stopping=True, warm_start=True, max_iter=5, random_state=0
+    )
+    clf.fit(data.X, data.y, X_val=data.X[:2], y_val=data.y[:2])
+    clf.best_validation_score_ = 1.5  # as it may be under another metric
+    before = clf.coefs_[0].copy()
+    clf.set_params(learning_rate_init=0.02).fit(data.X, data.y)
+    assert clf.best_validation_score_ <= 1
+    assert (clf.coefs_[0] != before).any()

@@ -75,7 +75,7 @@ class Activation:
         Whether g(z) > 0 for every z.
     """
 
-    name: str
+    name: str = "activation"
     init_factor = 6.0
     needs_z = False
     positive = False
@@ -97,11 +97,13 @@ class Activation:
 
     def forward(self, Z, A):
         """Write g(Z) into A, which is Z itself unless `needs_z`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define forward(Z, A).")
 
     def backward(self, Z, A, delta, work):
         """Turn delta = dE/dA into dE/dZ, in place; Z is A unless `needs_z`."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define backward(Z, A, delta, work)."
+        )
 
 
 def row_blocks(*arrays):

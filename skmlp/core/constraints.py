@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def norm(grad):
+def euclidean_norm(grad):
     """Euclidean norm of a flat vector."""
     # In blocks too small for BLAS to share out between threads: waking them
     # takes longer than the sum.
@@ -13,10 +13,14 @@ def norm(grad):
     for start in range(0, grad.size, 8192):
         block = grad[start : start + 8192]
         squares += float(np.dot(block, block))
+    if math.isinf(squares):  # the squares overflow, the norm need not
+        largest = float(np.abs(grad).max())
+        if largest < math.inf:
+            return largest * euclidean_norm(grad / largest)
     return math.sqrt(squares)
 
 
-def clip_norm(grad, length, bound):
+def shorten(grad, length, bound):
     r"""Shorten a gradient that is longer than a bound, in place.
 
     .. math:: g \leftarrow g \min(1, c / \lVert g \rVert_2)
@@ -45,9 +49,9 @@ def clip_norm(grad, length, bound):
     Examples
     --------
     >>> import numpy as np
-    >>> from skmlp.core.constraints import clip_norm
+    >>> from skmlp.core.constraints import shorten
     >>> g = np.array([3.0, 4.0])
-    >>> clip_norm(g, length=5.0, bound=1.0)
+    >>> shorten(g, length=5.0, bound=1.0)
     0.2
     >>> g
     array([0.6, 0.8])

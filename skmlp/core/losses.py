@@ -81,7 +81,7 @@ class Loss:
         Whether p must be positive.
     """
 
-    name: str
+    name: str = "loss"
     hyperparameters: tuple = ()
     output_activation = "identity"
     canonical: str | None = None
@@ -103,11 +103,15 @@ class Loss:
 
     def pointwise(self, Y, P, out):
         """Write the loss of every sample and output into `out`."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define pointwise(Y, P, out)."
+        )
 
     def gradient(self, Y, P, out):
         """Write dl/dP into `out`."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define gradient(Y, P, out)."
+        )
 
     def value(self, Y, P, w, n, out, row):
         r"""Weighted mean over the samples, summed over the outputs.

@@ -5,8 +5,11 @@ rate itself lives in the optimizer, as a base rate, or level, that changes
 between epochs, and the rate of the next step. The schedule is asked at three
 moments:
 
-- ``at_step(level, step)``: the rate of the step with that number, from 0, while
-  the base rate is `level`; it need not be asked unless ``per_step``;
+- ``at_step(level, step, position)``: the rate of the next step while the base
+  rate is `level`, after `step` steps; it need not be asked unless ``per_step``.
+  `position` is where that is in the epochs: the number of the epoch, from 0, times
+  ``steps_per_epoch``, and the number of the batch in it. The two differ where
+  epochs are not equally long, as under `partial_fit`;
 - ``after_epoch(level, t)``: the base rate for the next epoch, when `t` training
   samples have been seen in all;
 - ``on_plateau(level)``: the base rate to go on with, when training stopped
@@ -68,6 +71,7 @@ class Schedule:
 
     name: str
     decay_rate = 1.0
+    ends = False  # whether it is over after `total_steps`
 
     def __init_subclass__(cls, name=None, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -102,14 +106,14 @@ class Schedule:
         """Whether `at_step` can differ from the level."""
         return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
-    def at_step(self, level, step):
-        """Learning rate of a step."""
-        rate = self.rate(level, step)
+    def at_step(self, level, step, position=None):
+        """Learning rate of a step; `position` is `step` unless it is given."""
+        rate = self.rate(level, step, step if position is None else position)
         if step < self.warmup_steps:
             rate *= (step + 1) / self.warmup_steps
         return rate
 
-    def rate(self, level, step):
+    def rate(self, level, step, position):
         """Learning rate of a step, but for the warm-up."""
         return level
 
@@ -145,8 +149,8 @@ class Step(Schedule, name="step"):
 
     decay_rate = 0.1
 
-    def rate(self, level, step):
-        epoch = step // self.steps_per_epoch
+    def rate(self, level, step, position):
+        epoch = position // self.steps_per_epoch
         return level * self.decay_rate ** (epoch // self.decay_epochs)
 
 
@@ -155,8 +159,8 @@ class Exponential(Schedule, name="exponential"):
 
     decay_rate = 0.95
 
-    def rate(self, level, step):
-        return level * self.decay_rate ** (step // self.steps_per_epoch)
+    def rate(self, level, step, position):
+        return level * self.decay_rate ** (position // self.steps_per_epoch)
 
 
 def half_cosine(start, end, fraction):
@@ -175,9 +179,11 @@ class Cosine(Schedule, name="cosine"):
     restarts", ICLR 2017, equation 5, without restarts.
     """
 
-    def rate(self, level, step):
+    ends = True
+
+    def rate(self, level, step, position):
         end = min(self.learning_rate_min, level)
-        return half_cosine(level, end, min(1, step / self.total_steps))
+        return half_cosine(level, end, min(1, position / self.total_steps))
 
 
 class OneCycle(Schedule, name="one_cycle"):
@@ -193,12 +199,14 @@ class OneCycle(Schedule, name="one_cycle"):
     are those of PyTorch's OneCycleLR.
     """
 
-    def rate(self, level, step):
+    ends = True
+
+    def rate(self, level, step, position):
         start, top, last = level / 25, 0.3 * self.total_steps - 1, self.total_steps - 1
-        if step <= top:
-            return half_cosine(start, level, step / top)
-        step = min(step, last)
-        return half_cosine(level, start / 1e4, (step - top) / (last - top))
+        if position <= top:
+            return half_cosine(start, level, position / top)
+        position = min(position, last)
+        return half_cosine(level, start / 1e4, (position - top) / (last - top))
 
 
 class FunctionSchedule(Schedule):
@@ -219,7 +227,7 @@ class FunctionSchedule(Schedule):
         super().__init__(learning_rate_init, **options)
         self.function = function
 
-    def rate(self, level, step):
+    def rate(self, level, step, position):
         rate = self.function(step)
         if not isinstance(rate, Real) or not 0 <= float(rate) < math.inf:
             raise ValueError(

@@ -112,19 +112,22 @@ class NumpyEngine:
         optimizer.learning_rate = optimizer.base_learning_rate
         per_step = schedule.per_step
         total, total_norm, n_samples, n_steps = 0.0, 0.0, 0, 0
-        for start in range(0, self.n_train, self.batch_size):
+        starts = range(0, self.n_train, self.batch_size)
+        position = optimizer.epoch * len(starts)
+        for k, start in enumerate(starts):
             stop = min(start + self.batch_size, self.n_train)
             X, Y, w = self._load_batch(order, start, stop)
             if w is not None and not w.any():
                 continue
             if per_step:
                 optimizer.learning_rate = schedule.at_step(
-                    optimizer.base_learning_rate, optimizer.t
+                    optimizer.base_learning_rate, optimizer.t, position + k
                 )
             total += step(X, Y, w, self._tapes[stop - start]) * (stop - start)
             total_norm += step.grad_norm
             n_samples += stop - start
             n_steps += 1
+        optimizer.epoch += 1
         self.grad_norm = total_norm / n_steps
         return total / n_samples
 

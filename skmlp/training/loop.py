@@ -1,10 +1,13 @@
 """Training over epochs: progress, stopping, and the best weights."""
 
+import math
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,6 +17,29 @@ from skmlp.core.parameters import Parameters
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
 """What is recorded of each epoch."""
+
+
+class Scores(NamedTuple):
+    """What a validation set says of the parameters.
+
+    Attributes
+    ----------
+    loss : float
+        Mean loss, without the penalty.
+
+    score : float
+        Accuracy or R^2, or what `early_stopping_metric` scores.
+
+    monitored : float
+        What early stopping maximizes.
+    """
+
+    loss: float
+    score: float
+    monitored: float
+
+
+NO_SCORES = Scores(np.nan, np.nan, np.nan)
 
 
 def new_history():
@@ -97,6 +123,27 @@ class TrainingState:
     has_validation: bool = False
     gradient: np.ndarray | None = None
 
+    def rescore(self, validate):
+        """Score the start anew, where there is a best score of another kind."""
+        if self.best_validation_score == -np.inf:
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            score = validate(self.theta).monitored
+        self.best_validation_score = -np.inf if np.isnan(score) else score
+
+    def fitted_estimator(self):
+        """A copy of the estimator as it would be, were training to end here.
+
+        Returns
+        -------
+        estimator : object
+            Ready to predict.
+        """
+        fitted = copy(self.estimator)
+        if self.fitted_attributes is not None:
+            vars(fitted).update(self.fitted_attributes())
+        return fitted
+
 
 def run_epochs(
     state,
@@ -139,8 +186,7 @@ def run_epochs(
         Epochs without improvement before the schedule is asked what to do.
 
     validate : callable, default=None
-        Takes the parameters and returns the loss and the score on a validation
-        set, and the score that rules early stopping.
+        Takes the parameters and returns their `Scores` on a validation set.
 
     early_stopping : bool, default=False
         Whether that score rules instead of the loss, and the weights that were
@@ -174,19 +220,16 @@ def run_epochs(
                 _tell(callbacks, "on_epoch_begin", state)
                 start = perf_counter()
                 state.loss = engine.run_epoch(order.draw())
-                scores = (
-                    (np.nan, np.nan, np.nan) if validate is None else validate(theta)
-                )
+                scores = NO_SCORES if validate is None else validate(theta)
                 state.n_iter = n_iter
                 state.t += order.n_samples
                 _record(state, engine, scores, perf_counter() - start)
                 if early_stopping:
-                    _track_score(state, tol, scores[-1], best_theta)
+                    _track_score(state, tol, scores.monitored, best_theta)
                 else:
                     _track_loss(state, tol)
                 _print_progress(state, verbose, early_stopping)
-                # A gradient that overflows when it is squared freezes Adam.
-                if np.isinf(engine.grad_norm) or not theta.isfinite():
+                if _has_diverged(state, engine):
                     _handle_divergence(state, incremental)
                     break
 
@@ -208,12 +251,13 @@ def run_epochs(
                 if stop or optimizer.stationary or incremental:
                     break
             else:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({max_iter}) "
-                    "reached and the optimization hasn't converged yet.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
+                if not schedule.ends:  # at max_iter, as planned
+                    warnings.warn(
+                        f"Stochastic Optimizer: Maximum iterations ({max_iter}) "
+                        "reached and the optimization hasn't converged yet.",
+                        ConvergenceWarning,
+                        stacklevel=2,
+                    )
         if early_stopping:
             if state.best_validation_score == -np.inf:
                 raise ValueError(
@@ -256,24 +300,23 @@ def _keep_on_interrupt(state, early_stopping):
         warnings.warn("Training interrupted by user.", stacklevel=3)
 
 
-def _record(state, engine, scores, seconds):
-    val_loss, val_score, _ = scores
-    values = (
-        state.loss,
-        val_loss,
-        val_score,
-        state.optimizer.learning_rate,
-        engine.grad_norm,
-        seconds,
-    )
-    for name, value in zip(HISTORY, values, strict=True):
-        state.history[name].append(value)
-
-
 def _set_base_rate(optimizer, rate):
     """Change the base rate; until the next step it is the rate itself, too."""
     if rate != optimizer.base_learning_rate:
         optimizer.base_learning_rate = optimizer.learning_rate = rate
+
+
+def _record(state, engine, scores, seconds):
+    values = {
+        "loss": state.loss,
+        "val_loss": scores.loss,
+        "val_score": scores.score,
+        "learning_rate": state.optimizer.learning_rate,
+        "grad_norm": engine.grad_norm,
+        "seconds": seconds,
+    }
+    for name, value in values.items():
+        state.history[name].append(value)
 
 
 def _print_progress(state, verbose, early_stopping):
@@ -286,6 +329,18 @@ def _print_progress(state, verbose, early_stopping):
     print(line)
     if early_stopping:
         print(f"Validation score: {state.validation_scores[-1]:f}")
+
+
+def _has_diverged(state, engine):
+    """Whether the parameters are lost, or the optimizer cannot move them again."""
+    if not state.theta.isfinite():
+        return True
+    if state.optimizer.full_batch:
+        return not np.isfinite(state.loss)  # a search has nothing to compare with
+    # A gradient whose square overflows freezes an optimizer that divides by it. It
+    # is cheaper to see that there may have been one than to look at the state.
+    largest = math.sqrt(np.finfo(state.theta.flat.dtype).max)
+    return not engine.grad_norm < 1e-6 * largest and not state.optimizer.isfinite()
 
 
 def _track_loss(state, tol):

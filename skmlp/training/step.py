@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from skmlp.core.constraints import MaxNorm, clip_norm, norm
+from skmlp.core.constraints import MaxNorm, euclidean_norm, shorten
 
 
-class Step:
+class TrainingStep:
     r"""What a batch does to the parameters.
 
     In this order: the gradient :math:`g` of the objective, the running
@@ -31,7 +31,7 @@ class Step:
     weight_decay : float, default=0.0
         Decoupled weight decay, lambda. Biases do not decay.
 
-    clip : float, default=None
+    clip_norm : float, default=None
         Bound on the norm of the gradient.
 
     max_norm : float, default=None
@@ -61,7 +61,7 @@ class Step:
         optimizer,
         *,
         weight_decay=0.0,
-        clip=None,
+        clip_norm=None,
         max_norm=None,
         batch_norm_momentum=0.1,
         rng=None,
@@ -70,7 +70,7 @@ class Step:
         self.objective = objective
         self.optimizer = optimizer
         self.weight_decay = weight_decay
-        self.clip = clip
+        self.clip_norm = clip_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.rng = rng
         self.grad_norm = math.nan
@@ -86,10 +86,11 @@ class Step:
         if objective.penalty.l1:
             self._prox = self._soft_threshold
             self._threshold_work = np.empty_like(theta.weights)
-        # While a search evaluates, the objective's own scratch memory is in use.
-        self._work = objective.work
-        if optimizer.full_batch:
-            self._work = np.empty_like(theta.flat)
+            frozen = theta.zeros_like()
+            for view in objective.network.frozen_views(frozen):
+                view[...] = 1
+            self._held = np.flatnonzero(frozen.weights)
+            self._held_values = theta.weights[self._held]
 
     def keep_gradient(self):
         """Keep a copy of each gradient, for optimizers overwrite it.
@@ -115,56 +116,42 @@ class Step:
         E : float
             The objective on the batch, before the step.
         """
-        objective, optimizer = self.objective, self.optimizer
-        theta, grad = objective.theta, objective.grad.flat
+        theta = self.objective.theta
+        E = self._evaluate(X, Y, w, tape)
+        if self.weight_decay:
+            self._decay(theta)
+        self.optimizer.step(
+            theta.flat, self.objective.grad.flat, self.objective.work, self._prox
+        )
+        self._bound(theta)
+        return E
+
+    def _evaluate(self, X, Y, w, tape):
+        """The objective, with its gradient, which is shortened to its bound."""
         if self._dropout:
             tape.draw_dropout(self.rng)
-        if optimizer.needs_gradient:
-            E = objective(X, Y, w, tape)
-            self.grad_norm = norm(grad)
-            if self._kept is not None:
-                self._kept[...] = grad
-            if self.clip is not None:
-                self._shortening = clip_norm(grad, self.grad_norm, self.clip)
-        else:
-            E = objective.value(X, Y, w, tape)
+        E = self.objective(X, Y, w, tape)
+        grad = self.objective.grad.flat
+        self.grad_norm = euclidean_norm(grad)
+        if self._kept is not None:
+            self._kept[...] = grad
+        if self.clip_norm is not None:
+            self._shortening = shorten(grad, self.grad_norm, self.clip_norm)
         if self._batch_norm:
-            # Now, for a search leaves those of the last point that it has tried.
-            tape.update_running_statistics(theta, self.batch_norm_momentum)
-        if optimizer.full_batch:
-            # First, for its E and gradient are those of the weights as they are.
-            self._search(X, Y, w, tape)
-        if self.weight_decay:
-            theta.weights *= 1 - optimizer.learning_rate * self.weight_decay
-        if not optimizer.full_batch:
-            optimizer.step(theta.flat, grad, self._work, self._prox)
+            self._update_running_statistics(tape)
+        return E
+
+    def _update_running_statistics(self, tape):
+        tape.update_running_statistics(self.objective.theta, self.batch_norm_momentum)
+
+    def _decay(self, theta):
+        theta.weights *= 1 - self.optimizer.learning_rate * self.weight_decay
+
+    def _bound(self, theta):
         if self._max_norm is not None:
             self._max_norm(theta)
         if self._frozen:
             self._restore_frozen()
-        return E
-
-    def _search(self, X, Y, w, tape):
-        objective = self.objective
-
-        def evaluate():
-            self._restore_frozen()
-            objective.value(X, Y, w, tape)
-            return objective.E
-
-        def prox(theta, step):
-            self._soft_threshold(theta, step)
-            self._restore_frozen()  # or their change would count as a step
-
-        self.optimizer.search(
-            objective.theta.flat,
-            objective.grad.flat,
-            objective.E,
-            evaluate,
-            self._work,
-            None if self._prox is None else prox,
-            self.rng,
-        )
 
     def _restore_frozen(self):
         for view, values in self._frozen:
@@ -179,3 +166,58 @@ class Step:
         if self._shortening < 1:
             step *= self._shortening
         self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)
+        if self._held.size:  # or the optimizer would take it for a movement
+            theta[self._held] = self._held_values
+
+
+class SearchStep(TrainingStep):
+    """A step by an optimizer that evaluates the objective itself.
+
+    The search comes before the weight decay, for its objective and gradient are
+    those of the weights as they are; while it goes on, the dropout masks stay.
+    """
+
+    def __init__(self, objective, optimizer, **options):
+        super().__init__(objective, optimizer, **options)
+        # While a search evaluates, the objective's own scratch memory is in use.
+        self._work = np.empty_like(objective.theta.flat)
+
+    def __call__(self, X, Y, w, tape):
+        """Take the step; see `TrainingStep`."""
+        objective, theta = self.objective, self.objective.theta
+        E = self._evaluate(X, Y, w, tape)
+
+        def evaluate():
+            self._restore_frozen()
+            objective.value(X, Y, w, tape)
+            return objective.E
+
+        self.optimizer.search(
+            theta.flat,
+            objective.grad.flat,
+            objective.E,
+            evaluate,
+            self._work,
+            self._prox,
+            self.rng,
+        )
+        if self.weight_decay:
+            self._decay(theta)
+        self._bound(theta)
+        return E
+
+    def _evaluate(self, X, Y, w, tape):
+        if self.optimizer.needs_gradient:
+            return super()._evaluate(X, Y, w, tape)
+        if self._dropout:
+            tape.draw_dropout(self.rng)
+        E = self.objective.value(X, Y, w, tape)
+        if self._batch_norm:
+            self._update_running_statistics(tape)
+        return E
+
+
+def make_step(objective, optimizer, **options):
+    """The step that suits the optimizer; see `TrainingStep`."""
+    cls = SearchStep if optimizer.full_batch else TrainingStep
+    return cls(objective, optimizer, **options)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmlp.core.constraints import MaxNorm, clip_norm, norm
+from skmlp.core.constraints import MaxNorm, euclidean_norm, shorten
 from skmlp.core.parameters import Parameters
 
 DTYPES = [np.float32, np.float64]
@@ -23,10 +23,12 @@ def parameters(dtype=np.float64):
 def test_norm_is_numpys(dtype):
     grad = np.random.RandomState(0).randn(50).astype(dtype)
     expected = np.linalg.norm(grad.astype(np.float64))
-    assert isinstance(norm(grad), float)
-    assert norm(grad) == pytest.approx(expected, rel=10 * float(np.finfo(dtype).eps))
-    assert norm(np.zeros(3, dtype)) == 0
-    assert np.isnan(norm(np.array([1, np.nan], dtype)))
+    assert isinstance(euclidean_norm(grad), float)
+    assert euclidean_norm(grad) == pytest.approx(
+        expected, rel=10 * float(np.finfo(dtype).eps)
+    )
+    assert euclidean_norm(np.zeros(3, dtype)) == 0
+    assert np.isnan(euclidean_norm(np.array([1, np.nan], dtype)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -41,8 +43,8 @@ def test_clip_norm_is_torchs(bound, dtype):
         arrays[-1].grad = torch.tensor(part)
     length = torch.nn.utils.clip_grad_norm_(arrays, bound).item()
     expected = np.concatenate([array.grad.numpy() for array in arrays])
-    assert norm(grad) == pytest.approx(length, rel=1e-6)
-    clip_norm(grad, norm(grad), bound)
+    assert euclidean_norm(grad) == pytest.approx(length, rel=1e-6)
+    shorten(grad, euclidean_norm(grad), bound)
     assert grad.dtype == dtype
     # torch adds 1e-6 to the norm, of about 10, that it divides by.
     np.testing.assert_allclose(grad, expected, rtol=1e-6)
@@ -51,7 +53,7 @@ def test_clip_norm_is_torchs(bound, dtype):
 def test_a_clipped_gradient_has_the_norm_of_the_bound_and_its_old_direction():
     g = np.random.RandomState(0).randn(50)
     grad = g.copy()
-    clip_norm(grad, norm(grad), 0.25)
+    shorten(grad, euclidean_norm(grad), 0.25)
     assert np.linalg.norm(grad) == pytest.approx(0.25, rel=1e-14)
     assert grad @ g == pytest.approx(0.25 * np.linalg.norm(g), rel=1e-14)
 
@@ -59,7 +61,7 @@ def test_a_clipped_gradient_has_the_norm_of_the_bound_and_its_old_direction():
 @pytest.mark.parametrize("length", [3.0, np.nextafter(3, 0), 0.0])
 def test_a_gradient_that_is_not_longer_is_left_exactly_as_it_is(length):
     grad = np.array([length, 0.0])
-    clip_norm(grad, length, 3.0)
+    shorten(grad, length, 3.0)
     assert grad.tolist() == [length, 0]
 
 
@@ -97,3 +99,11 @@ def test_max_norm_is_a_projection(dtype):
     once = theta.flat.copy()
     max_norm(theta)
     np.testing.assert_allclose(theta.flat, once, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norm_of_a_vector_whose_squares_overflow(dtype):
+    large = float(np.sqrt(np.finfo(dtype).max)) * 100
+    grad = np.array([3 * large, 4 * large], dtype)
+    assert euclidean_norm(grad) == pytest.approx(5 * large, rel=1e-6)
+    assert np.isinf(euclidean_norm(np.array([1, np.inf], dtype)))

@@ -16,7 +16,7 @@ from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.core.schedules import SCHEDULES, make_schedule
 from skmlp.training.engine import NumpyEngine
-from skmlp.training.step import Step
+from skmlp.training.step import make_step
 
 PENALTIES = {"none": (0.0, 0.0), "L2": (0.1, 0.0), "L1": (0.1, 1.0), "both": (0.1, 0.5)}
 VARIANTS = {"sgd": [{}, {"nesterovs_momentum": False}]}
@@ -54,7 +54,7 @@ def build(optimizer="sgd", settings=None, penalty="none", **options):
     theta.flat[:] = 0.1 * np.random.RandomState(0).randn(theta.flat.size)
     objective = Spy(network, ElasticNet(*PENALTIES[penalty]), theta)
     stepper = OPTIMIZERS[optimizer](theta.flat, 0.01, **(settings or {}))
-    return Step(objective, stepper, **options)
+    return make_step(objective, stepper, **options)
 
 
 def build_engine(step, X, Y, w=None, n_train=10, batch_size=4, **options):
@@ -96,7 +96,7 @@ EPOCHS = [
     *({"penalty": name} for name in PENALTIES if name != "none"),
     *({"penalty": "L1", "optimizer": name} for name in STEPPING),
     {"weighted": True},
-    {"clip": 1e-3, "weight_decay": 0.1, "max_norm": 0.5},
+    {"clip_norm": 1e-3, "weight_decay": 0.1, "max_norm": 0.5},
 ]
 
 
@@ -384,14 +384,14 @@ def test_the_rate_of_every_step_is_the_schedules(optimizer, name):
         assert step.optimizer.base_learning_rate == level
     expected = [schedule.at_step(levels[k // 3], k) for k in range(9)]
     assert rates == expected
-    assert expected[0] == pytest.approx(schedule.rate(0.01, 0) / 2)
+    assert expected[0] == pytest.approx(schedule.rate(0.01, 0, 0) / 2)
 
 
 @pytest.mark.parametrize("optimizer", STEPPING)
 def test_the_gradient_is_kept_if_it_is_asked_for(optimizer):
     """That of the last batch, before it is bounded, and the loss's alone."""
     X, Y, _ = data()
-    step = build(optimizer, penalty="both", clip=1e-3)
+    step = build(optimizer, penalty="both", clip_norm=1e-3)
     engine = build_engine(step, X, Y, keep_gradient=True)
     seen = []
     evaluate = step.objective.__class__.__call__

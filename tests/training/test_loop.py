@@ -16,7 +16,7 @@ from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.batches import EpochOrder
-from skmlp.training.loop import HISTORY, TrainingState, new_history, run_epochs
+from skmlp.training.loop import HISTORY, Scores, TrainingState, new_history, run_epochs
 
 
 class Script:
@@ -46,8 +46,10 @@ class Script:
         return loss
 
 
-class Rates(Optimizer, name="rates", hyperparameters=(), state=("t",)):
-    """Takes no steps; has a learning rate."""
+class Rates(Optimizer, name="rates", hyperparameters=(), state=("t", "memory")):
+    """Takes no steps; has a learning rate, and a memory."""
+
+    memory = 0.0
 
 
 del OPTIMIZERS["rates"]
@@ -70,7 +72,7 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
         def validate(theta):
             assert (theta.flat[:-1] == engine.n_epochs).all()
             score = scores[engine.n_epochs - 1]
-            return -score, score + 10, score
+            return Scores(-score, score + 10, score)
 
     run_epoch = engine.run_epoch
 
@@ -342,13 +344,30 @@ def test_the_history_is_whole_however_training_ends(end):
     assert lengths(state.history) == {state.n_iter}
 
 
-def test_a_gradient_that_overflows_when_squared_is_divergence():
-    """The parameters are finite, but Adam may never move them again."""
+@pytest.mark.parametrize("memory", [np.nan, np.inf])
+def test_an_optimizer_that_a_large_gradient_has_frozen_has_diverged(memory):
+    """Although the parameters are finite: it may never move them again."""
+    optimizer = Rates(0.1)
+    optimizer.memory = memory
     with pytest.raises(ValueError, match="diverged in epoch 1 of 100"):
-        run([1.0], overflows_at=1)
+        run([1.0], overflows_at=1, optimizer=optimizer)
     with pytest.warns(ConvergenceWarning, match="best epoch are kept, but"):
-        state, _ = run([1.0], [0.5], overflows_at=1)
+        state, _ = run([1.0], [0.5], overflows_at=1, optimizer=optimizer)
     assert state.theta.isfinite()
+
+
+def test_a_large_gradient_alone_is_no_divergence():
+    """Its norm may have been bounded, or the optimizer may not square it."""
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        run([1.0], overflows_at=1, max_iter=1)
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_a_search_from_a_loss_that_is_not_finite_has_diverged(loss):
+    optimizer = Rates(0.1)
+    optimizer.full_batch = True
+    with pytest.raises(ValueError, match="diverged in epoch 1 of 100"):
+        run([loss], optimizer=optimizer)
 
 
 @pytest.mark.parametrize("max_iter", [3, 4])

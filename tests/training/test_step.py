@@ -14,7 +14,7 @@ from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
-from skmlp.training.step import Step
+from skmlp.training.step import make_step
 
 STEPPING = [name for name in OPTIMIZERS if not OPTIMIZERS[name].full_batch]
 SEARCHES = [name for name in OPTIMIZERS if OPTIMIZERS[name].full_batch]
@@ -51,7 +51,7 @@ def build(
     theta.flat[:] = 0.5 * np.random.RandomState(0).randn(theta.flat.size)
     theta.running[:] = 1
     objective = Objective(network, ElasticNet(alpha, l1_ratio), theta, report_mean)
-    step = Step(
+    step = make_step(
         objective,
         OPTIMIZERS[optimizer](theta.flat, ETA, **(settings or {})),
         rng=np.random.default_rng(seed),
@@ -91,7 +91,7 @@ def test_steps_with_decay_are_torchs(name, clip, weighted):
         "adamw" if name == "adamw" else "sgd",
         settings,
         weight_decay=decay,
-        clip=clip,
+        clip_norm=clip,
         alpha=0.2,
     )
     theta = step.objective.theta
@@ -193,7 +193,12 @@ def test_what_a_step_does_is_in_order(optimizer):
     The proximal step is shortened with the gradient.
     """
     step, tape = build(
-        optimizer, alpha=0.2, l1_ratio=0.5, weight_decay=0.3, clip=0.05, max_norm=0.6
+        optimizer,
+        alpha=0.2,
+        l1_ratio=0.5,
+        weight_decay=0.3,
+        clip_norm=0.05,
+        max_norm=0.6,
     )
     twin, twin_tape = build(optimizer, alpha=0.2, l1_ratio=0.5)
     objective, theta = twin.objective, twin.objective.theta
@@ -237,7 +242,7 @@ def test_the_bound_on_the_gradient_leaves_the_minimum_where_it_is(optimizer, set
         loss="squared_error",
         layer_sizes=(4, 1),
         n_samples=60,
-        clip=0.1,
+        clip_norm=0.1,
     )
     theta = step.objective.theta
     for i in range(3000):
@@ -264,7 +269,7 @@ def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
         alpha=0.5,
         l1_ratio=0.9,
         weight_decay=0.1,
-        clip=1.0,
+        clip_norm=1.0,
         max_norm=0.5,
         network={"frozen": frozen, "batch_norm_epsilon": 1e-3, "dropout": [0.1] * 3},
     )
@@ -448,7 +453,7 @@ def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
 
 
 def test_no_gradient_is_computed_for_a_search_without_one(monkeypatch):
-    step, tape = build("random_search", clip=0.1)
+    step, tape = build("random_search", clip_norm=0.1)
     monkeypatch.setattr(Network, "backward", None)
     start = step.objective.value(*data(), tape)
     values = [step(*data(), tape) for _ in range(50)]
@@ -461,7 +466,7 @@ def test_no_gradient_is_computed_for_a_search_without_one(monkeypatch):
 @pytest.mark.parametrize("clip", [None, 1e-3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "armijo"])
 def test_grad_norm_is_that_of_the_gradient_before_it_is_bounded(optimizer, clip):
-    step, tape = build(optimizer, clip=clip)
+    step, tape = build(optimizer, clip_norm=clip)
     assert math.isnan(step.grad_norm)
     reference, reference_tape = build(optimizer)
     reference.objective(*data(), reference_tape)
@@ -487,7 +492,7 @@ def test_a_step_with_everything_allocates_next_to_nothing(
             layer_sizes=layer_sizes,
             n_samples=n_samples,
             weight_decay=0.1,
-            clip=1e-3,
+            clip_norm=1e-3,
             max_norm=2.0,
             network={
                 "dropout": [0.1, 0.2, 0.3],

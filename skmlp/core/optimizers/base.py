@@ -2,6 +2,8 @@
 
 from copy import copy
 
+import numpy as np
+
 OPTIMIZERS: dict = {}
 """Optimizers, by name."""
 
@@ -45,6 +47,9 @@ class Optimizer:
     t : int
         Number of steps taken.
 
+    epoch : int
+        Number of epochs done.
+
     stationary : bool
         Whether the last search found that there is no way down from here.
     """
@@ -64,7 +69,7 @@ class Optimizer:
     def __init__(self, learning_rate):
         self.learning_rate = float(learning_rate)
         self.learning_rate_init = self.base_learning_rate = self.learning_rate
-        self.t = 0
+        self.t = self.epoch = 0
 
     def resume(self, other):
         """Go on from where another optimizer of this kind has got to.
@@ -72,11 +77,16 @@ class Optimizer:
         It is left as it is; this one has its state, but hyperparameters of its
         own. A learning rate that began with another value begins anew.
         """
+        self.epoch = other.epoch
         for name in self.state:
             setattr(self, name, copy(getattr(other, name)))
         if self.learning_rate_init == other.learning_rate_init:
             self.base_learning_rate = other.base_learning_rate
             self.learning_rate = other.learning_rate
+
+    def isfinite(self):
+        """Whether what it remembers is finite; if not, it may not move again."""
+        return all(np.isfinite(getattr(self, name)).all() for name in self.state)
 
     def step(self, theta, grad, work, prox=None):
         """Move theta along the gradient, in place."""
