@@ -120,12 +120,14 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
           the steps of `max_iter` epochs, and down to 1/250 000 of it;
         - a function of the step (an int, from 0) that returns the rate.
 
-        Steps are counted from the beginning of each `fit`, and on through
-        calls of `partial_fit`.
+        The last two end at `max_iter`: ``n_iter_no_change=np.inf`` lets nothing
+        stop training before, and after it the last rate stays. Steps and epochs
+        are counted from the beginning of each `fit`, and on through calls of
+        `partial_fit`.
 
     learning_rate_init : float, default=0.001
-        Learning rate (step size), or the first one. Unused by 'lbfgs', 'armijo'
-        and 'random_search'.
+        Learning rate (step size), or the first one. Unused by 'lbfgs'; 'armijo'
+        finds its own, and 'random_search' uses it for `weight_decay` alone.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -150,10 +152,11 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     verbose : bool or int, default=False
         Whether to print the loss after each epoch (iteration of 'lbfgs'). An
         integer k > 1 prints it after the first epoch and every k epochs, with
-        the validation loss.
+        the validation loss (after each iteration of 'lbfgs').
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous call.
+        Whether `fit` goes on from the weights of the previous call, and with
+        early stopping from its best score.
 
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
@@ -238,8 +241,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
 
     weight_decay : float, default=None
         Decoupled weight decay: each step begins by multiplying the weights by
-        ``1 - learning_rate * weight_decay``. None is 0.01 for 'adamw' and 0 for
-        the rest.
+        ``1 - learning_rate * weight_decay``, with 'armijo' by the length of its
+        step. None is 0.01 for 'adamw' and 0 for the rest.
 
     max_norm : float, default=None
         Bound on the Euclidean norm of the weights that come into a unit, kept
@@ -283,7 +286,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         What early stopping watches on the validation set: 'score' (the accuracy),
         'loss' (the mean loss, without the penalty), or a scorer, as a name from
         :func:`sklearn.metrics.get_scorer_names` or a callable
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``, which is given `sample_weight` if it takes
+        it and there are weights.
 
     callbacks : callback or list of callbacks, default=None
         Objects with the methods `on_fit_begin`, `on_epoch_end` (which ends
@@ -311,8 +315,9 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     class_weight : dict, list of dicts, or 'balanced', default=None
         Weight of each class in the loss, which multiplies `sample_weight`.
         'balanced' is ``n_samples / (n_classes * np.bincount(y))``. Of
-        multilabel targets, a list of dicts, one for each label. The weights of
-        a validation set in `sample_weight_val` are taken as they are.
+        multilabel targets, a list of dicts, one for each label. It counts in the
+        score on samples that early stopping sets aside, as `sample_weight` does,
+        but not on X_val, whose weights are `sample_weight_val`.
 
     Attributes
     ----------

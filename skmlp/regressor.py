@@ -133,12 +133,14 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
           the steps of `max_iter` epochs, and down to 1/250 000 of it;
         - a function of the step (an int, from 0) that returns the rate.
 
-        Steps are counted from the beginning of each `fit`, and on through
-        calls of `partial_fit`.
+        The last two end at `max_iter`: ``n_iter_no_change=np.inf`` lets nothing
+        stop training before, and after it the last rate stays. Steps and epochs
+        are counted from the beginning of each `fit`, and on through calls of
+        `partial_fit`.
 
     learning_rate_init : float, default=0.001
-        Learning rate (step size), or the first one. Unused by 'lbfgs', 'armijo'
-        and 'random_search'.
+        Learning rate (step size), or the first one. Unused by 'lbfgs'; 'armijo'
+        finds its own, and 'random_search' uses it for `weight_decay` alone.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -163,10 +165,11 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     verbose : bool or int, default=False
         Whether to print the loss after each epoch (iteration of 'lbfgs'). An
         integer k > 1 prints it after the first epoch and every k epochs, with
-        the validation loss.
+        the validation loss (after each iteration of 'lbfgs').
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous call.
+        Whether `fit` goes on from the weights of the previous call, and with
+        early stopping from its best score.
 
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
@@ -207,7 +210,9 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     output_activation : str, default='auto'
         Activation of the output layer: 'identity', 'logistic' or 'sigmoid',
         'tanh', 'softplus', 'relu' or 'exp'. 'auto' is 'exp' for the loss
-        'poisson', which needs one that is positive, and else 'identity'.
+        'poisson', which needs one that is positive, and else 'identity'. A
+        'relu' may begin at 0 for all samples, and then never learns; 'softplus'
+        is positive, too, and does not.
 
     init : str or callable, default='auto'
         Initial weights, of n_in x n_out:
@@ -249,8 +254,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     weight_decay : float, default=None
         Decoupled weight decay: each step begins by multiplying the weights by
-        ``1 - learning_rate * weight_decay``. None is 0.01 for 'adamw' and 0 for
-        the rest.
+        ``1 - learning_rate * weight_decay``, with 'armijo' by the length of its
+        step. None is 0.01 for 'adamw' and 0 for the rest.
 
     max_norm : float, default=None
         Bound on the Euclidean norm of the weights that come into a unit, kept
@@ -294,7 +299,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         What early stopping watches on the validation set: 'score' (R^2),
         'loss' (the mean loss, without the penalty), or a scorer, as a name from
         :func:`sklearn.metrics.get_scorer_names` or a callable
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``, which is given `sample_weight` if it takes
+        it and there are weights.
 
     callbacks : callback or list of callbacks, default=None
         Objects with the methods `on_fit_begin`, `on_epoch_end` (which ends
@@ -329,9 +335,10 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its
-        step. The squared error of several outputs is reported as their mean, as
-        scikit-learn does it, except by 'lbfgs', which reports what it
-        minimizes: their sum.
+        step. The loss of several outputs is reported as their mean, as
+        scikit-learn does it with the squared error, but as their sum for
+        'poisson', for a loss of your own (see its `mean_over_outputs`), and by
+        'lbfgs'. What is minimized is always the sum.
 
     loss_curve_ : list of float
         The loss of each epoch, over all calls since training began afresh. Not

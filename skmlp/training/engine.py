@@ -88,9 +88,7 @@ class NumpyEngine:
             size: Tape(step.objective.network, size, theta.flat.dtype, issparse(X))
             for size in sizes
         }
-        self._gather = {
-            size: [gatherer(array, size) for array in self._arrays] for size in sizes
-        }
+        self._gather: dict = {}
 
     def run_epoch(self, order):
         """Take one step for each batch.
@@ -132,11 +130,16 @@ class NumpyEngine:
         return total / n_samples
 
     def _load_batch(self, order, start, stop):
-        if order is None:
+        size = stop - start
+        if order is None and size == self._arrays[0].shape[0]:
+            batch = list(self._arrays)  # a slice of a sparse matrix is a copy
+        elif order is None:
             batch = [a if a is None else a[start:stop] for a in self._arrays]
         else:
+            if size not in self._gather:
+                self._gather[size] = [gatherer(a, size) for a in self._arrays]
             rows = order[start:stop]
-            batch = [gather(rows) for gather in self._gather[stop - start]]
+            batch = [gather(rows) for gather in self._gather[size]]
         if self._augment is not None:
             batch[0] = self._augmented(batch[0])
         return batch

@@ -408,3 +408,13 @@ def test_the_gradient_is_kept_if_it_is_asked_for(optimizer):
     norms = [np.linalg.norm(g) for g in seen]
     assert engine.grad_norm == pytest.approx(np.mean(norms), rel=1e-12)
     assert build_engine(build(optimizer), X, Y).gradient is None
+
+
+@pytest.mark.parametrize("kind", [np.array, csr_matrix])
+def test_all_samples_as_they_lie_are_not_copied(kind):
+    X, Y, _ = data()
+    X = kind(X)
+    step = build("sgd")
+    build_engine(step, X, Y, batch_size=10).run_epoch(None)
+    (batch,) = step.objective.batches
+    assert batch is X
