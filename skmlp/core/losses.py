@@ -11,7 +11,9 @@ Neither changes `Y` or `P`, and `out` is memory of its own. The activation of th
 output layer turns this gradient into the one with respect to its
 *pre*-activation. If it is the inverse of the loss's canonical link, the result
 is :math:`p - y`, which the network then computes at once: that is exact even
-where the output is saturated. The name of that activation is `canonical`.
+where the output is saturated. The name of that activation is `canonical`. A
+class that changes `pointwise` or `gradient` of the loss it is derived from has
+no canonical activation, unless it names one itself: its own gradient is used.
 
 To use a loss of your own, derive a class from `Loss`. The logarithm of the
 hyperbolic cosine, for one, is a smooth form of the absolute error:
@@ -96,6 +98,13 @@ class Loss:
             cls.hyperparameters = tuple(hyperparameters)
         if name is not None:
             LOSSES[name] = cls
+        # What is canonical for a loss is not for one that differs from it.
+        for base in cls.__mro__:
+            if "canonical" in vars(base):
+                break
+            if "pointwise" in vars(base) or "gradient" in vars(base):
+                cls.canonical = None
+                break
 
     def __repr__(self):
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

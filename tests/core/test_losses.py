@@ -13,7 +13,17 @@ from sklearn.metrics import (
 )
 
 from skmlp.core.activations import ACTIVATIONS
-from skmlp.core.losses import LOSSES, Huber, Loss, Quantile
+from skmlp.core.losses import (
+    LOSSES,
+    BinaryLogLoss,
+    Huber,
+    LogLoss,
+    Loss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from skmlp.core.network import Network
 
 # Not the default, and not the same on both sides.
 CONSTANTS = {"huber": {"huber_delta": 0.7}, "quantile": {"quantile": 0.3}}
@@ -468,6 +478,47 @@ def test_naming_a_class_registers_it(monkeypatch):
     for method in (Mine().pointwise, Mine().gradient):
         with pytest.raises(NotImplementedError):
             method(None, None, None)
+
+
+def test_a_loss_that_differs_from_its_base_has_no_canonical_activation():
+    """Or the network would use p - y, and not the gradient of the class."""
+
+    class Value(LogLoss):
+        def pointwise(self, Y, P, out):
+            super().pointwise(Y, P, out)
+            out *= 2
+
+    class Slope(SquaredError):
+        def gradient(self, Y, P, out):
+            np.sign(P - Y, out=out)
+
+    class Doubled:
+        gradient = Value.pointwise
+
+    class Mixed(Doubled, BinaryLogLoss):
+        pass
+
+    class Same(LogLoss):
+        mean_over_outputs = True
+
+    class Own(Poisson):
+        canonical = "exp"
+        pointwise = SquaredError.pointwise
+
+    class Derived(Own):
+        pass
+
+    class Further(Value):
+        pass
+
+    for cls in (Value, Slope, Mixed, Further):
+        assert cls.canonical is None
+    assert Same.canonical == "softmax"
+    assert Own.canonical == Derived.canonical == "exp"
+    assert Value.output_activation == "softmax"
+    softmax = ACTIVATIONS["softmax"]
+    assert not Network((2, 3), [softmax], Value()).has_canonical_output
+    assert Network((2, 3), [softmax], Same()).has_canonical_output
 
 
 @pytest.mark.parametrize("name", LOSSES)
