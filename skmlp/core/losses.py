@@ -138,7 +138,7 @@ class Loss:
             Scratch memory.
 
         row : ndarray of shape (n_outputs,)
-            Scratch memory.
+            Scratch memory; its dtype is what the sums are computed in.
 
         Returns
         -------
@@ -147,9 +147,29 @@ class Loss:
         self.pointwise(Y, P, out)
         if w is not None:
             out *= w
+            if (zero := absent(w)) is not None:
+                out[zero] = 0  # also where it was not finite
         np.add.reduce(out, axis=0, out=row)
         row /= n
         return float(np.add.reduce(row))
+
+
+def absent(w):
+    """Which samples have the weight zero, or None if none has.
+
+    Parameters
+    ----------
+    w : ndarray of shape (n_samples, 1) or None
+        Sample weights; None stands for ones.
+
+    Returns
+    -------
+    zero : ndarray of shape (n_samples,) or None
+        Boolean mask.
+    """
+    if w is None or np.count_nonzero(w) == len(w):
+        return None
+    return w[:, 0] == 0
 
 
 class SquaredError(Loss, name="squared_error"):
@@ -257,11 +277,13 @@ class Poisson(Loss, name="poisson"):
     positive_output = True
 
     def pointwise(self, Y, P, out):
-        # The exponential may underflow or overflow: keep 0 / 0 and log 0 out.
-        tiny = np.finfo(P.dtype).tiny
-        np.maximum(P, tiny, out=out)
+        # The exponential may underflow or overflow: keep 0 / 0, log 0 and the
+        # log of a quotient that overflows out.
+        limits = np.finfo(P.dtype)
+        np.maximum(P, limits.tiny, out=out)
         np.divide(Y, out, out=out)
-        np.maximum(out, tiny, out=out)
+        np.maximum(out, limits.tiny, out=out)
+        np.minimum(out, limits.max, out=out)
         xlogy(Y, out, out=out)
         out -= Y
         out += P
@@ -295,7 +317,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
             return
         # q = |1 - y - p| is the probability given to the true label, so that
         # one logarithm does: l = -log q.
-        np.subtract(1.0, Y, out=out)
+        np.logical_not(Y, out=out)  # 1 - y
         out -= P
         np.abs(out, out=out)
         _clip(out, out)
