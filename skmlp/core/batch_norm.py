@@ -134,8 +134,10 @@ class BatchNorm:
 
     def _average(self, U, out):
         if self._v is None:
-            np.add.reduce(U, axis=0, out=out)
-            out /= self.n_samples
+            # The sum of many samples would lose digits in float32.
+            dtype = np.float64 if self.n_samples > 1000 else None
+            total = np.add.reduce(U, axis=0, dtype=dtype)
+            np.divide(total, self.n_samples, out=out)
         else:
             np.dot(self._v[:, 0], U, out=out)
 

@@ -7,6 +7,7 @@ that the memory beside the result does not grow with their number.
 """
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skmlp.core.network import dot
 
@@ -39,7 +40,7 @@ def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMEN
     """
     output = _empty(X, coefs, -1)
     for rows in _chunks(X, coefs, max_elements):
-        A = X[rows].astype(output.dtype, copy=False)
+        A = _cast(X, rows, output.dtype)
         for W, b, g in zip(coefs[:-1], intercepts[:-1], activations, strict=False):
             A = _layer(A, W, b, g)[1]
         Z = output[rows]
@@ -63,7 +64,7 @@ def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEME
     """
     output = [_empty(X, coefs, l) for l in range(len(coefs) - 1)]
     for rows in _chunks(X, coefs, max_elements):
-        A = X[rows].astype(coefs[0].dtype, copy=False)
+        A = _cast(X, rows, coefs[0].dtype)
         for l, layer in enumerate(output):
             A = _layer(A, coefs[l], intercepts[l], activations[l])[1]
             layer[rows] = A
@@ -101,7 +102,7 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
     """
     gradient = np.empty(X.shape, coefs[0].dtype)
     for rows in _chunks(X, coefs, max_elements):
-        A, tape = X[rows].astype(gradient.dtype, copy=False), []
+        A, tape = _cast(X, rows, gradient.dtype), []
         for W, b, g in zip(coefs, intercepts, activations, strict=True):
             Z, A = _layer(A, W, b, g)
             tape.append((Z, A))
@@ -113,6 +114,26 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
             delta = delta @ W.T
         gradient[rows] = delta
     return gradient
+
+
+def _cast(X, rows, dtype):
+    """Rows of X in another dtype, unless they are beyond its range."""
+    chunk = X[rows]
+    if chunk.dtype == dtype:
+        return chunk
+    with np.errstate(over="ignore"):
+        A = chunk.astype(dtype)
+    if not np.isfinite(_entries(A)).all() and np.isfinite(_entries(chunk)).all():
+        largest = np.abs(_entries(X)).max()
+        raise ValueError(
+            f"X is beyond the range of the network's dtype, {dtype}: its largest "
+            f"absolute value is {largest}."
+        )
+    return A
+
+
+def _entries(X):
+    return X.data if issparse(X) else X
 
 
 def _layer(A, W, b, g):

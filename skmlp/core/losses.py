@@ -11,7 +11,9 @@ Neither changes `Y` or `P`, and `out` is memory of its own. The activation of th
 output layer turns this gradient into the one with respect to its
 *pre*-activation. If it is the inverse of the loss's canonical link, the result
 is :math:`p - y`, which the network then computes at once: that is exact even
-where the output is saturated. The name of that activation is `canonical`.
+where the output is saturated. The name of that activation is `canonical`. A
+class that changes `pointwise` or `gradient` of the loss it is derived from has
+no canonical activation, unless it names one itself: its own gradient is used.
 
 To use a loss of your own, derive a class from `Loss`. The logarithm of the
 hyperbolic cosine, for one, is a smooth form of the absolute error:
@@ -96,6 +98,13 @@ class Loss:
             cls.hyperparameters = tuple(hyperparameters)
         if name is not None:
             LOSSES[name] = cls
+        # What is canonical for a loss is not for one that differs from it.
+        for base in cls.__mro__:
+            if "canonical" in vars(base):
+                break
+            if "pointwise" in vars(base) or "gradient" in vars(base):
+                cls.canonical = None
+                break
 
     def __repr__(self):
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -133,7 +142,7 @@ class Loss:
             Scratch memory.
 
         row : ndarray of shape (n_outputs,)
-            Scratch memory.
+            Scratch memory; its dtype is what the sums are computed in.
 
         Returns
         -------
@@ -142,9 +151,29 @@ class Loss:
         self.pointwise(Y, P, out)
         if w is not None:
             out *= w
+            if (zero := absent(w)) is not None:
+                out[zero] = 0  # also where it was not finite
         np.add.reduce(out, axis=0, out=row)
         row /= n
         return float(np.add.reduce(row))
+
+
+def absent(w):
+    """Which samples have the weight zero, or None if none has.
+
+    Parameters
+    ----------
+    w : ndarray of shape (n_samples, 1) or None
+        Sample weights; None stands for ones.
+
+    Returns
+    -------
+    zero : ndarray of shape (n_samples,) or None
+        Boolean mask.
+    """
+    if w is None or np.count_nonzero(w) == len(w):
+        return None
+    return w[:, 0] == 0
 
 
 class SquaredError(Loss, name="squared_error"):
@@ -252,11 +281,13 @@ class Poisson(Loss, name="poisson"):
     positive_output = True
 
     def pointwise(self, Y, P, out):
-        # The exponential may underflow or overflow: keep 0 / 0 and log 0 out.
-        tiny = np.finfo(P.dtype).tiny
-        np.maximum(P, tiny, out=out)
+        # The exponential may underflow or overflow: keep 0 / 0, log 0 and the
+        # log of a quotient that overflows out.
+        limits = np.finfo(P.dtype)
+        np.maximum(P, limits.tiny, out=out)
         np.divide(Y, out, out=out)
-        np.maximum(out, tiny, out=out)
+        np.maximum(out, limits.tiny, out=out)
+        np.minimum(out, limits.max, out=out)
         xlogy(Y, out, out=out)
         out -= Y
         out += P
@@ -290,7 +321,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
             return
         # q = |1 - y - p| is the probability given to the true label, so that
         # one logarithm does: l = -log q.
-        np.subtract(1.0, Y, out=out)
+        np.logical_not(Y, out=out)  # 1 - y
         out -= P
         np.abs(out, out=out)
         _clip(out, out)

@@ -27,6 +27,7 @@ import numpy as np
 
 from skmlp.core.batch_norm import BatchNorm, fold
 from skmlp.core.dropout import Dropout, SparseDropout
+from skmlp.core.losses import absent
 
 
 class Network:
@@ -118,7 +119,7 @@ class Network:
         """
         n = len(P) if w is None else float(np.add.reduce(w))
         w = None if w is None else w[:, np.newaxis]
-        out, row = np.empty_like(P), np.empty_like(P[0])
+        out, row = np.empty_like(P), np.empty(P.shape[1])
         return self.loss.value(Y, P, w, n, out, row) / self.loss_divisor
 
     @property
@@ -138,7 +139,8 @@ class Network:
             Input.
 
         w : ndarray of shape (n_samples, 1) or None
-            Sample weights, which batch normalization needs.
+            Sample weights, not all zero. Samples of weight zero, which must not
+            matter even if they overflow, become copies of one that counts.
 
         tape : Tape
             Buffers for n_samples.
@@ -148,13 +150,15 @@ class Network:
         P : ndarray of shape (n_samples, n_outputs)
             Output of the network, `tape.A[-1]`.
         """
-        A, inputs = X, tape.inputs
+        A, inputs, zero = X, tape.inputs, absent(w)
         for l, g in enumerate(self.activations):
             dropout, norm, Z = tape.dropout[l], tape.norm[l], tape.Z[l]
             if dropout is not None:
                 A = dropout.forward(A)
             inputs[l] = A
             dot(A, theta.coefs[l], Z)
+            if l == 0 and zero is not None:
+                Z[zero] = Z[np.argmin(zero)]
             if norm is not None:
                 norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
             Z += theta.intercepts[l]
@@ -190,6 +194,8 @@ class Network:
             self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
         if w is not None:
             delta *= w
+            if (zero := absent(w)) is not None:
+                delta[zero] = 0  # also where it was not finite
         first = self._first
         for l in range(len(self.activations) - 1, first - 1, -1):
             W, grad_b, norm = theta.coefs[l], grad.intercepts[l], tape.norm[l]
@@ -253,7 +259,7 @@ class Tape:
         Scratch memory for each layer after the input; all share the same.
 
     row : ndarray of shape (layer_sizes[-1],)
-        Scratch memory for the loss.
+        Scratch memory for the loss, always in float64: it sums up many samples.
     """
 
     def __init__(self, network, n_samples, dtype, sparse=False):
@@ -292,7 +298,7 @@ class Tape:
         self.work = [
             scratch[: n_samples * size].reshape(n_samples, size) for size in sizes
         ]
-        self.row = np.empty(sizes[-1], dtype)
+        self.row = np.empty(sizes[-1])
 
     def draw_dropout(self, rng):
         """Draw the masks of the next forward passes."""

@@ -315,3 +315,13 @@ def test_float32_is_close_to_float64():
         assert tape.norm[0].mean.dtype == tape.A[0].dtype == dtype
         results.append(np.concatenate([objective.grad.flat, objective.theta.running]))
     np.testing.assert_allclose(*results, rtol=1e-3, atol=1e-5)
+
+
+def test_statistics_of_many_samples_keep_their_digits_in_float32():
+    n_samples = 200_000
+    norm = BatchNorm(EPSILON, n_samples, 3, np.float32)
+    U = np.random.RandomState(0).uniform(1, 2, (n_samples, 3)).astype(np.float32)
+    mean, variance = U.mean(axis=0, dtype=float), U.var(axis=0, dtype=float)
+    norm.forward(U, np.ones(3, np.float32), None, None, None)
+    np.testing.assert_allclose(norm.mean, mean, rtol=2e-7)
+    np.testing.assert_allclose(norm.variance, variance, rtol=1e-6)

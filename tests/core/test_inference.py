@@ -214,3 +214,21 @@ def test_the_seed_may_be_read_only_or_of_another_type():
         input_gradient(*arguments, lambda A: given),
         input_gradient(*arguments, np.ones_like),
     )
+
+
+@pytest.mark.parametrize("as_input", [np.asarray, csr_matrix])
+def test_input_beyond_the_range_of_the_dtype_is_an_error(as_input):
+    """And not the class 0; an input that is not finite is not our business."""
+    arguments = *build((4,), np.float32), [ACTIVATIONS["tanh"]] * 2
+    X = np.ones((9, N_FEATURES))
+    X[7, 2] = -1e39
+    message = r"^X is beyond .* dtype, float32: its largest absolute value is 1e\+39\.$"
+    for function, seed in [
+        (decision_function, ()),
+        (hidden_activations, ()),
+        (input_gradient, (np.ones_like,)),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            function(*arguments, as_input(X), *seed, max_elements=13)
+    X[7, 2] = np.nan
+    assert np.isnan(decision_function(*arguments, as_input(X))[7]).all()

@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 from sklearn.metrics import (
     log_loss,
     mean_absolute_error,
@@ -13,7 +14,17 @@ from sklearn.metrics import (
 )
 
 from skmlp.core.activations import ACTIVATIONS
-from skmlp.core.losses import LOSSES, Huber, Loss, Quantile
+from skmlp.core.losses import (
+    LOSSES,
+    BinaryLogLoss,
+    Huber,
+    LogLoss,
+    Loss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from skmlp.core.network import Network
 
 # Not the default, and not the same on both sides.
 CONSTANTS = {"huber": {"huber_delta": 0.7}, "quantile": {"quantile": 0.3}}
@@ -106,7 +117,7 @@ def problem(name, n_samples=12, n_outputs=3):
 def value(name, Y, P, w=None):
     n = len(P) if w is None else w.sum()
     w = None if w is None else w[:, np.newaxis]
-    out, row = np.empty_like(P), np.empty_like(P[0])
+    out, row = np.empty_like(P), np.empty(P.shape[1])
     return loss_of(name).value(Y, P, w, n, out, row)
 
 
@@ -282,6 +293,21 @@ def test_poisson_of_a_zero_count_is_the_rate_even_if_it_underflows(dtype):
     with np.errstate(divide="ignore", invalid="ignore"):
         losses = pointwise("poisson", np.zeros_like(P), P)
     np.testing.assert_array_equal(losses, P)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_poisson_of_a_large_count_is_finite_even_if_the_rate_underflows(dtype):
+    """Where it does not, it is the textbook's formula, bit by bit."""
+    tiny, counts = np.finfo(dtype).tiny, [1, 4, 5, 1000, 1e6]
+    P, Y = np.array([[0], [tiny], [1e4 * tiny], [0.1]], dtype), np.array(counts, dtype)
+    P, Y = np.repeat(P, 5, axis=1), np.tile(Y, (4, 1))
+    with np.errstate(over="ignore"):  # of the quotient
+        losses = pointwise("poisson", Y, P)
+    y, p = Y[-1], P[-1]
+    np.testing.assert_array_equal(losses[-1], xlogy(y, y / p) - y + p)
+    assert np.isfinite(losses).all()
+    assert (np.diff(losses, axis=0) <= 0).all()  # the more, the farther off
+    assert (losses[0] >= -0.99 * Y[0] * np.log(tiny) - Y[0]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -470,6 +496,47 @@ def test_naming_a_class_registers_it(monkeypatch):
             method(None, None, None)
 
 
+def test_a_loss_that_differs_from_its_base_has_no_canonical_activation():
+    """Or the network would use p - y, and not the gradient of the class."""
+
+    class Value(LogLoss):
+        def pointwise(self, Y, P, out):
+            super().pointwise(Y, P, out)
+            out *= 2
+
+    class Slope(SquaredError):
+        def gradient(self, Y, P, out):
+            np.sign(P - Y, out=out)
+
+    class Doubled:
+        gradient = Value.pointwise
+
+    class Mixed(Doubled, BinaryLogLoss):
+        pass
+
+    class Same(LogLoss):
+        mean_over_outputs = True
+
+    class Own(Poisson):
+        canonical = "exp"
+        pointwise = SquaredError.pointwise
+
+    class Derived(Own):
+        pass
+
+    class Further(Value):
+        pass
+
+    for cls in (Value, Slope, Mixed, Further):
+        assert cls.canonical is None
+    assert Same.canonical == "softmax"
+    assert Own.canonical == Derived.canonical == "exp"
+    assert Value.output_activation == "softmax"
+    softmax = ACTIVATIONS["softmax"]
+    assert not Network((2, 3), [softmax], Value()).has_canonical_output
+    assert Network((2, 3), [softmax], Same()).has_canonical_output
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_what_a_loss_says_about_itself(name):
     loss = LOSSES[name]
@@ -481,3 +548,19 @@ def test_what_a_loss_says_about_itself(name):
     assert loss.mean_over_outputs == (
         name in ("squared_error", "absolute_error", "huber", "quantile")
     )
+
+
+def test_the_sum_over_many_samples_keeps_its_digits_in_float32():
+    P, Y = np.full((400_000, 3), 0.1, np.float32), np.zeros((400_000, 3), np.float32)
+    network = Network((2, 3), [ACTIVATIONS["identity"]], loss_of("absolute_error"))
+    mean = network.mean_loss(Y, P, None)
+    assert mean == pytest.approx(float(np.float32(0.1)), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_weight_of_zero_is_an_absent_sample_even_if_its_loss_overflows(dtype):
+    P = np.array([[1, 2], [np.inf, np.nan], [3, 4]], dtype)
+    Y, w = np.zeros_like(P), np.array([1, 0, 2], dtype)
+    with np.errstate(invalid="ignore"):
+        E = value("squared_error", Y, P, w)
+    assert E == pytest.approx((2.5 + 2 * 12.5) / 3)

@@ -283,8 +283,9 @@ def test_objective_in_float32_is_close_to_float64(loss):
         objective = Objective(network, ElasticNet(0.3, 0.5), theta)
         X, Y, _ = data(dtype=dtype)
         objective(X, Y, None, tape)
-        buffers = [*tape.A, *tape.D, *tape.work, tape.row, objective.grad.flat]
+        buffers = [*tape.A, *tape.D, *tape.work, objective.grad.flat]
         assert {buffer.dtype for buffer in buffers} == {np.dtype(dtype)}
+        assert tape.row.dtype == np.float64  # for sums over many samples
         gradients.append(objective.grad.flat)
     np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-5)
 
@@ -327,3 +328,26 @@ def test_output_applies_the_last_activation_to_a_copy(output):
     before = Z.copy()
     np.testing.assert_allclose(network.output(Z), P, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(Z, before)
+
+
+@pytest.mark.parametrize("batch_norm_epsilon", [None, 1e-5])
+@pytest.mark.parametrize("activation", ["relu", "softsign", "gelu"])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "log_loss"])
+def test_a_weight_of_zero_is_an_absent_sample_even_if_it_overflows(
+    loss, activation, batch_norm_epsilon
+):
+    X, Y, w = data(weighted=True)
+    results = []
+    for x, target in [(1.0, 1.0), (1e308, 1e200)]:
+        network, theta, tape = build(
+            activation, loss, (5, 4), batch_norm_epsilon=batch_norm_epsilon
+        )
+        theta.coefs[0] *= 10
+        X[0], Y[0] = x, target
+        objective = Objective(network, ElasticNet(0.3), theta)
+        with np.errstate(all="ignore"):
+            E = objective(X, Y, w, tape)
+        results.append([E, *objective.grad.flat])
+    assert w[0] == 0
+    assert np.isfinite(results[0]).all()
+    np.testing.assert_array_equal(*results)

@@ -319,3 +319,16 @@ def test_an_optimizer_that_resumes_goes_on_as_the_other_would_have(name):
     for g in gradients[3:]:
         optimizer.step(theta, g.copy(), work)
     np.testing.assert_array_equal(ahead, theta)
+
+
+@pytest.mark.parametrize("name", STEPPING)
+def test_an_optimizer_that_resumes_keeps_its_own_dtype(name):
+    optimizer = OPTIMIZERS[name](np.zeros(4), 0.1)
+    optimizer.step(np.zeros(4), np.ones(4), np.empty(4))
+    single = OPTIMIZERS[name](np.zeros(4, np.float32), 0.1)
+    single.resume(optimizer)
+    arrays = [key for key in single.state if isinstance(vars(single)[key], np.ndarray)]
+    assert arrays
+    for key in arrays:
+        assert vars(single)[key].dtype == np.float32
+        np.testing.assert_allclose(vars(single)[key], vars(optimizer)[key], rtol=1e-6)

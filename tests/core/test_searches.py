@@ -322,3 +322,24 @@ def test_random_search_draws_from_the_whole_cube(radius):
     assert (np.abs(theta) <= radius).all()
     quantiles = np.quantile(theta, [0, 0.25, 0.5, 0.75, 1]) / radius
     np.testing.assert_allclose(quantiles, [-1, -0.5, 0, 0.5, 1], atol=0.03)
+
+
+@pytest.mark.parametrize("E", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [7.0, math.nan, math.inf, -math.inf])
+def test_random_search_leaves_what_is_not_finite_for_what_is(value, E):
+    optimizer, theta = OPTIMIZERS["random_search"](START, 0.1), START.copy()
+    rng, work = np.random.default_rng(0), np.empty(4)
+    after = optimizer.search(theta, np.empty(4), E, lambda: value, work, rng=rng)
+    np.testing.assert_equal(after, value if math.isfinite(value) else E)
+    assert (theta != START).all() == (theta != START).any() == math.isfinite(value)
+
+
+@pytest.mark.parametrize("E", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("gradient", [1.0, math.nan])
+def test_armijo_is_not_stationary_where_the_objective_is_not_finite(gradient, E):
+    optimizer, theta = OPTIMIZERS["armijo"](START, 0.1), START.copy()
+    grad, work = np.full(4, gradient), np.empty(4)
+    after = optimizer.search(theta, grad, E, lambda: 1.0, work)
+    np.testing.assert_equal(after, E)
+    np.testing.assert_array_equal(theta, START)
+    assert not optimizer.stationary

@@ -1,6 +1,6 @@
 """The base class of the optimizers, and their registry."""
 
-from copy import copy
+import numpy as np
 
 import numpy as np
 
@@ -75,11 +75,15 @@ class Optimizer:
         """Go on from where another optimizer of this kind has got to.
 
         It is left as it is; this one has its state, but hyperparameters of its
-        own. A learning rate that began with another value begins anew.
+        own, and arrays of its own dtype. A learning rate that began with another
+        value begins anew.
         """
         self.epoch = other.epoch
         for name in self.state:
-            setattr(self, name, copy(getattr(other, name)))
+            value = getattr(other, name)
+            if isinstance(value, np.ndarray):
+                value = value.astype(getattr(self, name).dtype)  # a copy
+            setattr(self, name, value)
         if self.learning_rate_init == other.learning_rate_init:
             self.base_learning_rate = other.base_learning_rate
             self.learning_rate = other.learning_rate

@@ -81,6 +81,8 @@ class Armijo(
     def search(self, theta, grad, E, evaluate, work, prox=None, rng=None):
         self.t += 1
         self.stationary = False
+        if not math.isfinite(E):
+            return E  # there is nothing to compare with
         work[...] = theta
         with _restored_on_error(theta, work):
             return self._backtrack(theta, grad, E, evaluate, work, prox)
@@ -118,6 +120,8 @@ class RandomSearch(
 
         \theta' = \theta + u, \quad u_i \sim U(-r, r), \qquad
         \theta \leftarrow \theta' \text{ if } E(\theta') \leq E(\theta)
+
+    Any finite value is better than one that is not, and that is never taken.
 
     Without a gradient, and a baseline for everything that has one. The
     objective has all of the penalty, so there is no use for its proximal
@@ -158,7 +162,7 @@ class RandomSearch(
         with _restored_on_error(theta, start):
             theta += noise
             value = evaluate()
-        if value <= E:
+        if math.isfinite(value) and (value <= E or not math.isfinite(E)):
             return value
-        theta[...] = start  # it is worse, or NaN
+        theta[...] = start  # it is worse, or not finite
         return E
