@@ -151,29 +151,9 @@ class Loss:
         self.pointwise(Y, P, out)
         if w is not None:
             out *= w
-            if (zero := absent(w)) is not None:
-                out[zero] = 0  # also where it was not finite
         np.add.reduce(out, axis=0, out=row)
         row /= n
         return float(np.add.reduce(row))
-
-
-def absent(w):
-    """Which samples have the weight zero, or None if none has.
-
-    Parameters
-    ----------
-    w : ndarray of shape (n_samples, 1) or None
-        Sample weights; None stands for ones.
-
-    Returns
-    -------
-    zero : ndarray of shape (n_samples,) or None
-        Boolean mask.
-    """
-    if w is None or np.count_nonzero(w) == len(w):
-        return None
-    return w[:, 0] == 0
 
 
 class SquaredError(Loss, name="squared_error"):

@@ -27,7 +27,6 @@ import numpy as np
 
 from skmlp.core.batch_norm import BatchNorm, fold
 from skmlp.core.dropout import Dropout, SparseDropout
-from skmlp.core.losses import absent
 
 
 class Network:
@@ -150,15 +149,15 @@ class Network:
         P : ndarray of shape (n_samples, n_outputs)
             Output of the network, `tape.A[-1]`.
         """
-        A, inputs, zero = X, tape.inputs, absent(w)
+        A, inputs = X, tape.inputs
         for l, g in enumerate(self.activations):
             dropout, norm, Z = tape.dropout[l], tape.norm[l], tape.Z[l]
             if dropout is not None:
                 A = dropout.forward(A)
             inputs[l] = A
             dot(A, theta.coefs[l], Z)
-            if l == 0 and zero is not None:
-                Z[zero] = Z[np.argmin(zero)]
+            if l == 0 and w is not None:
+                _replace_absent(Z, w)
             if norm is not None:
                 norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
             Z += theta.intercepts[l]
@@ -194,8 +193,6 @@ class Network:
             self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
         if w is not None:
             delta *= w
-            if (zero := absent(w)) is not None:
-                delta[zero] = 0  # also where it was not finite
         first = self._first
         for l in range(len(self.activations) - 1, first - 1, -1):
             W, grad_b, norm = theta.coefs[l], grad.intercepts[l], tape.norm[l]
@@ -311,6 +308,15 @@ class Tape:
         for l, norm in enumerate(self.norm):
             if norm is not None:
                 norm.update_running(theta.means[l], theta.variances[l], momentum)
+
+
+def _replace_absent(Z, w):
+    """Let samples of weight zero be copies of one that counts.
+
+    Zero times infinity is not a number: an overflow of theirs would matter.
+    """
+    if np.count_nonzero(w) < len(w):
+        Z[w[:, 0] == 0] = Z[np.argmax(w)]
 
 
 def dot(A, B, out):

@@ -338,12 +338,12 @@ def test_a_weight_of_zero_is_an_absent_sample_even_if_it_overflows(
 ):
     X, Y, w = data(weighted=True)
     results = []
-    for x, target in [(1.0, 1.0), (1e308, 1e200)]:
+    for x in [1.0, 1e308]:
         network, theta, tape = build(
             activation, loss, (5, 4), batch_norm_epsilon=batch_norm_epsilon
         )
         theta.coefs[0] *= 10
-        X[0], Y[0] = x, target
+        X[0] = x
         objective = Objective(network, ElasticNet(0.3), theta)
         with np.errstate(all="ignore"):
             E = objective(X, Y, w, tape)

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-import numpy as np
-
 OPTIMIZERS: dict = {}
 """Optimizers, by name."""
 
