@@ -152,6 +152,8 @@ class Loss:
         if w is not None:
             out *= w
         np.add.reduce(out, axis=0, out=row)
+        if len(row) == 1:  # the same number, sooner
+            return float(row[0]) / n
         row /= n
         return float(np.add.reduce(row))
 
@@ -334,10 +336,13 @@ class LogLoss(Loss, name="log_loss"):
         np.negative(out, out=out)
 
 
+_EPS = {np.dtype(t): float(np.finfo(t).eps) for t in (np.float32, np.float64)}
+
+
 def _clip(P, out):
     # A probability that rounds to 0 or 1 would give an infinite loss. The
     # bounds are scikit-learn's: they show in the loss of saturated networks.
-    eps = float(np.finfo(P.dtype).eps)
+    eps = _EPS[P.dtype]
     np.maximum(P, eps, out=out)
     np.minimum(out, 1 - eps, out=out)
 
