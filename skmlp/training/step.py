@@ -120,10 +120,12 @@ class TrainingStep:
         E = self._evaluate(X, Y, w, tape)
         if self.weight_decay:
             self._decay(theta)
-        self.optimizer.step(
-            theta.flat, self.objective.grad.flat, self.objective.work, self._prox
-        )
-        self._bound(theta)
+        try:
+            self.optimizer.step(
+                theta.flat, self.objective.grad.flat, self.objective.work, self._prox
+            )
+        finally:  # an interrupted training is kept, and keeps the bounds
+            self._bound(theta)
         return E
 
     def _evaluate(self, X, Y, w, tape):

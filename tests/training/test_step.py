@@ -510,3 +510,22 @@ def test_a_step_with_everything_allocates_next_to_nothing(
         tracemalloc.stop()
         assert peak < 30_000, n_samples
     np.setbufsize(before)
+
+
+def test_an_interrupted_step_keeps_the_bounds():
+    step, tape = build("adam", max_norm=0.5, network={"frozen": [0]})
+    theta = step.objective.theta
+    frozen = theta.coefs[0].copy()
+    move = step.optimizer.step
+
+    def interrupted(*args):
+        move(*args)
+        theta.flat += 1.0
+        raise KeyboardInterrupt
+
+    step.optimizer.step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        take(step, tape, 1)
+    np.testing.assert_array_equal(theta.coefs[0], frozen)
+    for W in theta.coefs[1:]:
+        assert (np.linalg.norm(W, axis=0) <= 0.5 + 1e-12).all()
