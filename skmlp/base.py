@@ -731,10 +731,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _output(self, X):
         """Output of the network, of shape (n_samples, n_outputs)."""
         Z = self._decision_function(X)
-        g = self._network.activations[-1]
-        P = np.empty_like(Z) if g.needs_z else Z
-        g.forward(Z, P)
-        return P
+        return self._network.activations[-1].apply(Z)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

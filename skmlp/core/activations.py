@@ -99,6 +99,12 @@ class Activation:
         """Write g(Z) into A, which is Z itself unless `needs_z`."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(Z, A).")
 
+    def apply(self, Z):
+        """g(Z), in the memory of Z unless `needs_z`."""
+        A = np.empty_like(Z) if self.needs_z else Z
+        self.forward(Z, A)
+        return A
+
     def backward(self, Z, A, delta, work):
         """Turn delta = dE/dA into dE/dZ, in place; Z is A unless `needs_z`."""
         raise NotImplementedError(

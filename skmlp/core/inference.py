@@ -139,9 +139,7 @@ def _entries(X):
 def _layer(A, W, b, g):
     Z = A @ W
     Z += b
-    A = np.empty_like(Z) if g.needs_z else Z
-    g.forward(Z, A)
-    return Z, A
+    return Z, g.apply(Z)
 
 
 def _empty(X, coefs, l):

@@ -81,6 +81,13 @@ class Network:
         parts = theta.coefs, theta.intercepts, theta.scales
         return [part[l] for part in parts for l in sorted(self.frozen) if l < len(part)]
 
+    def frozen_weights(self, theta):
+        """Which of `theta.weights` belong to frozen layers, as a boolean mask."""
+        frozen = theta.zeros_like()
+        for view in self.frozen_views(frozen):
+            view[...] = 1
+        return frozen.weights == 1
+
     def inference_parameters(self, theta):
         """Weights and biases that do in prediction what `theta` stands for."""
         if self.batch_norm_epsilon is None:
@@ -96,10 +103,7 @@ class Network:
 
     def output(self, Z):
         """Output activation of the last pre-activations, in new memory."""
-        P = Z.copy()
-        g = self.activations[-1]
-        g.forward(Z if g.needs_z else P, P)
-        return P
+        return self.activations[-1].apply(Z.copy())
 
     def mean_loss(self, Y, P, w):
         """Weighted mean of the loss over samples, as training reports it.

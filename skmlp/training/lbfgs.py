@@ -87,10 +87,7 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         x = np.concatenate([x, np.maximum(-x[:n_weights], 0)])
         np.maximum(x[:n_weights], 0, out=x[:n_weights])
         halves = np.r_[0:n_weights, n_parameters : x.size]
-        frozen = theta.zeros_like()
-        for view in objective.network.frozen_views(frozen):
-            view[...] = 1
-        free = halves[np.tile(frozen.weights == 0, 2)]
+        free = halves[np.tile(~objective.network.frozen_weights(theta), 2)]
         lower = np.full(x.size, -np.inf)
         lower[halves] = 0
         bounds = Bounds(lower)

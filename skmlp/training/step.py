@@ -86,10 +86,7 @@ class TrainingStep:
         if objective.penalty.l1:
             self._prox = self._soft_threshold
             self._threshold_work = np.empty_like(theta.weights)
-            frozen = theta.zeros_like()
-            for view in objective.network.frozen_views(frozen):
-                view[...] = 1
-            self._held = np.flatnonzero(frozen.weights)
+            self._held = np.flatnonzero(objective.network.frozen_weights(theta))
             self._held_values = theta.weights[self._held]
 
     def keep_gradient(self):
