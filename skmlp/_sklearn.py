@@ -81,7 +81,8 @@ class TaskCallback:
     def on_epoch_end(self, training):
         """End it; whether a callback wants to stop."""
         return self._epoch.call_on_fit_task_end(
-            **self._data, reconstruction_attributes=training.fitted_attributes
+            **self._data,
+            reconstruction_attributes=lambda: vars(training.fitted_estimator()),
         )
 
     def on_fit_end(self, training):

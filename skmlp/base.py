@@ -521,6 +521,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             if theta.batch_norm:
                 setattr(self, f"batch_norm_{name}_", getattr(theta, name))
 
+    def _fitted_copy(self, network, theta):
+        """A copy of the estimator that predicts with these parameters."""
+        fitted = copy(self)
+        fitted._adopt(network, theta)
+        return fitted
+
     def _fit_lbfgs(self, network, theta, data):
         penalty = build.make_penalty(self)
         result = minimize_lbfgs(
@@ -666,13 +672,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _state(self, network, theta, optimizer):
         """Where training starts, or goes on from."""
 
-        def fitted_attributes():
-            fitted = copy(self)
-            fitted._adopt(network, theta.copy())
-            return vars(fitted)
+        def fitted_estimator():
+            return self._fitted_copy(network, theta.copy())
 
         before = {name: getattr(self, name, None) for name in _PROGRESS}
-        state = TrainingState(theta, optimizer, self, fitted_attributes)
+        state = TrainingState(theta, optimizer, self, fitted_estimator)
         state.t = before["t_"] or 0
         state.no_improvement_count = before["_no_improvement_count"] or 0
         if self.early_stopping:

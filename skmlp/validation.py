@@ -1,6 +1,5 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
-from copy import copy
 from inspect import Parameter, signature
 from numbers import Real
 from typing import Any
@@ -167,8 +166,7 @@ class Validation:
         self._fitted: Any = None
         if self._metric not in ("score", "loss"):
             # A scorer wants an estimator, and arrays as users have them.
-            self._fitted = copy(estimator)
-            self._fitted._adopt(network, theta)
+            self._fitted = estimator._fitted_copy(network, theta)
             vars(self._fitted).pop("feature_names_in_", None)
             self._scorer = check_scoring(self._fitted, self._metric)
 

@@ -153,6 +153,21 @@ def test_what_callbacks_see(data):
             assert_array_equal(a, d)
 
 
+def test_the_fitted_estimator_is_that_of_a_shorter_training(data):
+    class Look(Callback):
+        def on_fit_begin(self, training):
+            self.seen = []
+
+        def on_epoch_end(self, training):
+            self.seen.append(training.fitted_estimator())
+
+    look = Look()
+    classifier(look, max_iter=3).fit(data.X, data.y)
+    for n_iter, fitted in enumerate(look.seen, 1):
+        shorter = classifier(max_iter=n_iter).fit(data.X, data.y)
+        assert_array_equal(fitted.predict_proba(data.X), shorter.predict_proba(data.X))
+
+
 def test_a_callback_may_change_weights_and_learning_rate(data):
     class Halve(Callback):
         def on_epoch_end(self, training):

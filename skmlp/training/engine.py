@@ -17,7 +17,7 @@ class NumpyEngine:
 
     Parameters
     ----------
-    step : Step
+    step : TrainingStep
         What a batch does to the parameters.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)

@@ -4,7 +4,6 @@ import math
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
@@ -65,9 +64,9 @@ class TrainingState:
         The estimator that is being fitted. Its fitted attributes are those of
         an earlier call, if there are any, until training has ended.
 
-    fitted_attributes : callable, default=None
-        Returns the attributes that the estimator would have, were training to
-        end here, with copies of the parameters.
+    fitted_estimator : callable, default=None
+        Returns a copy of the estimator that is ready to predict, as it would be
+        were training to end here, with copies of the parameters.
 
     max_iter : int, default=1
         Largest number of epochs of this run.
@@ -110,7 +109,7 @@ class TrainingState:
     theta: Parameters
     optimizer: Optimizer
     estimator: object = None
-    fitted_attributes: Callable | None = None
+    fitted_estimator: Callable | None = None
     max_iter: int = 1
     t: int = 0
     best_loss: float | None = np.inf
@@ -130,19 +129,6 @@ class TrainingState:
         with np.errstate(over="ignore", invalid="ignore"):
             score = validate(self.theta).monitored
         self.best_validation_score = -np.inf if np.isnan(score) else score
-
-    def fitted_estimator(self):
-        """A copy of the estimator as it would be, were training to end here.
-
-        Returns
-        -------
-        estimator : object
-            Ready to predict.
-        """
-        fitted = copy(self.estimator)
-        if self.fitted_attributes is not None:
-            vars(fitted).update(self.fitted_attributes())
-        return fitted
 
 
 def run_epochs(

@@ -115,8 +115,7 @@ class TrainingStep:
         """
         theta = self.objective.theta
         E = self._evaluate(X, Y, w, tape)
-        if self.weight_decay:
-            self._decay(theta)
+        self._decay(theta)
         try:
             self.optimizer.step(
                 theta.flat, self.objective.grad.flat, self.objective.work, self._prox
@@ -126,25 +125,30 @@ class TrainingStep:
         return E
 
     def _evaluate(self, X, Y, w, tape):
-        """The objective, with its gradient, which is shortened to its bound."""
+        """The objective where the step begins, and what follows from it."""
         if self._dropout:
             tape.draw_dropout(self.rng)
-        E = self.objective(X, Y, w, tape)
-        grad = self.objective.grad.flat
+        if self.optimizer.needs_gradient:
+            E = self.objective(X, Y, w, tape)
+            self._bound_gradient(self.objective.grad.flat)
+        else:
+            E = self.objective.value(X, Y, w, tape)
+        if self._batch_norm:
+            tape.update_running_statistics(
+                self.objective.theta, self.batch_norm_momentum
+            )
+        return E
+
+    def _bound_gradient(self, grad):
         self.grad_norm = euclidean_norm(grad)
         if self._kept is not None:
             self._kept[...] = grad
         if self.clip_norm is not None:
             self._shortening = shorten(grad, self.grad_norm, self.clip_norm)
-        if self._batch_norm:
-            self._update_running_statistics(tape)
-        return E
-
-    def _update_running_statistics(self, tape):
-        tape.update_running_statistics(self.objective.theta, self.batch_norm_momentum)
 
     def _decay(self, theta):
-        theta.weights *= 1 - self.optimizer.learning_rate * self.weight_decay
+        if self.weight_decay:
+            theta.weights *= 1 - self.optimizer.learning_rate * self.weight_decay
 
     def _bound(self, theta):
         if self._max_norm is not None:
@@ -200,19 +204,8 @@ class SearchStep(TrainingStep):
             self._prox,
             self.rng,
         )
-        if self.weight_decay:
-            self._decay(theta)
+        self._decay(theta)
         self._bound(theta)
-        return E
-
-    def _evaluate(self, X, Y, w, tape):
-        if self.optimizer.needs_gradient:
-            return super()._evaluate(X, Y, w, tape)
-        if self._dropout:
-            tape.draw_dropout(self.rng)
-        E = self.objective.value(X, Y, w, tape)
-        if self._batch_norm:
-            self._update_running_statistics(tape)
         return E
 
 
