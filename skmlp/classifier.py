@@ -721,7 +721,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         class_weight = self.class_weight
         if class_weight is None:
             return None
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        if self._is_multilabel():
             try:
                 weights = compute_sample_weight(class_weight, y)
             except (TypeError, ValueError) as error:
@@ -785,13 +785,16 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             )
 
     def _check_multilabel(self, multilabel, name):
-        if multilabel != self._label_binarizer.y_type_.startswith("multilabel"):
+        if multilabel != self._is_multilabel():
             before, now = ("not ", "") if multilabel else ("", "not ")
             raise ValueError(
                 "warm_start, partial_fit and validation go on with the kind of targets "
                 f"that there was before, which was {before}multilabel; {name} is "
                 f"{now}multilabel."
             )
+
+    def _is_multilabel(self):
+        return self._label_binarizer.y_type_.startswith("multilabel")
 
     def _is_multiclass(self):
         return self._label_binarizer.y_type_ == "multiclass"

@@ -91,13 +91,9 @@ class InspectionMixin:
         output = self._check_output(output)
 
         def seed(A):
-            chosen = A.argmax(axis=1) if output is None else output
-            factors = np.zeros_like(A)
-            factors[np.arange(len(A)), chosen] = 1
-            return factors
+            return _one_hot(A, A.argmax(axis=1) if output is None else output)
 
-        coefs, intercepts, activations = self._inference()
-        activations = [*activations[:-1], self._inspected_output()]
+        coefs, intercepts, activations = self._layers_up_to(-1)
         return inference.input_gradient(coefs, intercepts, activations, X, seed)
 
     def reconstruct_input(
@@ -191,11 +187,7 @@ class InspectionMixin:
             )
         coefs, intercepts, activations = self._layers_up_to(layer)
         n_units = coefs[-1].shape[1]
-        if not isinstance(output, INTEGERS) or not 0 <= output < n_units:
-            raise ValueError(
-                f"output must be the index of one of the {n_units} units of layer "
-                f"{layer}, from 0 to {n_units - 1}, got {output!r}."
-            )
+        output = _check_index(output, n_units, f"units of layer {layer}")
         if X_init is None:
             rng = check_random_state(random_state)
             X = rng.normal(0, 0.01, (1, self.n_features_in_))
@@ -209,9 +201,7 @@ class InspectionMixin:
         X = np.array(X, coefs[0].dtype)
 
         def seed(A):
-            factors = np.zeros_like(A)
-            factors[:, output] = 1
-            return factors
+            return _one_hot(A, output)
 
         for _ in range(max_iter):
             gradient = inference.input_gradient(coefs, intercepts, activations, X, seed)
@@ -252,9 +242,20 @@ class InspectionMixin:
                 f"output must say which of the {n_outputs} outputs, from 0 to "
                 f"{n_outputs - 1}; got None."
             )
-        if not isinstance(output, INTEGERS) or not 0 <= output < n_outputs:
-            raise ValueError(
-                f"output must be the index of one of the {n_outputs} outputs, from 0 "
-                f"to {n_outputs - 1}, got {output!r}."
-            )
-        return int(output)
+        return _check_index(output, n_outputs, "outputs")
+
+
+def _check_index(output, n_units, what):
+    if not isinstance(output, INTEGERS) or not 0 <= output < n_units:
+        raise ValueError(
+            f"output must be the index of one of the {n_units} {what}, from 0 to "
+            f"{n_units - 1}, got {output!r}."
+        )
+    return int(output)
+
+
+def _one_hot(A, units):
+    """Factors that choose a unit, the same or another for each sample."""
+    factors = np.zeros_like(A)
+    factors[np.arange(len(A)), units] = 1
+    return factors
