@@ -65,26 +65,6 @@ def textbook_output(network, theta, X):
     return A
 
 
-def torch_activations():
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
-    return {
-        "identity": lambda z: z * 1,
-        "logistic": torch.sigmoid,
-        "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh,
-        "relu": torch.relu,
-        "leaky_relu": functional.leaky_relu,
-        "elu": functional.elu,
-        "selu": functional.selu,
-        "softplus": functional.softplus,
-        "softsign": functional.softsign,
-        "gelu": functional.gelu,
-        "silu": functional.silu,
-        "mish": functional.mish,
-    }
-
-
 def torch_losses_of_logits():
     """Of the last layer's pre-activations."""
     torch = pytest.importorskip("torch")
@@ -110,7 +90,7 @@ def torch_objective(theta, activations, loss, X, Y, w, l2):
     By autograd, over every weight and bias.
     """
     torch = pytest.importorskip("torch")
-    modules, losses = torch_activations(), torch_losses_of_logits()
+    losses = torch_losses_of_logits()
     assert loss in losses, f"give the new loss {loss!r} a torch function"
     coefs = [torch.tensor(W, requires_grad=True) for W in theta.coefs]
     intercepts = [torch.tensor(b, requires_grad=True) for b in theta.intercepts]
@@ -118,9 +98,7 @@ def torch_objective(theta, activations, loss, X, Y, w, l2):
     for l, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         z = z @ W + b
         if l < len(activations):
-            name = activations[l]
-            assert name in modules, f"give the new activation {name!r} a function"
-            z = modules[name](z)
+            z = activations[l](z)
     weights = torch.tensor(np.ones(len(X)) if w is None else w.ravel())
     each = losses[loss](z, torch.tensor(Y)).reshape(len(X), -1).sum(1)
     smooth = weights @ each + l2 / 2 * sum((W**2).sum() for W in coefs)
@@ -142,14 +120,16 @@ def test_forward_is_the_textbook_formula(activation, loss, hidden, as_input):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @over_networks
-def test_objective_and_gradient_are_torchs(activation, loss, hidden, weighted):
+def test_objective_and_gradient_are_torchs(
+    activation, loss, hidden, weighted, torch_activation
+):
     """With a penalty."""
     network, theta, tape = build(activation, loss, hidden)
     X, Y, w = data(weighted)
     objective = Objective(network, ElasticNet(alpha=0.8, l1_ratio=0.25), theta)
     E = objective(X, Y, w, tape)
     smooth, gradient, n = torch_objective(
-        theta, [activation] * len(hidden), loss, X, Y, w, l2=0.6
+        theta, [torch_activation(activation)] * len(hidden), loss, X, Y, w, l2=0.6
     )
     expected = smooth + 0.2 * np.abs(theta.weights).sum() / n
     np.testing.assert_allclose(E, expected, rtol=1e-12)
@@ -164,13 +144,13 @@ def test_objective_and_gradient_are_torchs(activation, loss, hidden, weighted):
     [("mish", "relu", "gelu"), ("tanh", "silu", "identity"), ("silu", "elu", "silu")],
     ids="-".join,
 )
-def test_every_layer_may_have_an_activation_of_its_own(activations):
+def test_every_layer_may_have_an_activation_of_its_own(activations, torch_activation):
     network, theta, tape = build(activations, "log_loss", (5, 3, 4))
     X, Y, w = data(weighted=True)
     objective = Objective(network, ElasticNet(alpha=0.6), theta)
     E = objective(X, Y, w, tape)
     expected, gradient, _ = torch_objective(
-        theta, activations, "log_loss", X, Y, w, l2=0.6
+        theta, [*map(torch_activation, activations)], "log_loss", X, Y, w, l2=0.6
     )
     np.testing.assert_allclose(E, expected, rtol=1e-12)
     np.testing.assert_allclose(objective.grad.flat, gradient, rtol=1e-10, atol=1e-14)
