@@ -63,8 +63,8 @@ class BatchNorm:
         self.mean = np.empty(n_units, dtype)
         self.variance = np.empty(n_units, dtype)
         self.of_batch = False
-        self._inverse_std = np.empty(n_units, dtype)
-        self._U_hat = np.empty((n_samples, n_units), dtype)
+        self.inverse_std = np.empty(n_units, dtype)
+        self.U_hat = np.empty((n_samples, n_units), dtype)
         self._v = None
 
     def forward(self, U, gamma, running_mean, running_variance, w):
@@ -81,7 +81,7 @@ class BatchNorm:
         w : ndarray of shape (n_samples, 1) or None
             Sample weights, not all zero.
         """
-        U_hat = self._U_hat
+        U_hat = self.U_hat
         n_weighted = self.n_samples if w is None else np.count_nonzero(w)
         self.of_batch = bool(n_weighted > 1) and not self.frozen
         if self.of_batch:
@@ -94,10 +94,10 @@ class BatchNorm:
             self.mean[...] = running_mean
             self.variance[...] = running_variance
             U -= self.mean
-        np.add(self.variance, self.epsilon, out=self._inverse_std)
-        np.sqrt(self._inverse_std, out=self._inverse_std)
-        np.reciprocal(self._inverse_std, out=self._inverse_std)
-        np.multiply(U, self._inverse_std, out=U_hat)
+        np.add(self.variance, self.epsilon, out=self.inverse_std)
+        np.sqrt(self.inverse_std, out=self.inverse_std)
+        np.reciprocal(self.inverse_std, out=self.inverse_std)
+        np.multiply(U, self.inverse_std, out=U_hat)
         np.multiply(U_hat, gamma, out=U)
 
     def backward(self, delta, gamma, grad_b, grad_gamma, work):
@@ -117,7 +117,7 @@ class BatchNorm:
         work : ndarray of shape (n_samples, n_units)
             Scratch memory.
         """
-        U_hat = self._U_hat
+        U_hat = self.U_hat
         np.multiply(delta, U_hat, out=work)
         np.add.reduce(work, axis=0, out=grad_gamma)
         if self.of_batch:
@@ -130,7 +130,7 @@ class BatchNorm:
                 work *= self._v
             delta -= work
         delta *= gamma
-        delta *= self._inverse_std
+        delta *= self.inverse_std
 
     def _average(self, U, out):
         if self._v is None:

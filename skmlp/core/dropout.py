@@ -41,7 +41,7 @@ class Dropout:
         self._scale = np.dtype(dtype).type(1 / (1 - self.rate))
         self.mask = np.ones(shape, dtype)
         self._kept = np.empty(shape, bool)
-        self._out = np.empty(shape, dtype)
+        self.out = np.empty(shape, dtype)
 
     def draw(self, rng):
         """Draw the mask; it stays until the next call."""
@@ -51,7 +51,7 @@ class Dropout:
 
     def forward(self, A):
         """A with the mask applied, in memory that the next call overwrites."""
-        return np.multiply(A, self.mask, out=self._out)
+        return np.multiply(A, self.mask, out=self.out)
 
 
 class SparseDropout:

@@ -116,6 +116,25 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
     return gradient
 
 
+def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
+    """X in the dtype of the parameters: its rows, and copies of them if it has to be.
+
+    Yields
+    ------
+    rows : slice
+        All rows if X is of that dtype, else those of a chunk.
+
+    A : {ndarray, sparse matrix}
+        X[rows], in the dtype.
+    """
+    dtype = coefs[0].dtype
+    if X.dtype == dtype:
+        yield slice(None), X
+        return
+    for rows in _chunks(X, coefs, max_elements):
+        yield rows, _cast(X, rows, dtype)
+
+
 def _cast(X, rows, dtype):
     """Rows of X in another dtype, unless they are beyond its range."""
     chunk = X[rows]

@@ -74,7 +74,7 @@ class Network:
         # The derivative of the loss by the last Z is then just P - Y.
         self.has_canonical_output = self.activations[-1].name == loss.canonical
         # Below the first layer to be trained, no gradient is needed.
-        self._first = min(set(range(len(self.activations))) - self.frozen)
+        self.first = min(set(range(len(self.activations))) - self.frozen)
 
     def frozen_views(self, theta):
         """Views of what in `theta` belongs to frozen layers."""
@@ -197,7 +197,7 @@ class Network:
             self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
         if w is not None:
             delta *= w
-        first = self._first
+        first = self.first
         for l in range(len(self.activations) - 1, first - 1, -1):
             W, grad_b, norm = theta.coefs[l], grad.intercepts[l], tape.norm[l]
             np.add.reduce(delta, axis=0, out=grad_b)

@@ -50,7 +50,7 @@ class Objective:
         self.grad = theta.zeros_like()
         self.work = np.empty_like(theta.flat)
         self._frozen = network.frozen_views(self.grad)
-        self._divisor = network.loss_divisor if report_mean else 1
+        self.divisor = network.loss_divisor if report_mean else 1
 
     def __call__(self, X, Y, w, tape):
         """Evaluate the objective and its gradient on a batch.
@@ -91,4 +91,4 @@ class Objective:
         loss = network.loss.value(Y, P, w, n, tape.work[-1], tape.row)
         penalty = self.penalty.value(theta, self.work) / n
         self.n, self.E = n, loss + penalty
-        return loss / self._divisor + penalty
+        return loss / self.divisor + penalty

@@ -71,6 +71,7 @@ class TrainingStep:
         self.optimizer = optimizer
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
+        self.max_norm = max_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.rng = rng
         self.grad_norm = math.nan
