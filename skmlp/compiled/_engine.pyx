@@ -1,0 +1,519 @@
+"""The extension module: arrays in, pointers out.
+
+It turns the objects of `skmlp.core` into the structures of src/engine.h, and calls
+the engine without the GIL. What the engine computes is in src/.
+"""
+
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t, intptr_t
+from libc.stdlib cimport calloc, free
+from scipy.linalg.cython_blas cimport dgemm, sgemm
+
+import numpy as np
+
+cdef extern from "src/engine.h" nogil:
+    enum:
+        BLOCK_ROWS
+
+    ctypedef struct bitgen_t:
+        pass
+
+    ctypedef struct Layer:
+        ptrdiff_t n_in, n_out
+        int activation
+        double constants[2]
+        int frozen
+        void *W
+        void *b
+        void *gamma
+        void *grad_W
+        void *grad_b
+        void *grad_gamma
+        void *kept_W
+        void *kept_b
+        void *kept_gamma
+        void *Z
+        void *A
+        void *D
+        void *mask
+        void *dropped
+        double dropout_rate
+        int has_norm
+        void *U_hat
+        void *mean
+        void *variance
+        void *inverse_std
+        void *running_mean
+        void *running_variance
+
+    enum:
+        WEIGHTS
+        BIASES
+        SCALES
+
+    ctypedef struct Part:
+        int kind
+        ptrdiff_t layer, row, n_rows, begin, size
+
+    ctypedef struct OptimizerState:
+        int kind
+        void *state[3]
+        double learning_rate, momentum, beta_1, beta_2, rho, epsilon, momentum_decay
+        int nesterov
+        int64_t t
+        double mu_product
+
+    ctypedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *,
+                         void *, int *, void *, void *, int *)
+
+    ctypedef struct Plan:
+        gemm_t *gemm
+        bitgen_t *bitgen
+        ptrdiff_t n_layers, first
+        Layer *layers
+        int loss, has_canonical_output, hard_labels
+        double loss_constant, loss_divisor, norm_epsilon
+        void *theta
+        void *grad
+        ptrdiff_t n_parts
+        Part *parts
+        double l1, l2, weight_decay, clip_norm, max_norm, norm_momentum
+        OptimizerState optimizer
+        void *X
+        void *Y
+        void *w
+        ptrdiff_t X_row, X_column
+        int Y_is_bool
+        ptrdiff_t batch_size
+        void *X_batch
+        void *Y_batch
+        void *w_batch
+        double *block_loss
+
+    ctypedef struct Batch:
+        ptrdiff_t number, start, stop, n_weighted, heaviest
+        double n, learning_rate
+
+    ctypedef struct Totals:
+        double loss, grad_norm, objective, mean_loss
+
+    ptrdiff_t n_blocks(ptrdiff_t)
+    ptrdiff_t divide_f32(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
+    ptrdiff_t divide_f64(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
+    void train_f32(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
+    void train_f64(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
+    void evaluate_f32(Plan *, const Batch *, int, int, Totals *)
+    void evaluate_f64(Plan *, const Batch *, int, int, Totals *)
+    void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, int, void *)
+    void predict_f64(const Plan *, ptrdiff_t, ptrdiff_t, void *, int, void *)
+    void activate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
+    void activate_f64(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
+    void differentiate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *,
+                           const void *, void *)
+    void differentiate_f64(int, const double *, ptrdiff_t, ptrdiff_t, const void *,
+                           const void *, void *)
+    double loss_sum_f32(int, double, int, ptrdiff_t, const void *, const void *)
+    double loss_sum_f64(int, double, int, ptrdiff_t, const void *, const void *)
+    void loss_gradient_f32(int, double, ptrdiff_t, const void *, const void *, void *)
+    void loss_gradient_f64(int, double, ptrdiff_t, const void *, const void *, void *)
+    const char *c_instruction_set "instruction_set"()
+
+
+# Names, in the order of the codes in src/engine.h.
+ACTIVATIONS = (
+    "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus",
+    "softsign", "gelu", "silu", "mish", "exp", "softmax",
+)
+LOSSES = (
+    "squared_error", "absolute_error", "huber", "quantile", "poisson",
+    "binary_log_loss", "log_loss",
+)
+OPTIMIZERS = (
+    None, "sgd", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "nadam",
+)
+
+# Arrays of the optimizers' state, in the order in which src/optimizers.h has them.
+_STATE = {
+    "sgd": ("velocity",),
+    "adagrad": ("v",),
+    "rmsprop": ("v",),
+    "amsgrad": ("m", "v", "v_max"),
+}
+
+# Elements of a part of the parameters: small enough for the threads to share them
+# evenly, large enough for the matrix product.
+_PART_SIZE = 2**16
+
+
+def instruction_set():
+    """Name of the instruction set that the engine's loops use."""
+    return c_instruction_set().decode()
+
+
+cdef void *address(array) except? NULL:
+    """Where the memory of an array begins; NULL for None."""
+    cdef Py_buffer view
+    if array is None:
+        return NULL
+    PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
+    cdef void *start = view.buf
+    PyBuffer_Release(&view)
+    return start
+
+
+cdef void set_activation(Layer *layer, activation) except *:
+    layer.activation = ACTIVATIONS.index(activation.name)
+    layer.constants[0] = getattr(activation, "slope", getattr(activation, "alpha", 0.0))
+    layer.constants[1] = getattr(activation, "scale", 1.0)
+
+
+cdef void set_input(Plan *plan, X) except *:
+    plan.X = address(X)
+    plan.X_row = X.strides[0] // X.itemsize
+    plan.X_column = X.strides[1] // X.itemsize
+
+
+cdef class Model:
+    """A network with its parameters, buffers for a batch, and the samples.
+
+    Parameters
+    ----------
+    objective : Objective
+        Network, penalty, parameters and their gradient.
+
+    tape : Tape
+        Buffers for the largest batch.
+
+    X, Y, w : ndarray
+        As of `NumpyEngine`, dense; `Y` and `w` C-contiguous.
+    """
+
+    cdef Plan plan
+    cdef bint is_single
+    cdef ptrdiff_t n_samples
+    cdef Batch *batches
+    cdef list owners
+    cdef object optimizer
+    cdef readonly ptrdiff_t n_batches
+
+    def __cinit__(self, objective, tape, X, Y, w):
+        cdef Plan *p = &self.plan
+        network, penalty = objective.network, objective.penalty
+        theta, grad = objective.theta, objective.grad
+        dtype = theta.flat.dtype
+        self.owners = [theta, grad, tape, X, Y, w]
+        self.is_single = dtype == np.float32
+        p.gemm = <gemm_t *>sgemm if self.is_single else <gemm_t *>dgemm
+
+        p.n_layers, p.first = len(network.activations), network.first
+        p.layers = <Layer *>calloc(p.n_layers, sizeof(Layer))
+        if p.layers == NULL:
+            raise MemoryError
+        for l in range(p.n_layers):
+            self._set_layer(&p.layers[l], l, network, theta, grad, tape, dtype)
+        p.loss = LOSSES.index(network.loss.name)
+        p.loss_constant = getattr(
+            network.loss, "huber_delta", getattr(network.loss, "quantile", 0.0)
+        )
+        p.has_canonical_output = network.has_canonical_output
+        p.hard_labels = Y.dtype == bool
+        p.loss_divisor = objective.divisor
+        p.norm_epsilon = network.batch_norm_epsilon or 0.0
+
+        p.theta, p.grad = address(theta.flat), address(grad.flat)
+        self._cut_parts(network.layer_sizes, theta)
+        p.l1, p.l2 = penalty.l1, penalty.l2
+        p.clip_norm = p.max_norm = INFINITY
+
+        set_input(p, X)
+        p.Y, p.w = address(Y), address(w)
+        p.Y_is_bool = p.hard_labels
+        p.batch_size = tape.n_samples
+        self.n_samples = X.shape[0]
+        buffers = [
+            np.empty((p.batch_size, X.shape[1]), dtype),
+            np.empty((p.batch_size, Y.shape[1]), dtype),
+            np.empty(p.batch_size, dtype),
+            np.empty(2 * n_blocks(p.batch_size)),
+        ]
+        self.owners += buffers
+        p.X_batch, p.Y_batch = address(buffers[0]), address(buffers[1])
+        p.w_batch, p.block_loss = address(buffers[2]), <double *>address(buffers[3])
+
+    def __dealloc__(self):
+        free(self.plan.layers)
+        free(self.plan.parts)
+        free(self.batches)
+
+    cdef int _set_layer(
+        self, Layer *layer, l, network, theta, grad, tape, dtype
+    ) except -1:
+        layer.n_in, layer.n_out = theta.coefs[l].shape
+        set_activation(layer, network.activations[l])
+        layer.frozen = l in network.frozen
+        layer.W, layer.b = address(theta.coefs[l]), address(theta.intercepts[l])
+        layer.grad_W, layer.grad_b = address(grad.coefs[l]), address(grad.intercepts[l])
+        layer.Z, layer.A, layer.D = (
+            address(tape.Z[l]), address(tape.A[l]), address(tape.D[l])
+        )
+        dropout, norm = tape.dropout[l], tape.norm[l]
+        if dropout is not None:
+            layer.mask, layer.dropped = address(dropout.mask), address(dropout.out)
+            layer.dropout_rate = dropout.rate
+        if norm is not None:
+            layer.has_norm = True
+            layer.gamma = address(theta.scales[l])
+            layer.grad_gamma = address(grad.scales[l])
+            layer.U_hat = address(norm.U_hat)
+            layer.mean, layer.variance = address(norm.mean), address(norm.variance)
+            layer.inverse_std = address(norm.inverse_std)
+            layer.running_mean = address(theta.means[l])
+            layer.running_variance = address(theta.variances[l])
+        if layer.frozen:
+            kept = [theta.coefs[l].copy(), theta.intercepts[l].copy()]
+            layer.kept_W, layer.kept_b = address(kept[0]), address(kept[1])
+            if norm is not None:
+                kept.append(theta.scales[l].copy())
+                layer.kept_gamma = address(kept[2])
+            self.owners += kept
+        return 0
+
+    cdef int _cut_parts(self, layer_sizes, theta) except -1:
+        """Cut the vector of all parameters into parts, in its order."""
+        cdef Part *part
+        cuts, begin = [], 0
+        for l, W in enumerate(theta.coefs):
+            n_rows, n_columns = W.shape
+            n_parts = min(n_rows, max(1, -(-W.size // _PART_SIZE)))
+            for k in range(n_parts):
+                row, stop = n_rows * k // n_parts, n_rows * (k + 1) // n_parts
+                cuts.append((WEIGHTS, l, row, stop - row, (stop - row) * n_columns))
+        for kind, vectors in (BIASES, theta.intercepts), (SCALES, theta.scales):
+            cuts += [(kind, l, 0, 0, len(vector)) for l, vector in enumerate(vectors)]
+        self.plan.parts = <Part *>calloc(len(cuts), sizeof(Part))
+        if self.plan.parts == NULL:
+            raise MemoryError
+        self.plan.n_parts = len(cuts)
+        for i, (kind, l, row, n_rows, size) in enumerate(cuts):
+            part = &self.plan.parts[i]
+            part.kind, part.layer, part.row, part.n_rows = kind, l, row, n_rows
+            part.begin, part.size = begin, size
+            begin += size
+        return 0
+
+    def prepare(self, step, n_train):
+        """Get ready to train as a `TrainingStep` says, on so many samples."""
+        cdef Plan *p = &self.plan
+        self.optimizer = step.optimizer
+        p.optimizer.kind = OPTIMIZERS.index(step.optimizer.name)
+        state = [
+            getattr(step.optimizer, name)
+            for name in _STATE.get(step.optimizer.name, ("m", "v"))
+        ]
+        self.owners.append(state)
+        for k, array in enumerate(state):
+            p.optimizer.state[k] = address(array)
+        p.weight_decay = step.weight_decay
+        p.clip_norm = INFINITY if step.clip_norm is None else step.clip_norm
+        p.max_norm = INFINITY if step.max_norm is None else step.max_norm
+        p.norm_momentum = step.batch_norm_momentum
+        if any(step.objective.network.dropout):
+            p.bitgen = <bitgen_t *>PyCapsule_GetPointer(
+                step.rng.bit_generator.capsule, "BitGenerator"
+            )
+        self.batches = <Batch *>calloc(-(-n_train // p.batch_size), sizeof(Batch))
+        if self.batches == NULL:
+            raise MemoryError
+
+    def begin_epoch(self, const intptr_t[::1] order, ptrdiff_t n_train):
+        """Divide an epoch into batches.
+
+        Returns
+        -------
+        numbers : list of int
+            Those of the batches with a positive weight.
+        """
+        divide = divide_f32 if self.is_single else divide_f64
+        self.n_batches = divide(
+            &self.plan, NULL if order is None else &order[0], n_train, self.batches
+        )
+        return [self.batches[k].number for k in range(self.n_batches)]
+
+    def train(
+        self,
+        const intptr_t[::1] order,
+        rates,
+        ptrdiff_t first,
+        ptrdiff_t last,
+        int n_threads,
+    ):
+        """Take the steps of some batches of the epoch that has begun.
+
+        Parameters
+        ----------
+        order : ndarray of intptr of shape (n_train,) or None
+            As `begin_epoch` was given it.
+
+        rates : list of float, or float
+            Learning rates of the batches, or of every one.
+
+        first, last : int
+            The batches are those from `first` to before `last`.
+
+        n_threads : int
+            How many threads to use.
+
+        Returns
+        -------
+        loss, grad_norm : float
+            Sums of the objectives times the batch's sizes, and of the norms.
+
+        n_samples : int
+            Sum of the batch's sizes.
+        """
+        cdef Totals totals
+        cdef Plan *p = &self.plan
+        cdef OptimizerState *state = &p.optimizer
+        cdef const intptr_t *rows = NULL if order is None else &order[0]
+        cdef ptrdiff_t n_samples = 0
+        totals.loss = totals.grad_norm = 0
+        for k in range(first, last):
+            self.batches[k].learning_rate = rates if type(rates) is float else rates[k]
+            n_samples += self.batches[k].stop - self.batches[k].start
+        optimizer = self.optimizer
+        state.momentum = getattr(optimizer, "momentum", 0.0)
+        state.nesterov = getattr(optimizer, "nesterovs_momentum", False)
+        state.beta_1 = getattr(optimizer, "beta_1", 0.0)
+        state.beta_2 = getattr(optimizer, "beta_2", 0.0)
+        state.rho = getattr(optimizer, "rho", 0.0)
+        state.epsilon = getattr(optimizer, "epsilon", 0.0)
+        state.momentum_decay = getattr(optimizer, "momentum_decay", 0.0)
+        state.mu_product = getattr(optimizer, "mu_product", 1.0)
+        state.t = optimizer.t
+        with nogil:
+            if self.is_single:
+                train_f32(p, rows, last - first, &self.batches[first], n_threads, &totals)
+            else:
+                train_f64(p, rows, last - first, &self.batches[first], n_threads, &totals)
+        optimizer.t = state.t
+        optimizer.learning_rate = state.learning_rate
+        if hasattr(optimizer, "mu_product"):
+            optimizer.mu_product = state.mu_product
+        return totals.loss, totals.grad_norm, n_samples
+
+    def evaluate(self, bint with_gradient, int n_threads):
+        """Evaluate the objective on all samples.
+
+        Returns
+        -------
+        objective, loss : float
+            With and without the penalty.
+
+        n : float
+            Sum of the weights.
+
+        n_weighted : int
+            Number of those that are positive.
+        """
+        cdef Totals totals
+        cdef Batch batch
+        totals.loss = totals.grad_norm = 0
+        with nogil:
+            if self.is_single:
+                divide_f32(&self.plan, NULL, self.n_samples, &batch)
+                evaluate_f32(&self.plan, &batch, with_gradient, n_threads, &totals)
+            else:
+                divide_f64(&self.plan, NULL, self.n_samples, &batch)
+                evaluate_f64(&self.plan, &batch, with_gradient, n_threads, &totals)
+        return totals.objective, totals.mean_loss, batch.n, batch.n_weighted
+
+
+def predict(coefs, intercepts, activations, X, out, int n_threads):
+    """Write the output before the output activation into `out`.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        Weights and biases, C-contiguous, of the dtype of `X` and `out`.
+
+    activations : list of Activation
+        Those of the hidden layers.
+
+    X : ndarray of shape (n_samples, n_features)
+        Input.
+
+    out : ndarray of shape (n_samples, n_outputs)
+        Overwritten, C-contiguous.
+
+    n_threads : int
+        How many threads to use.
+    """
+    cdef Plan plan
+    cdef Layer *layer
+    cdef ptrdiff_t n_samples = X.shape[0], widest = max(max(W.shape) for W in coefs)
+    cdef bint is_single = out.dtype == np.float32
+    buffers = np.empty(2 * n_threads * BLOCK_ROWS * widest, out.dtype)
+    cdef void *buffers_, *out_ = address(out)
+    buffers_ = address(buffers)
+    plan.gemm = <gemm_t *>sgemm if is_single else <gemm_t *>dgemm
+    plan.n_layers = len(coefs)
+    plan.layers = <Layer *>calloc(plan.n_layers, sizeof(Layer))
+    if plan.layers == NULL:
+        raise MemoryError
+    try:
+        for l in range(plan.n_layers):
+            layer = &plan.layers[l]
+            layer.n_in, layer.n_out = coefs[l].shape
+            layer.W, layer.b = address(coefs[l]), address(intercepts[l])
+            if l < plan.n_layers - 1:
+                set_activation(layer, activations[l])
+        set_input(&plan, X)
+        with nogil:
+            if is_single:
+                predict_f32(&plan, n_samples, widest, buffers_, n_threads, out_)
+            else:
+                predict_f64(&plan, n_samples, widest, buffers_, n_threads, out_)
+    finally:
+        free(plan.layers)
+
+
+# Single formulas, for the tests.
+
+
+def activate(activation, Z, A):
+    """Write g(Z) into A, as `Activation.forward`."""
+    cdef Layer layer
+    cdef ptrdiff_t n_rows = Z.shape[0], n_columns = Z.shape[1]
+    set_activation(&layer, activation)
+    if Z.dtype == np.float32:
+        activate_f32(layer.activation, layer.constants, n_rows, n_columns, address(Z),
+                     address(A))
+    else:
+        activate_f64(layer.activation, layer.constants, n_rows, n_columns, address(Z),
+                     address(A))
+
+
+def differentiate(activation, Z, A, delta):
+    """Turn dE/dA into dE/dZ, as `Activation.backward`."""
+    cdef Layer layer
+    cdef ptrdiff_t n_rows = Z.shape[0], n_columns = Z.shape[1]
+    set_activation(&layer, activation)
+    if Z.dtype == np.float32:
+        differentiate_f32(layer.activation, layer.constants, n_rows, n_columns,
+                          address(Z), address(A), address(delta))
+    else:
+        differentiate_f64(layer.activation, layer.constants, n_rows, n_columns,
+                          address(Z), address(A), address(delta))
+
+
+def loss_and_gradient(loss, Y, P, out, hard_labels=False):
+    """Sum of the loss; its gradient goes into `out`, as by `Loss.gradient`."""
+    cdef int code = LOSSES.index(loss.name), hard = hard_labels
+    cdef double constant = getattr(loss, "huber_delta", getattr(loss, "quantile", 0.0))
+    if P.dtype == np.float32:
+        loss_gradient_f32(code, constant, P.size, address(Y), address(P), address(out))
+        return loss_sum_f32(code, constant, hard, P.size, address(Y), address(P))
+    loss_gradient_f64(code, constant, P.size, address(Y), address(P), address(out))
+    return loss_sum_f64(code, constant, hard, P.size, address(Y), address(P))

@@ -1,0 +1,37 @@
+"""The objective on all samples, in compiled code."""
+
+import numpy as np
+
+from skmlp.compiled import threads
+from skmlp.compiled._engine import Model
+from skmlp.core.objective import Objective
+
+
+class CompiledObjective(Objective):
+    """Evaluates what `Objective` does, for searches and L-BFGS.
+
+    The batch is always the same: every sample there is.
+    """
+
+    _model = None
+
+    def __call__(self, X, Y, w, tape):
+        """Evaluate the objective and its gradient; see `Objective`."""
+        return self._evaluate(X, Y, w, tape, with_gradient=True)
+
+    def value(self, X, Y, w, tape):
+        """Evaluate the objective alone, on the same arguments."""
+        return self._evaluate(X, Y, w, tape, with_gradient=False)
+
+    def _evaluate(self, X, Y, w, tape, with_gradient):
+        if self._model is None:
+            self._model = Model(self, tape, X, np.ascontiguousarray(Y), w)
+        multiplications = 3 * tape.n_samples * self.theta.weights.size
+        n_threads = threads.n_threads(multiplications)
+        self.E, loss, self.n, n_weighted = self._model.evaluate(
+            with_gradient, n_threads
+        )
+        for norm in tape.norm:
+            if norm is not None:
+                norm.of_batch = n_weighted > 1 and not norm.frozen
+        return loss / self.divisor + (self.E - loss)

@@ -1,0 +1,185 @@
+/* What the extension module sees of the compiled engine.
+ *
+ * Arrays are void pointers to the type that a function's name ends with, float (_f32)
+ * or double (_f64). Matrices are stored row by row. All memory belongs to the caller.
+ */
+
+#ifndef SKMLP_ENGINE_H
+#define SKMLP_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "team.h"
+
+/* The codes have to be in the order of the names in _engine.pyx. */
+
+enum {
+    IDENTITY, LOGISTIC, TANH_, RELU, LEAKY_RELU, ELU, SELU, SOFTPLUS, SOFTSIGN, GELU,
+    SILU, MISH, EXP_, SOFTMAX,
+};
+
+enum {
+    SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, BINARY_LOG_LOSS, LOG_LOSS,
+};
+
+enum { NO_OPTIMIZER, SGD, ADAGRAD, RMSPROP, ADAM, ADAMW, AMSGRAD, NADAM };
+
+/* NumPy's bit generator, as numpy/random/bitgen.h lays it out. */
+typedef struct {
+    void *state;
+    uint64_t (*next_uint64)(void *state);
+    uint32_t (*next_uint32)(void *state);
+    double (*next_double)(void *state);
+    uint64_t (*next_raw)(void *state);
+} bitgen_t;
+
+/* A layer after the input. What it has not is NULL. */
+typedef struct {
+    ptrdiff_t n_in, n_out;
+    int activation;
+    double constants[2]; /* of the activation */
+    int frozen;
+
+    /* Parameters, their gradient, and the values that frozen ones keep. */
+    void *W, *b, *gamma;
+    void *grad_W, *grad_b, *grad_gamma;
+    const void *kept_W, *kept_b, *kept_gamma;
+
+    /* Buffers for a batch, as `Tape` has them. */
+    void *Z, *A, *D;
+
+    /* Dropout of what the layer sees. */
+    void *mask, *dropped;
+    double dropout_rate;
+
+    /* Batch normalization of the layer. */
+    int has_norm;
+    void *U_hat, *mean, *variance, *inverse_std;
+    void *running_mean, *running_variance;
+} Layer;
+
+/* A part of the parameters: rows of a weight matrix, or biases, or scales. */
+typedef struct {
+    enum { WEIGHTS, BIASES, SCALES } kind;
+    ptrdiff_t layer, row, n_rows; /* rows of a weight matrix */
+    ptrdiff_t begin, size;        /* in the vector of all parameters */
+    /* Sums over it: squares of the gradient, squares and magnitudes of the weights. */
+    double grad_squares, weight_squares, weight_magnitudes;
+} Part;
+
+/* What a step is told besides the data, and what changes from step to step. */
+typedef struct {
+    int kind;
+    void *state[3];
+    double learning_rate, momentum, beta_1, beta_2, rho, epsilon, momentum_decay;
+    int nesterov;
+    int64_t t;
+    double mu_product;
+} OptimizerState;
+
+typedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *, void *,
+                    int *, void *, void *, int *);
+
+typedef struct {
+    gemm_t *gemm;
+    bitgen_t *bitgen; /* draws the masks of dropout */
+
+    /* The network. */
+    ptrdiff_t n_layers, first; /* below `first`, nothing is trained */
+    Layer *layers;
+    int loss, has_canonical_output, hard_labels;
+    double loss_constant, loss_divisor, norm_epsilon;
+
+    /* All parameters, and what happens to them. */
+    void *theta, *grad;
+    ptrdiff_t n_parts;
+    Part *parts;
+    double l1, l2, weight_decay;
+    double clip_norm, max_norm; /* infinite for none */
+    double norm_momentum;       /* 0 leaves the running statistics alone */
+    OptimizerState optimizer;
+
+    /* The samples: X with its strides in elements, Y in the type or as bytes. */
+    const void *X, *Y, *w;
+    ptrdiff_t X_row, X_column;
+    int Y_is_bool;
+
+    /* Buffers for a batch. */
+    ptrdiff_t batch_size;
+    void *X_batch, *Y_batch, *w_batch;
+    double *block_loss; /* 2 * n_blocks(batch_size) */
+} Plan;
+
+/* Batch `number` of an epoch: samples [start, stop) of its order, whose weights, of
+ * which n_weighted are positive, have the sum n. The greatest is that of row `heaviest`.
+ */
+typedef struct {
+    ptrdiff_t number, start, stop, n_weighted, heaviest;
+    double n, learning_rate;
+} Batch;
+
+/* What steps add up. */
+typedef struct {
+    double loss;      /* objective of each batch times its number of samples */
+    double grad_norm; /* norms of the gradients */
+    double objective; /* of the last batch, without the division by the outputs */
+    double mean_loss; /* its loss alone, likewise */
+} Totals;
+
+/* Samples that are computed together; a batch is shared out in such blocks. */
+#define BLOCK_ROWS 128
+
+static inline ptrdiff_t n_blocks(ptrdiff_t n_rows)
+{
+    return (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
+/* Divide an epoch into batches, but for those whose weights are all zero. Returns
+ * their number.
+ */
+ptrdiff_t divide_f32(const Plan *, const intptr_t *order, ptrdiff_t n_samples, Batch *);
+ptrdiff_t divide_f64(const Plan *, const intptr_t *order, ptrdiff_t n_samples, Batch *);
+
+/* Take a step for each batch, and add to the totals. */
+void train_f32(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
+               int n_threads, Totals *);
+void train_f64(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
+               int n_threads, Totals *);
+
+/* The objective on a batch of samples as they lie, and with `with_gradient` its
+ * gradient, without the L1 part of the penalty.
+ */
+void evaluate_f32(Plan *, const Batch *, int with_gradient, int n_threads, Totals *);
+void evaluate_f64(Plan *, const Batch *, int with_gradient, int n_threads, Totals *);
+
+/* Output before the output activation; `buffers` has for each thread two times
+ * BLOCK_ROWS rows of the widest layer.
+ */
+void predict_f32(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
+                 int n_threads, void *out);
+void predict_f64(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
+                 int n_threads, void *out);
+
+/* Single formulas, for the tests that compare them with NumPy's. */
+void activate_f32(int code, const double *constants, ptrdiff_t n_rows,
+                  ptrdiff_t n_columns, const void *Z, void *A);
+void activate_f64(int code, const double *constants, ptrdiff_t n_rows,
+                  ptrdiff_t n_columns, const void *Z, void *A);
+void differentiate_f32(int code, const double *constants, ptrdiff_t n_rows,
+                       ptrdiff_t n_columns, const void *Z, const void *A, void *delta);
+void differentiate_f64(int code, const double *constants, ptrdiff_t n_rows,
+                       ptrdiff_t n_columns, const void *Z, const void *A, void *delta);
+double loss_sum_f32(int code, double constant, int hard_labels, ptrdiff_t n,
+                    const void *Y, const void *P);
+double loss_sum_f64(int code, double constant, int hard_labels, ptrdiff_t n,
+                    const void *Y, const void *P);
+void loss_gradient_f32(int code, double constant, ptrdiff_t n, const void *Y,
+                       const void *P, void *out);
+void loss_gradient_f64(int code, double constant, ptrdiff_t n, const void *Y,
+                       const void *P, void *out);
+
+/* Name of the instruction set that the loops use. */
+const char *instruction_set(void);
+
+#endif

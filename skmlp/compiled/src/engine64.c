@@ -1,0 +1,18 @@
+/* The engine in double precision. */
+
+#define SINGLE 0
+#include "real.h"
+
+#include "engine.h"
+
+#include "activations.h"
+#include "losses.h"
+#include "optimizers.h"
+
+#include "layers.h"
+
+#include "step.h"
+
+#include "predict.h"
+
+#include "formulas.h"

@@ -1,0 +1,25 @@
+/* Single formulas, for the tests that compare them with NumPy's. */
+
+void F(activate)(int code, const double *constants, ptrdiff_t n_rows,
+                 ptrdiff_t n_columns, const void *Z, void *A)
+{
+    forward(code, constants, n_rows, n_columns, Z, A);
+}
+
+void F(differentiate)(int code, const double *constants, ptrdiff_t n_rows,
+                      ptrdiff_t n_columns, const void *Z, const void *A, void *delta)
+{
+    backward(code, constants, n_rows, n_columns, Z, A, delta);
+}
+
+double F(loss_sum)(int code, double constant, int hard_labels, ptrdiff_t n,
+                   const void *Y, const void *P)
+{
+    return sum_loss(code, constant, hard_labels, n, Y, P);
+}
+
+void F(loss_gradient)(int code, double constant, ptrdiff_t n, const void *Y,
+                      const void *P, void *out)
+{
+    differentiate_loss(code, constant, n, Y, P, out);
+}

@@ -1,0 +1,386 @@
+/* What a batch does on its way through the layers, forward and back.
+ *
+ * The mathematics is that of skmlp/core/network.py, in blocks of samples: what one
+ * sample does no other one notices, except in batch normalization, which goes by
+ * columns.
+ */
+
+/* C -> A B + beta C, where A has m rows of k that are `lda` apart. BLAS stores its
+ * matrices column by column, so it is told of the transposed product.
+ */
+static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
+                       ptrdiff_t lda, const real *B, real beta, real *C)
+{
+    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
+    real one = 1;
+    gemm("N", "N", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
+}
+
+/* C -> A^T B, where A has k rows, of which m columns are used, that are `lda` apart. */
+static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                                  const real *A, ptrdiff_t lda, const real *B, real *C)
+{
+    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
+    real one = 1, zero = 0;
+    gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &zero, C, &M);
+}
+
+/* C -> A B^T, of m rows and n columns. */
+static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                                  const real *A, const real *B, real *C)
+{
+    int M = (int)n, N = (int)m, K = (int)k;
+    real one = 1, zero = 0;
+    gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
+}
+
+static void fill_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *row, real *A)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        memcpy(A + i * n, row, n * sizeof(real));
+}
+
+KERNEL static void multiply(ptrdiff_t n, const real *x, const real *y, real *out)
+{
+    ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++) out[i] = x[i] * y[i];
+}
+
+KERNEL static void multiply_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *w, real *A)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n; j++)
+            A[i * n + j] *= w[i];
+}
+
+KERNEL static void sum_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *A, real *out)
+{
+    for (ptrdiff_t j = 0; j < n; j++)
+        out[j] = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n; j++)
+            out[j] += A[i * n + j];
+}
+
+/* A batch in memory. */
+typedef struct {
+    ptrdiff_t n_rows, ldx;
+    const real *X, *Y, *w; /* rows of X are `ldx` apart */
+    int gathers_X, gathers_Y;
+    const Batch *batch;
+} Samples;
+
+/* Where the samples of a batch are, or where `gather` has to put them. */
+static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
+{
+    Samples s = {.n_rows = batch->stop - batch->start, .batch = batch};
+    const Layer *first = &p->layers[0], *last = &p->layers[p->n_layers - 1];
+    const ptrdiff_t start = batch->start;
+    s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || p->X_column != 1 ||
+                  p->X_row < first->n_in;
+    s.gathers_Y = order != NULL || p->Y_is_bool;
+    s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
+    s.ldx = s.gathers_X ? first->n_in : p->X_row;
+    s.Y = s.gathers_Y ? p->Y_batch : (const real *)p->Y + start * last->n_out;
+    if (p->w != NULL)
+        s.w = order != NULL ? p->w_batch : (const real *)p->w + start;
+    return s;
+}
+
+static void copy_row(ptrdiff_t n, const real *source, ptrdiff_t step, real *out)
+{
+    if (step == 1)
+        memcpy(out, source, n * sizeof(real));
+    else
+        for (ptrdiff_t j = 0; j < n; j++)
+            out[j] = source[j * step];
+}
+
+static void gather(const Plan *p, const intptr_t *order, const Samples *s,
+                   ptrdiff_t begin, ptrdiff_t end)
+{
+    const ptrdiff_t n = p->layers[0].n_in, K = p->layers[p->n_layers - 1].n_out;
+    for (ptrdiff_t i = begin; i < end; i++) {
+        ptrdiff_t row = s->batch->start + i;
+        if (order != NULL)
+            row = order[row];
+        real *y = (real *)p->Y_batch + i * K;
+        if (p->Y_is_bool) {
+            const unsigned char *source = (const unsigned char *)p->Y + row * K;
+            for (ptrdiff_t k = 0; k < K; k++)
+                y[k] = source[k];
+        } else if (s->gathers_Y) {
+            memcpy(y, (const real *)p->Y + row * K, K * sizeof(real));
+        }
+        if (p->w != NULL) {
+            const real w = ((const real *)p->w)[row];
+            ((real *)p->w_batch)[i] = w;
+            /* A sample of weight zero must not matter even if it overflows. */
+            if (w == 0)
+                row = s->batch->heaviest;
+        }
+        if (s->gathers_X)
+            copy_row(n, (const real *)p->X + row * p->X_row, p->X_column,
+                     (real *)p->X_batch + i * n);
+    }
+}
+
+/* The masks of a batch, drawn as NumPy's Generator.random draws them. */
+static void draw_masks(const Plan *p, ptrdiff_t n_rows)
+{
+    for (ptrdiff_t l = 0; l < p->n_layers; l++) {
+        const Layer *layer = &p->layers[l];
+        if (layer->mask == NULL)
+            continue;
+        real *mask = layer->mask;
+        const real rate = (real)layer->dropout_rate;
+        const real scale = (real)(1 / (1 - layer->dropout_rate));
+        const ptrdiff_t n = n_rows * layer->n_in;
+        void *state = p->bitgen->state;
+        for (ptrdiff_t i = 0; i < n; i++) {
+#if SINGLE
+            const real u = (p->bitgen->next_uint32(state) >> 8) * (1.0f / 16777216.0f);
+#else
+            const real u = p->bitgen->next_double(state);
+#endif
+            mask[i] = u >= rate ? scale : 0;
+        }
+    }
+}
+
+/* What layer l sees: its rows are `*ld` apart. */
+static const real *input(const Plan *p, const Samples * s, ptrdiff_t l,
+                            ptrdiff_t *ld)
+{
+    const Layer *layer = &p->layers[l];
+    *ld = layer->n_in;
+    if (layer->mask != NULL)
+        return layer->dropped;
+    if (l > 0)
+        return p->layers[l - 1].A;
+    *ld = s->ldx;
+    return s->X;
+}
+
+/* From the pre-activations of layer l - 1 to those of layer l, but for its batch
+ * normalization, over some rows.
+ */
+static void forward_rows(const Plan *p, const Samples * s, ptrdiff_t l,
+                            ptrdiff_t begin, ptrdiff_t end)
+{
+    const Layer *layer = &p->layers[l];
+    const ptrdiff_t n_rows = end - begin, n_in = layer->n_in, n_out = layer->n_out;
+    if (l > 0) {
+        const Layer *below = layer - 1;
+        forward(below->activation, below->constants, n_rows, n_in,
+                   (real *)below->Z + begin * n_in, (real *)below->A + begin * n_in);
+    }
+    if (layer->mask != NULL) {
+        const real *A = l > 0 ? layer[-1].A : s->X;
+        const ptrdiff_t ld = l > 0 ? n_in : s->ldx;
+        real *mask = layer->mask, *dropped = layer->dropped;
+        if (ld == n_in)
+            multiply(n_rows * n_in, A + begin * n_in, mask + begin * n_in,
+                        dropped + begin * n_in);
+        else
+            for (ptrdiff_t i = begin; i < end; i++)
+                multiply(n_in, A + i * ld, mask + i * n_in, dropped + i * n_in);
+    }
+    ptrdiff_t ld;
+    const real *A = input(p, s, l, &ld);
+    real *Z = (real *)layer->Z + begin * n_out;
+    if (!layer->has_norm) /* its biases come after the normalization */
+        fill_rows(n_rows, n_out, layer->b, Z);
+    product(p->gemm, n_rows, n_in, n_out, A + begin * ld, ld, layer->W,
+               layer->has_norm ? 0 : 1, Z);
+}
+
+/* The output of some rows. Returns the weighted sum of their losses. */
+static double output_rows(const Plan *p, const Samples * s, ptrdiff_t begin,
+                             ptrdiff_t end)
+{
+    const Layer *last = &p->layers[p->n_layers - 1];
+    const ptrdiff_t K = last->n_out, n_rows = end - begin;
+    const real *Y = s->Y + begin * K;
+    real *P = (real *)last->A + begin * K;
+    forward(last->activation, last->constants, n_rows, K, (real *)last->Z + begin * K,
+               P);
+    if (s->w == NULL)
+        return sum_loss(p->loss, p->loss_constant, p->hard_labels, n_rows * K, Y, P);
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        if (s->w[begin + i] > 0)
+            sum += (double)s->w[begin + i] * sum_loss(p->loss, p->loss_constant,
+                                                         p->hard_labels, K, Y + i * K,
+                                                         P + i * K);
+    return sum;
+}
+
+/* The delta of the output layer, for some rows. */
+static void output_delta(const Plan *p, const Samples * s, ptrdiff_t begin,
+                            ptrdiff_t end)
+{
+    const Layer *last = &p->layers[p->n_layers - 1];
+    const ptrdiff_t K = last->n_out, n_rows = end - begin, n = n_rows * K;
+    const real *Y = s->Y + begin * K, *P = (real *)last->A + begin * K;
+    real *delta = (real *)last->D + begin * K;
+    if (p->has_canonical_output) {
+        residual(n, Y, P, delta, 0);
+    } else {
+        differentiate_loss(p->loss, p->loss_constant, n, Y, P, delta);
+        backward(last->activation, last->constants, n_rows, K,
+                    (real *)last->Z + begin * K, P, delta);
+    }
+    if (s->w != NULL)
+        multiply_rows(n_rows, K, s->w + begin, delta);
+}
+
+/* The delta of layer l - 1 from that of layer l, for some rows. */
+static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t end)
+{
+    const Layer *layer = &p->layers[l], *below = layer - 1;
+    const ptrdiff_t n_rows = end - begin, n = layer->n_in;
+    real *D = (real *)below->D + begin * n;
+    product_transposed(p->gemm, n_rows, layer->n_out, n,
+                          (real *)layer->D + begin * layer->n_out, layer->W, D);
+    if (layer->mask != NULL)
+        multiply(n_rows * n, D, (real *)layer->mask + begin * n, D);
+    backward(below->activation, below->constants, n_rows, n,
+                (real *)below->Z + begin * n, (real *)below->A + begin * n, D);
+}
+
+/* Batch normalization, by columns; the formulas are those of
+ * skmlp/core/batch_norm.py.
+ */
+
+#define MAX_COLUMNS 64
+
+/* A number for each column, in double: it sums up many samples. */
+typedef double Columns[MAX_COLUMNS];
+
+KERNEL static void average(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                              const real *U, const real *center, const real *w, double n,
+                              double *out)
+{
+    for (ptrdiff_t j = 0; j < n_columns; j++)
+        out[j] = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        const double v = w == NULL ? 1.0 : (double)w[i];
+        if (center == NULL) {
+            for (ptrdiff_t j = 0; j < n_columns; j++)
+                out[j] += v * (double)U[i * ld + j];
+        } else {
+            for (ptrdiff_t j = 0; j < n_columns; j++) {
+                const real u = U[i * ld + j] - center[j];
+                out[j] += v * (double)(u * u);
+            }
+        }
+    }
+    for (ptrdiff_t j = 0; j < n_columns; j++)
+        out[j] /= n;
+}
+
+KERNEL static void normalize(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                                const real *mean, const real *inverse_std,
+                                const real *gamma, const real *b, real *U, real *U_hat)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++)
+        {
+            const real u = (U[i * ld + j] - mean[j]) * inverse_std[j];
+            U_hat[i * ld + j] = u;
+            U[i * ld + j] = u * gamma[j] + b[j];
+        }
+}
+
+static int is_normalized_by_batch(const Layer *layer, const Samples * s)
+{
+    return s->batch->n_weighted > 1 && !layer->frozen;
+}
+
+/* Up to MAX_COLUMNS columns of layer l, from column j on. */
+static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_t j,
+                            ptrdiff_t n_columns)
+{
+    const Layer *layer = &p->layers[l];
+    real *U = (real *)layer->Z + j, *mean = (real *)layer->mean + j;
+    real *variance = (real *)layer->variance + j;
+    real *inverse_std = (real *)layer->inverse_std + j;
+    real *running_mean = (real *)layer->running_mean + j;
+    real *running_variance = (real *)layer->running_variance + j;
+    if (is_normalized_by_batch(layer, s)) {
+        const real momentum = (real)p->norm_momentum;
+        Columns sums;
+        average(s->n_rows, layer->n_out, n_columns, U, NULL, s->w, s->batch->n, sums);
+        for (ptrdiff_t k = 0; k < n_columns; k++)
+            mean[k] = (real)sums[k];
+        average(s->n_rows, layer->n_out, n_columns, U, mean, s->w, s->batch->n, sums);
+        for (ptrdiff_t k = 0; k < n_columns; k++) {
+            variance[k] = (real)sums[k];
+            running_mean[k] += momentum * (mean[k] - running_mean[k]);
+            running_variance[k] += momentum * (variance[k] - running_variance[k]);
+        }
+    } else {
+        memcpy(mean, running_mean, n_columns * sizeof(real));
+        memcpy(variance, running_variance, n_columns * sizeof(real));
+    }
+    for (ptrdiff_t k = 0; k < n_columns; k++)
+        inverse_std[k] = 1 / SQRT(variance[k] + (real)p->norm_epsilon);
+    normalize(s->n_rows, layer->n_out, n_columns, mean, inverse_std,
+                 (real *)layer->gamma + j, (real *)layer->b + j, U,
+                 (real *)layer->U_hat + j);
+}
+
+KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                                   const real *delta, const real *U_hat, double *sums,
+                                   double *products)
+{
+    for (ptrdiff_t j = 0; j < n_columns; j++)
+        sums[j] = products[j] = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n_columns; j++) {
+            sums[j] += (double)delta[i * ld + j];
+            products[j] += (double)(delta[i * ld + j] * U_hat[i * ld + j]);
+        }
+}
+
+KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                                   const real *grad_b, const real *grad_gamma,
+                                   const real *U_hat, const real *w, double n,
+                                   real *delta)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        const real v = (real)((w == NULL ? 1.0 : (double)w[i]) / n);
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) delta[i * ld + j] -=
+            (U_hat[i * ld + j] * grad_gamma[j] + grad_b[j]) * v;
+    }
+}
+
+KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                                    const real *gamma, const real *inverse_std,
+                                    real *delta)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) delta[i * ld + j] *=
+            gamma[j] * inverse_std[j];
+}
+
+/* From dE/dZ to dE/dU, and the gradient of biases and scales. */
+static void norm_backward(const Plan *p, const Samples * s, ptrdiff_t l,
+                             ptrdiff_t j, ptrdiff_t n_columns)
+{
+    const Layer *layer = &p->layers[l];
+    const ptrdiff_t n_rows = s->n_rows, ld = layer->n_out;
+    real *delta = (real *)layer->D + j, *U_hat = (real *)layer->U_hat + j;
+    real *grad_b = (real *)layer->grad_b + j, *grad_gamma = (real *)layer->grad_gamma + j;
+    Columns sums, products;
+    sum_products(n_rows, ld, n_columns, delta, U_hat, sums, products);
+    for (ptrdiff_t k = 0; k < n_columns; k++) {
+        grad_b[k] = (real)sums[k];
+        grad_gamma[k] = (real)products[k];
+    }
+    if (is_normalized_by_batch(layer, s)) /* which depends on U as well */
+        center_delta(n_rows, ld, n_columns, grad_b, grad_gamma, U_hat, s->w,
+                        s->batch->n, delta);
+    scale_columns(n_rows, ld, n_columns, (real *)layer->gamma + j,
+                     (real *)layer->inverse_std + j, delta);
+}

@@ -1,0 +1,229 @@
+/* Steps of the optimizers, over a part of the parameters.
+ *
+ * The formulas are those of skmlp/core/optimizers, and of the parts of
+ * skmlp/core/penalties.py and skmlp/training/step.py that come before and after
+ * them: the gradient is shortened to its bound, the weights decay, and the proximal
+ * operator of the L1 penalty follows. tests/compiled/test_formulas.py compares them.
+ */
+
+typedef struct {
+    real *theta, *g;
+    real *state[3];
+    real decay;     /* factor of theta before the step */
+    real shorten;   /* factor of the gradient */
+    real threshold; /* of the proximal operator for step size 1; 0 for none */
+} Slice;
+
+/* What is the same for all parameters in a step. */
+typedef struct {
+    real learning_rate, momentum, beta_1, beta_2, rho, epsilon;
+    real rest_1, rest_2, rest; /* 1 - beta_1, 1 - beta_2 and 1 - rho */
+    real eta;              /* step size of Adam, which its proximal operator has, too */
+    real m_share, g_share; /* what Adam moves by is -(m_share m + g_share g) / d */
+    int nesterov;
+} Scalars;
+
+/* The loop of an optimizer: `update` moves the state and the parameter `w` along the
+ * gradient `g`, and leaves in `step` the step size for the proximal operator.
+ */
+#define OPTIMIZER(name, ...) /* the update */                                           \
+    static inline __attribute__((always_inline)) void name##_loop(                  \
+        ptrdiff_t n, const Slice * part, const Scalars * k, const int has_prox)  \
+    {                                                                                  \
+        real *theta = part->theta, *s0 = part->state[0], *s1 = part->state[1],         \
+             *s2 = part->state[2];                                                     \
+        const real *gradient = part->g;                                                \
+        const real decay = part->decay, shorten = part->shorten;                       \
+        const real threshold = part->threshold;                                        \
+        const Scalars c = *k;                                                       \
+        (void)s0, (void)s1, (void)s2, (void)c, (void)threshold;                        \
+        ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
+        {                                                                              \
+            const real g = gradient[i] * shorten;                                      \
+            real w = theta[i] * decay;                                                 \
+            __VA_ARGS__                                                                \
+            theta[i] = w;                                                              \
+        }                                                                              \
+    }                                                                                  \
+    KERNEL static void name(ptrdiff_t n, const Slice * p, const Scalars * c)  \
+    {                                                                                  \
+        name##_loop(n, p, c, 0);                                                    \
+    }                                                                                  \
+    KERNEL static void name##_prox(ptrdiff_t n, const Slice * p,                 \
+                                      const Scalars * c)                            \
+    {                                                                                  \
+        name##_loop(n, p, c, 1);                                                    \
+    }
+
+/* soft(w, t) = w - clip(w, -t, t) */
+#define SOFT(w, t) ((w) - MAXIMUM(MINIMUM(w, t), -(t)))
+#define PROX(step)                                                                     \
+    if (has_prox) {                                                                    \
+        const real t = (step) * threshold;                                             \
+        w = SOFT(w, t);                                                                \
+    }
+
+/* With a proximal operator, the velocity is the way that the iterate really went. */
+OPTIMIZER(sgd, {
+    const real v = s0[i] * c.momentum;
+    if (!has_prox) {
+        s0[i] = v - c.learning_rate * g;
+        w += s0[i];
+    } else {
+        const real t = c.learning_rate * threshold, moved = w + (v - c.learning_rate * g);
+        s0[i] = SOFT(moved, t) - w;
+        w = SOFT(moved, t);
+    }
+})
+
+OPTIMIZER(nesterov, {
+    if (!has_prox) {
+        const real v = s0[i] * c.momentum - c.learning_rate * g;
+        s0[i] = v;
+        w += v * c.momentum - c.learning_rate * g;
+    } else {
+        const real t = c.learning_rate * threshold, x = w - s0[i] * c.momentum;
+        const real moved = w - c.learning_rate * g, next = SOFT(moved, t);
+        s0[i] = next - x;
+        w = next + s0[i] * c.momentum;
+    }
+})
+
+OPTIMIZER(adagrad, {
+    s0[i] += g * g;
+    const real d = SQRT(s0[i]) + c.epsilon;
+    w -= c.learning_rate * g / d;
+    PROX(c.learning_rate / d)
+})
+
+OPTIMIZER(rmsprop, {
+    s0[i] = s0[i] * c.rho + c.rest * (g * g);
+    const real d = SQRT(s0[i]) + c.epsilon;
+    w -= c.learning_rate * g / d;
+    PROX(c.learning_rate / d)
+})
+
+OPTIMIZER(adam, {
+    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
+    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
+    const real d = SQRT(v) + c.epsilon;
+    s0[i] = m;
+    s1[i] = v;
+    w -= c.m_share * m / d;
+    PROX(c.eta / d)
+})
+
+OPTIMIZER(amsgrad, {
+    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
+    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
+    const real v_max = MAXIMUM(v, s2[i]);
+    const real d = SQRT(v_max) + c.epsilon;
+    s0[i] = m;
+    s1[i] = v;
+    s2[i] = v_max;
+    w -= c.m_share * m / d;
+    PROX(c.eta / d)
+})
+
+OPTIMIZER(nadam, {
+    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
+    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
+    const real d = SQRT(v) + c.epsilon;
+    s0[i] = m;
+    s1[i] = v;
+    w -= (c.m_share * m + c.g_share * g) / d;
+    PROX(c.eta / d)
+})
+
+static double nadam_mu(const OptimizerState *o, double t)
+{
+    return o->beta_1 * (1 - 0.5 * pow(0.96, t * o->momentum_decay));
+}
+
+/* Count a step, and compute what it needs. */
+static Scalars begin_step(OptimizerState *o, double learning_rate)
+{
+    Scalars c = {
+        .learning_rate = (real)learning_rate,
+        .momentum = (real)o->momentum,
+        .beta_1 = (real)o->beta_1,
+        .beta_2 = (real)o->beta_2,
+        .rho = (real)o->rho,
+        .epsilon = (real)o->epsilon,
+        .rest_1 = (real)(1 - o->beta_1),
+        .rest_2 = (real)(1 - o->beta_2),
+        .rest = (real)(1 - o->rho),
+        .nesterov = o->nesterov,
+    };
+    o->learning_rate = learning_rate;
+    o->t += 1;
+    if (o->kind < ADAM)
+        return c;
+    const double t = (double)o->t;
+    const double bias_1 = 1 - pow(o->beta_1, t);
+    const double correction = sqrt(1 - pow(o->beta_2, t));
+    double eta = learning_rate * correction;
+    c.eta = (real)eta;
+    c.m_share = (real)(eta / bias_1);
+    if (o->kind != ADAM) /* epsilon is outside of the correction */
+        c.epsilon = (real)(o->epsilon * correction);
+    if (o->kind == NADAM) {
+        const double mu = nadam_mu(o, t), mu_next = nadam_mu(o, t + 1);
+        o->mu_product *= mu;
+        const double g_share = (1 - mu) / (1 - o->mu_product);
+        const double m_share = mu_next / (1 - o->mu_product * mu_next);
+        c.g_share = (real)(eta * g_share);
+        c.m_share = (real)(eta * m_share);
+        c.eta = (real)(eta * (g_share + m_share * bias_1));
+    }
+    return c;
+}
+
+static void optimize(int kind, ptrdiff_t n, const Slice * part,
+                        const Scalars * c)
+{
+    const int has_prox = part->threshold > 0;
+#define CASE(name) (has_prox ? name##_prox(n, part, c) : name(n, part, c))
+    switch (kind) {
+    case SGD: c->nesterov ? CASE(nesterov) : CASE(sgd); break;
+    case ADAGRAD: CASE(adagrad); break;
+    case RMSPROP: CASE(rmsprop); break;
+    case ADAM:
+    case ADAMW: CASE(adam); break;
+    case AMSGRAD: CASE(amsgrad); break;
+    case NADAM: CASE(nadam); break;
+    }
+#undef CASE
+}
+
+/* Make a gradient of sums over the batch that of the objective: add the L2 penalty's,
+ * and divide by n. The sums over the part go where they are needed.
+ */
+KERNEL static void finish_gradient(ptrdiff_t n, const real *theta, real *g, real l2,
+                                      real inverse_n, double *grad_squares)
+{
+    real squares = 0;
+    ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)
+    {
+        const real x = (g[i] + l2 * theta[i]) * inverse_n;
+        g[i] = x;
+        squares += x * x;
+    }
+    *grad_squares += (double)squares;
+}
+
+KERNEL static double sum_squares(ptrdiff_t n, const real *x)
+{
+    real sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    return (double)sum;
+}
+
+KERNEL static double sum_magnitudes(ptrdiff_t n, const real *x)
+{
+    real sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum += FABS(x[i]);
+    return (double)sum;
+}

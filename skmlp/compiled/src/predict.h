@@ -1,0 +1,49 @@
+/* The trained network at work: no gradient, and memory for a few samples only. */
+
+typedef struct {
+    const Plan *plan;
+    ptrdiff_t n_samples, widest;
+    real *buffers, *out;
+} Prediction;
+
+static void predict_blocks(Team *team, int me, void *argument)
+{
+    const Prediction *task = argument;
+    const Plan *p = task->plan;
+    const ptrdiff_t n_blocks_ = n_blocks(task->n_samples), n = p->layers[0].n_in;
+    real *buffers[2];
+    for (int k = 0; k < 2; k++)
+        buffers[k] = task->buffers + (2 * me + k) * BLOCK_ROWS * task->widest;
+    for (ptrdiff_t i = share(team, me, n_blocks_); i < share(team, me + 1, n_blocks_);
+         i++) {
+        const ptrdiff_t begin = i * BLOCK_ROWS;
+        const ptrdiff_t rest = task->n_samples - begin;
+        const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
+        const real *A = (const real *)p->X + begin * p->X_row;
+        ptrdiff_t ld = p->X_row;
+        if (p->X_column != 1 || p->X_row < n) {
+            for (ptrdiff_t r = 0; r < n_rows; r++)
+                copy_row(n, A + r * p->X_row, p->X_column, buffers[1] + r * n);
+            A = buffers[1];
+            ld = n;
+        }
+        for (ptrdiff_t l = 0; l < p->n_layers; l++) {
+            const Layer *layer = &p->layers[l];
+            const int is_last = l == p->n_layers - 1;
+            real *Z = is_last ? task->out + begin * layer->n_out : buffers[l % 2];
+            fill_rows(n_rows, layer->n_out, layer->b, Z);
+            product(p->gemm, n_rows, layer->n_in, layer->n_out, A, ld, layer->W, 1, Z);
+            if (!is_last)
+                forward(layer->activation, layer->constants, n_rows, layer->n_out, Z, Z);
+            A = Z;
+            ld = layer->n_out;
+        }
+    }
+}
+
+void F(predict)(const Plan *plan, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
+                int n_threads, void *out)
+{
+    Prediction task = {plan, n_samples, widest, buffers, out};
+    team_run(n_threads, predict_blocks, &task);
+}

@@ -1,0 +1,83 @@
+/* What the templates need of the type that they are compiled for.
+ *
+ * A file that is included once for each type defines SINGLE as 1 or 0 first. The
+ * functions of the type have its name at their end: F(step) is step_f32 or step_f64.
+ */
+
+#ifndef SKMLP_REAL_H
+#define SKMLP_REAL_H
+
+/* glibc declares the vector versions of its functions, which are in libmvec, to
+ * compilers that say so by this macro. -ffast-math would say it, but it would also
+ * have the compiler assume that there is no NaN and no infinity; ours have to come
+ * out as NumPy's do, or a diverged network would go unnoticed.
+ */
+#if defined(__GLIBC__) || defined(__linux__)
+#ifndef __FAST_MATH__
+#define __FAST_MATH__ 1
+#include <math.h>
+#undef __FAST_MATH__
+#endif
+#endif
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if SINGLE
+typedef float real;
+#define F(name) name##_f32
+#define EXP expf
+#define EXPM1 expm1f
+#define LOG logf
+#define LOG1P log1pf
+#define TANH tanhf
+#define ERFC erfcf
+#define SQRT sqrtf
+#define FABS fabsf
+#define REAL_EPS FLT_EPSILON
+#define REAL_MIN FLT_MIN
+#define REAL_MAX FLT_MAX
+#else
+typedef double real;
+#define F(name) name##_f64
+#define EXP exp
+#define EXPM1 expm1
+#define LOG log
+#define LOG1P log1p
+#define TANH tanh
+#define ERFC erfc
+#define SQRT sqrt
+#define FABS fabs
+#define REAL_EPS DBL_EPSILON
+#define REAL_MIN DBL_MIN
+#define REAL_MAX DBL_MAX
+#endif
+
+/* A loop over arrays: compiled for several instruction sets, of which the loader
+ * chooses the best that the processor has.
+ */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define HAS_CLONES 1
+#else
+#define KERNEL
+#define HAS_CLONES 0
+#endif
+
+/* The arrays of such a loop may be one and the same, but do not overlap otherwise. */
+#if defined(__clang__)
+#define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define ELEMENTWISE _Pragma("GCC ivdep")
+#else
+#define ELEMENTWISE
+#endif
+
+/* As NumPy's maximum and minimum: a NaN in x stays one. */
+#define MAXIMUM(x, bound) ((x) < (bound) ? (bound) : (x))
+#define MINIMUM(x, bound) ((x) > (bound) ? (bound) : (x))
+#define SIGN(x) ((x) > 0 ? 1 : (x) < 0 ? -1 : (x))
+
+#endif

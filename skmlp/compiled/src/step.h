@@ -1,0 +1,396 @@
+/* Steps: from batches to new weights, in one thread or several.
+ *
+ * A step has two phases, with a barrier after each. First every thread takes some of
+ * the batch's blocks of samples forward and back; then every thread takes some of the
+ * parts of the parameters: it computes their gradient over the whole batch, and moves
+ * them. Batch normalization, and bounds on the norms, need a barrier of their own.
+ *
+ * Blocks and parts do not depend on the number of threads, so neither does any bit of
+ * the result.
+ */
+
+/* Elements that go through several loops one after the other, to stay in the cache. */
+#define CHUNK 4096
+
+typedef struct {
+    Plan *plan;
+    const intptr_t *order;
+    ptrdiff_t n_batches;
+    const Batch *batches;
+    int with_gradient;
+    Totals *totals;
+} Run;
+
+/* What a thread knows. */
+typedef struct {
+    Plan *plan;
+    Team *team;
+    int me;
+    ptrdiff_t first_part, last_part;
+    double *block_loss;
+} Worker;
+
+#define FOR_MY_BLOCKS(w, n_rows, begin, end)                                           \
+    for (ptrdiff_t n_ = n_blocks(n_rows), i_ = share((w)->team, (w)->me, n_),          \
+                   last_ = share((w)->team, (w)->me + 1, n_), begin = n_rows * i_ / n_, \
+                   end = n_rows * (i_ + 1) / n_;                                       \
+         i_ < last_;                                                                   \
+         i_++, begin = n_rows * i_ / n_, end = n_rows * (i_ + 1) / n_)
+
+#define FOR_MY_COLUMNS(w, n_columns, j, width)                                         \
+    for (ptrdiff_t j = share((w)->team, (w)->me, n_columns),                           \
+                   last_ = share((w)->team, (w)->me + 1, n_columns),                   \
+                   width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS;          \
+         j < last_;                                                                    \
+         j += width, width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS)
+
+/* Forward, and the loss of each block. */
+static void go_forward(Worker * w, const intptr_t *order, const Samples * s)
+{
+    const Plan *p = w->plan;
+    const ptrdiff_t L = p->n_layers;
+    for (ptrdiff_t l = 0; l < L;) {
+        ptrdiff_t stop = l; /* the next layer with batch normalization, or the last */
+        while (stop < L - 1 && !p->layers[stop].has_norm)
+            stop++;
+        FOR_MY_BLOCKS(w, s->n_rows, begin, end)
+        {
+            if (l == 0 && (s->gathers_X || s->gathers_Y))
+                gather(p, order, s, begin, end);
+            for (ptrdiff_t k = l; k <= stop; k++)
+                forward_rows(p, s, k, begin, end);
+            if (stop == L - 1)
+                w->block_loss[i_] = output_rows(p, s, begin, end);
+        }
+        if (p->layers[stop].has_norm) {
+            barrier(w->team);
+            FOR_MY_COLUMNS(w, p->layers[stop].n_out, j, width)
+            norm_forward(p, s, stop, j, width);
+            barrier(w->team);
+        }
+        l = stop + 1;
+    }
+}
+
+/* Back, to the deltas of every layer that is trained. */
+static void go_back(Worker * w, const Samples * s)
+{
+    const Plan *p = w->plan;
+    const ptrdiff_t L = p->n_layers;
+    for (ptrdiff_t l = L - 1;;) {
+        ptrdiff_t stop = l; /* the next layer with batch normalization, or the first */
+        while (stop > p->first && (stop == l || !p->layers[stop].has_norm))
+            stop--;
+        FOR_MY_BLOCKS(w, s->n_rows, begin, end)
+        {
+            if (l == L - 1)
+                output_delta(p, s, begin, end);
+            for (ptrdiff_t k = l; k > stop; k--)
+                backward_rows(p, k, begin, end);
+        }
+        if (p->layers[stop].has_norm) {
+            barrier(w->team);
+            FOR_MY_COLUMNS(w, p->layers[stop].n_out, j, width)
+            norm_backward(p, s, stop, j, width);
+            barrier(w->team);
+        }
+        if (stop == p->first)
+            break;
+        l = stop;
+    }
+}
+
+/* The gradient of a part, but for penalty and division by n. */
+static void differentiate_part(const Plan *p, const Samples * s, const Part *part)
+{
+    const Layer *layer = &p->layers[part->layer];
+    real *g = (real *)p->grad + part->begin;
+    if (layer->frozen) {
+        memset(g, 0, part->size * sizeof(real));
+    } else if (part->kind == WEIGHTS) {
+        ptrdiff_t ld;
+        const real *A = input(p, s, part->layer, &ld);
+        transposed_product(p->gemm, part->n_rows, s->n_rows, layer->n_out,
+                              A + part->row, ld, layer->D, g);
+    } else if (part->kind == BIASES && !layer->has_norm) {
+        sum_rows(s->n_rows, layer->n_out, layer->D, g);
+    } /* else the normalization has computed it */
+}
+
+/* What the penalty of some of a part's weights is computed from. */
+static void sum_penalty(const Plan *p, Part *part, ptrdiff_t offset, ptrdiff_t n)
+{
+    const real *theta = (real *)p->theta + part->begin + offset;
+    if (part->kind == WEIGHTS && p->l2 > 0)
+        part->weight_squares += sum_squares(n, theta);
+    if (part->kind == WEIGHTS && p->l1 > 0)
+        part->weight_magnitudes += sum_magnitudes(n, theta);
+}
+
+static void move_chunk(const Plan *p, const Part *part, ptrdiff_t offset, ptrdiff_t n,
+                          const Scalars * c, double n_samples, double shorten)
+{
+    const ptrdiff_t at = part->begin + offset;
+    const int is_weights = part->kind == WEIGHTS, frozen = p->layers[part->layer].frozen;
+    Slice
+    slice = {
+        .theta = (real *)p->theta + at,
+        .g = (real *)p->grad + at,
+        .decay = 1,
+        .shorten = (real)shorten,
+    };
+    for (int k = 0; k < 3; k++)
+        if (p->optimizer.state[k] != NULL)
+            slice.state[k] = (real *)p->optimizer.state[k] + at;
+    if (is_weights && !frozen) {
+        slice.decay = (real)(1 - p->optimizer.learning_rate * p->weight_decay);
+        slice.threshold = (real)(p->l1 / n_samples * shorten);
+    }
+    optimize(p->optimizer.kind, n, &slice, c);
+}
+
+/* Let a frozen part be as it was. */
+static void restore(const Plan *p, const Part *part)
+{
+    const Layer *layer = &p->layers[part->layer];
+    const real *kept = part->kind == WEIGHTS  ? (const real *)layer->kept_W +
+                                                   part->row * layer->n_out
+                       : part->kind == BIASES ? layer->kept_b
+                                              : layer->kept_gamma;
+    memcpy((real *)p->theta + part->begin, kept, part->size * sizeof(real));
+}
+
+KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
+                                      ptrdiff_t n_columns, double bound, real *W)
+{
+    Columns squares = {0};
+    real factor[MAX_COLUMNS];
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n_columns; j++)
+            squares[j] += (double)(W[i * ld + j] * W[i * ld + j]);
+    for (ptrdiff_t j = 0; j < n_columns; j++) {
+        const double norm = sqrt(squares[j]);
+        factor[j] = (real)(bound / MAXIMUM(norm, bound));
+    }
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) W[i * ld + j] *= factor[j];
+}
+
+/* Norm of the gradient, from the sums over the parts. */
+static double grad_norm(const Plan *p)
+{
+    double squares = 0;
+    for (ptrdiff_t i = 0; i < p->n_parts; i++)
+        squares += p->parts[i].grad_squares;
+    if (!isinf(squares))
+        return sqrt(squares);
+    /* The squares overflow, the norm need not. */
+    const real *g = p->grad;
+    double largest = 0;
+    const Part *end = &p->parts[p->n_parts - 1];
+    const ptrdiff_t size = end->begin + end->size;
+    for (ptrdiff_t i = 0; i < size; i++)
+        if (!(fabs((double)g[i]) <= largest))
+            largest = fabs((double)g[i]);
+    if (!isfinite(largest))
+        return largest;
+    squares = 0;
+    for (ptrdiff_t i = 0; i < size; i++)
+        squares += (g[i] / largest) * (g[i] / largest);
+    return largest * sqrt(squares);
+}
+
+/* The gradient of my parts; with a step `c` that needs no bound, their move, too. */
+static void go_through_parts(Worker * w, const Samples * s,
+                                const Scalars * c)
+{
+    const Plan *p = w->plan;
+    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+        Part *part = &p->parts[i];
+        part->grad_squares = part->weight_squares = part->weight_magnitudes = 0;
+        differentiate_part(p, s, part);
+        for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
+            const ptrdiff_t rest = part->size - offset;
+            const ptrdiff_t n = rest < CHUNK ? rest : CHUNK;
+            sum_penalty(p, part, offset, n);
+            if (!p->layers[part->layer].frozen)
+                finish_gradient(n, (real *)p->theta + part->begin + offset,
+                                (real *)p->grad + part->begin + offset,
+                                part->kind == WEIGHTS ? (real)p->l2 : 0,
+                                (real)(1 / s->batch->n), &part->grad_squares);
+            if (c != NULL)
+                move_chunk(p, part, offset, n, c, s->batch->n, 1);
+        }
+        if (c != NULL && p->layers[part->layer].frozen)
+            restore(p, part);
+    }
+}
+
+/* The penalty's sums over my parts. */
+static void sum_weights(Worker *w)
+{
+    const Plan *p = w->plan;
+    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+        Part *part = &p->parts[i];
+        part->weight_squares = part->weight_magnitudes = 0;
+        for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
+            const ptrdiff_t rest = part->size - offset;
+            sum_penalty(p, part, offset, rest < CHUNK ? rest : CHUNK);
+        }
+    }
+}
+
+static void move_parts(Worker * w, const Samples * s, const Scalars * c)
+{
+    const Plan *p = w->plan;
+    const double norm = grad_norm(p);
+    const double shorten = norm > p->clip_norm ? p->clip_norm / norm : 1;
+    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+        const Part *part = &p->parts[i];
+        move_chunk(p, part, 0, part->size, c, s->batch->n, shorten);
+        if (p->layers[part->layer].frozen)
+            restore(p, part);
+    }
+}
+
+static void bound_weights(Worker * w)
+{
+    const Plan *p = w->plan;
+    for (ptrdiff_t l = 0; l < p->n_layers; l++) {
+        const Layer *layer = &p->layers[l];
+        if (layer->frozen)
+            continue;
+        FOR_MY_COLUMNS(w, layer->n_out, j, width)
+        shorten_columns(layer->n_in, layer->n_out, width, p->max_norm,
+                           (real *)layer->W + j);
+    }
+}
+
+/* Add up what the threads have left of a batch. */
+static void sum_up(const Worker * w, const Samples * s, int with_gradient,
+                      Totals *totals)
+{
+    const Plan *p = w->plan;
+    double loss = 0, squares = 0, magnitudes = 0;
+    for (ptrdiff_t i = 0; i < n_blocks(s->n_rows); i++)
+        loss += w->block_loss[i];
+    for (ptrdiff_t i = 0; i < p->n_parts; i++) {
+        squares += p->parts[i].weight_squares;
+        magnitudes += p->parts[i].weight_magnitudes;
+    }
+    loss /= s->batch->n;
+    const double penalty = 0.5 * p->l2 * squares + p->l1 * magnitudes;
+    totals->mean_loss = loss;
+    totals->objective = loss + penalty / s->batch->n;
+    totals->loss += (loss / p->loss_divisor + penalty / s->batch->n) * (double)s->n_rows;
+    if (with_gradient)
+        totals->grad_norm += grad_norm(p);
+}
+
+/* The parts of a thread: as much work as anyone's, and always the same ones, which so
+ * stay in its cache.
+ */
+static void take_parts(Worker * w)
+{
+    const Plan *p = w->plan;
+    double total = 0, before = 0;
+    for (ptrdiff_t i = 0; i < p->n_parts; i++)
+        total += (double)p->parts[i].size;
+    w->first_part = w->last_part = 0;
+    for (ptrdiff_t i = 0; i < p->n_parts; i++) {
+        const double middle = before + 0.5 * (double)p->parts[i].size;
+        const int owner = (int)(w->team->size * middle / total);
+        w->first_part += owner < w->me;
+        w->last_part += owner <= w->me;
+        before += (double)p->parts[i].size;
+    }
+}
+
+static void work(Team *team, int me, void *argument)
+{
+    const Run *run = argument;
+    Plan plan = *run->plan; /* the optimizer's scalars are every thread's own */
+    Worker w = {.plan = &plan, .team = team, .me = me};
+    take_parts(&w);
+    for (ptrdiff_t k = 0; k < run->n_batches; k++) {
+        const Samples s = find(&plan, run->order, &run->batches[k]);
+        /* While thread 0 sums up a step's losses, the others may be in the next. */
+        w.block_loss = plan.block_loss + (k % 2) * n_blocks(plan.batch_size);
+        if (plan.bitgen != NULL) {
+            if (me == 0)
+                draw_masks(&plan, s.n_rows);
+            barrier(team);
+        }
+        go_forward(&w, run->order, &s);
+        const int trains = plan.optimizer.kind != NO_OPTIMIZER;
+        if (run->with_gradient) {
+            go_back(&w, &s);
+            barrier(team);
+            const int bounded = !isinf(plan.clip_norm);
+            Scalars c;
+            if (trains)
+                c = begin_step(&plan.optimizer, run->batches[k].learning_rate);
+            go_through_parts(&w, &s, trains && !bounded ? &c : NULL);
+            if (trains && bounded) {
+                barrier(team);
+                move_parts(&w, &s, &c);
+            }
+            if (trains && !isinf(plan.max_norm)) {
+                barrier(team);
+                bound_weights(&w);
+            }
+        } else {
+            sum_weights(&w);
+        }
+        barrier(team);
+        if (me == 0)
+            sum_up(&w, &s, run->with_gradient, run->totals);
+    }
+    if (me == 0)
+        run->plan->optimizer = plan.optimizer;
+}
+
+void F(train)(Plan *plan, const intptr_t *order, ptrdiff_t n_batches, const Batch *batches,
+             int n_threads, Totals *totals)
+{
+    Run run = {plan, order, n_batches, batches, 1, totals};
+    team_run(n_threads, work, &run);
+}
+
+void F(evaluate)(Plan *plan, const Batch *batch, int with_gradient, int n_threads,
+                 Totals *totals)
+{
+    Run run = {plan, NULL, 1, batch, with_gradient, totals};
+    team_run(n_threads, work, &run);
+}
+
+ptrdiff_t F(divide)(const Plan *plan, const intptr_t *order, ptrdiff_t n_samples,
+                    Batch *batches)
+{
+    const real *w = plan->w;
+    ptrdiff_t n_batches = 0;
+    for (ptrdiff_t k = 0; k * plan->batch_size < n_samples; k++) {
+        Batch batch = {.number = k, .start = k * plan->batch_size};
+        batch.stop = batch.start + plan->batch_size;
+        if (batch.stop > n_samples)
+            batch.stop = n_samples;
+        if (w == NULL) {
+            batch.n_weighted = batch.stop - batch.start;
+            batch.n = (double)batch.n_weighted;
+        } else {
+            real heaviest = 0;
+            for (ptrdiff_t i = batch.start; i < batch.stop; i++) {
+                const ptrdiff_t row = order == NULL ? i : order[i];
+                batch.n += (double)w[row];
+                batch.n_weighted += w[row] > 0;
+                if (w[row] > heaviest) {
+                    heaviest = w[row];
+                    batch.heaviest = row;
+                }
+            }
+        }
+        if (batch.n_weighted > 0)
+            batches[n_batches++] = batch;
+    }
+    return n_batches;
+}
