@@ -37,9 +37,9 @@ from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.data import Data
+from skmlp.engines import choose_engine
 from skmlp.inspection import InspectionMixin
 from skmlp.training.batches import EpochOrder
-from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
@@ -145,6 +145,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             Options(type, {np.float32, np.float64}),
             np.dtype,
         ],
+        "engine": [StrOptions({"auto", "numpy", "compiled"})],
     }
 
     def __init__(
@@ -198,6 +199,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         callbacks,
         augment,
         dtype,
+        engine,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -247,6 +249,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.callbacks = callbacks
         self.augment = augment
         self.dtype = dtype
+        self.engine = engine
 
     _scored_on: tuple | None = None
 
@@ -528,6 +531,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         return fitted
 
     def _fit_lbfgs(self, network, theta, data):
+        # There is no epoch to run: this is to refuse what cannot be.
+        choose_engine(self.engine, network, None, data.X, self.augment)
         penalty = build.make_penalty(self)
         result = minimize_lbfgs(
             Objective(network, penalty.smooth, theta),
@@ -565,6 +570,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         is_moved,
     ):
         optimizer = self._make_optimizer(theta, incremental)
+        Engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
         train_rows, own_split = None, validation_data is None
         if self.early_stopping and own_split:
             train_rows, rows = split(
@@ -587,7 +593,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         n_train = data.X.shape[0] if train_rows is None else len(train_rows)
         batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
         schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
-        engine = NumpyEngine(
+        engine = Engine(
             make_step(
                 Objective(network, build.make_penalty(self), theta, report_mean=True),
                 optimizer,

@@ -333,6 +333,8 @@ BAD_PARAMETERS = [
     ("augment", words, "(40, 4)", "<U"),
     ("dtype", "float16", "float32", "float64"),
     ("dtype", np.int64, "float32", "float64"),
+    ("engine", "fast", "'auto'", "'compiled'", "'numpy'"),
+    ("engine", None, "'auto'", "'compiled'", "'numpy'"),
     ("label_smoothing", 1.0, "[0.0, 1.0)"),
     ("class_weight", "even", "'balanced'", "dict"),
     ("class_weight", {3: 2.0}, "[3]", "[0 1 2]"),

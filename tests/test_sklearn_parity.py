@@ -75,6 +75,7 @@ OUR_PARAMETERS = {
     "callbacks": None,
     "augment": None,
     "dtype": None,
+    "engine": "auto",
 }
 PARAMETERS_OF_ONE = {
     MLPClassifierScratch: {
