@@ -1,5 +1,6 @@
 """Multilayer perceptrons for scikit-learn, with backpropagation in NumPy."""
 
+from skmlp._show_versions import show_versions
 from skmlp.classifier import MLPClassifierScratch
 from skmlp.gradcheck import GradientCheck, check_gradient
 from skmlp.regressor import MLPRegressorScratch
@@ -11,4 +12,5 @@ __all__ = [
     "MLPClassifierScratch",
     "MLPRegressorScratch",
     "check_gradient",
+    "show_versions",
 ]

@@ -30,16 +30,14 @@ from skmlp._sklearn import (
     task_callbacks,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
-from skmlp.core.inference import decision_function
 from skmlp.core.initializers import INITIALIZERS
-from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.data import Data
+from skmlp.engines import choose_engine, decision_function
 from skmlp.inspection import InspectionMixin
 from skmlp.training.batches import EpochOrder
-from skmlp.training.engine import NumpyEngine
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
@@ -145,6 +143,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             Options(type, {np.float32, np.float64}),
             np.dtype,
         ],
+        "engine": [StrOptions({"auto", "numpy", "compiled"})],
     }
 
     def __init__(
@@ -198,6 +197,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         callbacks,
         augment,
         dtype,
+        engine,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -247,6 +247,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.callbacks = callbacks
         self.augment = augment
         self.dtype = dtype
+        self.engine = engine
 
     _scored_on: tuple | None = None
 
@@ -528,18 +529,20 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         return fitted
 
     def _fit_lbfgs(self, network, theta, data):
+        engine = choose_engine(self.engine, network, None, data.X, self.augment)
         penalty = build.make_penalty(self)
-        result = minimize_lbfgs(
-            Objective(network, penalty.smooth, theta),
-            penalty.l1,
-            data.X,
-            data.Y,
-            data.w,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            verbose=self.verbose,
-        )
+        with engine.running():
+            result = minimize_lbfgs(
+                engine.Objective(network, penalty.smooth, theta),
+                penalty.l1,
+                data.X,
+                data.Y,
+                data.w,
+                max_iter=self.max_iter,
+                max_fun=self.max_fun,
+                tol=self.tol,
+                verbose=self.verbose,
+            )
         if not (theta.isfinite() and np.isfinite(result.fun)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may "
@@ -565,6 +568,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         is_moved,
     ):
         optimizer = self._make_optimizer(theta, incremental)
+        engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
         train_rows, own_split = None, validation_data is None
         if self.early_stopping and own_split:
             train_rows, rows = split(
@@ -587,9 +591,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         n_train = data.X.shape[0] if train_rows is None else len(train_rows)
         batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
         schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
-        engine = NumpyEngine(
+        epochs = engine.Epochs(
             make_step(
-                Objective(network, build.make_penalty(self), theta, report_mean=True),
+                engine.Objective(
+                    network, build.make_penalty(self), theta, report_mean=True
+                ),
                 optimizer,
                 weight_decay=build.weight_decay(self),
                 clip_norm=self.clip_norm,
@@ -613,20 +619,21 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         order = EpochOrder(
             data.X.shape[0], train_rows, random_state if shuffles else None
         )
-        run_epochs(
-            state,
-            engine,
-            order,
-            schedule,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            validate=validate,
-            early_stopping=self.early_stopping,
-            incremental=incremental,
-            verbose=self.verbose,
-            callbacks=callbacks,
-        )
+        with engine.running():
+            run_epochs(
+                state,
+                epochs,
+                order,
+                schedule,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                validate=validate,
+                early_stopping=self.early_stopping,
+                incremental=incremental,
+                verbose=self.verbose,
+                callbacks=callbacks,
+            )
         self._publish(state)
 
     def _make_optimizer(self, theta, incremental):
@@ -730,7 +737,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         """Output of the network before the output activation."""
         X = self._check_input(X)
         coefs, intercepts, activations = self._inference()
-        return decision_function(coefs, intercepts, activations, X)
+        return decision_function(self.engine, coefs, intercepts, activations, X)
 
     def _output(self, X):
         """Output of the network, of shape (n_samples, n_outputs)."""

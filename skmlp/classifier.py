@@ -302,6 +302,16 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     dtype : {'float32', 'float64'}, default=None
         Type to compute in. None is float32 for X in float32, else float64.
 
+    engine : {'auto', 'numpy', 'compiled'}, default='auto'
+        What trains the network:
+
+        - 'auto': the compiled engine where it is installed and covers the
+          parameters and X, else NumPy;
+        - 'numpy': NumPy, which covers everything;
+        - 'compiled': C, whose numbers differ from NumPy's by rounding. What it
+          does not cover ('lbfgs', an activation or a loss of your own,
+          `augment`, sparse X) is refused.
+
     loss : {'log_loss', 'squared_error'} or Loss, default='log_loss'
         What to minimize: the cross-entropy, or half the squared error between
         the probabilities and 0 or 1; or an object of your own:
@@ -480,6 +490,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         callbacks=None,
         augment=None,
         dtype=None,
+        engine="auto",
         loss="log_loss",
         label_smoothing=0.0,
         class_weight=None,
@@ -533,6 +544,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             callbacks=callbacks,
             augment=augment,
             dtype=dtype,
+            engine=engine,
         )
         self.loss = loss
         self.label_smoothing = label_smoothing

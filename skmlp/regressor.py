@@ -315,6 +315,16 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     dtype : {'float32', 'float64'}, default=None
         Type to compute in. None is float32 for X in float32, else float64.
 
+    engine : {'auto', 'numpy', 'compiled'}, default='auto'
+        What trains the network:
+
+        - 'auto': the compiled engine where it is installed and covers the
+          parameters and X, else NumPy;
+        - 'numpy': NumPy, which covers everything;
+        - 'compiled': C, whose numbers differ from NumPy's by rounding. What it
+          does not cover ('lbfgs', an activation or a loss of your own,
+          `augment`, sparse X) is refused.
+
     huber_delta : float, default=1.0
         Residual beyond which the loss 'huber' grows linearly.
 
@@ -482,6 +492,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         callbacks=None,
         augment=None,
         dtype=None,
+        engine="auto",
         huber_delta=1.0,
         quantile=0.5,
     ):
@@ -534,6 +545,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             callbacks=callbacks,
             augment=augment,
             dtype=dtype,
+            engine=engine,
         )
         self.loss = loss
         self.huber_delta = huber_delta

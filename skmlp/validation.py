@@ -11,8 +11,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from skmlp._sklearn import _check_sample_weight
-from skmlp.core.inference import decision_function
 from skmlp.data import Data
+from skmlp.engines import decision_function
 from skmlp.training.loop import NO_SCORES, Scores
 
 
@@ -185,7 +185,8 @@ class Validation:
         """
         network, (X, _, Y, _) = self._network, self._data
         coefs, intercepts = network.inference_parameters(theta)
-        decision = decision_function(coefs, intercepts, network.activations, X)
+        engine = self._estimator.engine
+        decision = decision_function(engine, coefs, intercepts, network.activations, X)
         P = network.output(decision)
         if not (np.isfinite(decision).all() and np.isfinite(P).all()):
             return NO_SCORES

@@ -333,6 +333,8 @@ BAD_PARAMETERS = [
     ("augment", words, "(40, 4)", "<U"),
     ("dtype", "float16", "float32", "float64"),
     ("dtype", np.int64, "float32", "float64"),
+    ("engine", "fast", "'auto'", "'compiled'", "'numpy'"),
+    ("engine", None, "'auto'", "'compiled'", "'numpy'"),
     ("label_smoothing", 1.0, "[0.0, 1.0)"),
     ("class_weight", "even", "'balanced'", "dict"),
     ("class_weight", {3: 2.0}, "[3]", "[0 1 2]"),
@@ -903,7 +905,8 @@ def test_a_run_that_diverges_after_good_epochs_keeps_the_best(cls, monkeypatch):
             theta[0] = np.inf
 
     monkeypatch.setattr(OPTIMIZERS["adam"], "step", diverging)
-    estimator = build(cls, early_stopping=True, max_iter=9)
+    params = {"early_stopping": True, "engine": "numpy"}
+    estimator = build(cls, **params, max_iter=9)
     message = (
         r"The weights of the best epoch are kept, but training diverged in epoch 3 of "
         r"9, at learning rate 0\.001\. Use a smaller learning_rate_init"
@@ -913,7 +916,7 @@ def test_a_run_that_diverges_after_good_epochs_keeps_the_best(cls, monkeypatch):
     assert estimator.n_iter_ == 3
     monkeypatch.undo()
     best = int(np.argmax(estimator.validation_scores_[:2])) + 1
-    expected = build(cls, early_stopping=True, max_iter=best).fit(X, TARGETS[cls])
+    expected = build(cls, **params, max_iter=best).fit(X, TARGETS[cls])
     for coef, reference in zip(estimator.coefs_, expected.coefs_, strict=True):
         np.testing.assert_array_equal(coef, reference)
 

@@ -321,8 +321,9 @@ def test_augment_is_for_training_only(data, sparse):
 
 
 def test_augment_by_the_identity_is_no_augment(data):
-    plain = classifier(batch_size="full").fit(data.X, data.y)
-    same = classifier(batch_size="full", augment=lambda X, rng: X).fit(data.X, data.y)
+    params = {"batch_size": "full", "engine": "numpy"}
+    plain = classifier(**params).fit(data.X, data.y)
+    same = classifier(**params, augment=lambda X, rng: X).fit(data.X, data.y)
     assert_same_network(plain, same)
 
 
@@ -642,7 +643,7 @@ def test_large_gradients_in_float32_can_be_clipped():
         )
         for dtype in ("float32", "float64")
     )
-    assert_allclose(single.coefs_[0], double.coefs_[0], rtol=1e-4)
+    assert_allclose(single.coefs_[0], double.coefs_[0], rtol=1e-4, atol=1e-6)
     assert_allclose(
         single.history_["grad_norm"][:5], double.history_["grad_norm"][:5], rtol=1e-4
     )

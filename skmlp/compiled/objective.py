@@ -10,10 +10,10 @@ from skmlp.core.objective import Objective
 class CompiledObjective(Objective):
     """Evaluates what `Objective` does, for searches and L-BFGS.
 
-    The batch is always the same: every sample there is.
+    It is quick where it is given the same arrays again.
     """
 
-    _model = None
+    _model = _arrays = None
 
     def __call__(self, X, Y, w, tape):
         """Evaluate the objective and its gradient; see `Objective`."""
@@ -24,7 +24,11 @@ class CompiledObjective(Objective):
         return self._evaluate(X, Y, w, tape, with_gradient=False)
 
     def _evaluate(self, X, Y, w, tape, with_gradient):
-        if self._model is None:
+        arrays = X, Y, w, tape
+        if self._arrays is None or any(
+            one is not other for one, other in zip(arrays, self._arrays, strict=True)
+        ):
+            self._arrays = arrays
             self._model = Model(self, tape, X, np.ascontiguousarray(Y), w)
         multiplications = 3 * tape.n_samples * self.theta.weights.size
         n_threads = threads.n_threads(multiplications)

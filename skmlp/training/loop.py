@@ -153,7 +153,7 @@ def run_epochs(
     state : TrainingState
         Where to start; updated.
 
-    engine : NumpyEngine
+    engine : NumpyEngine or CompiledEngine
         Runs an epoch.
 
     order : EpochOrder

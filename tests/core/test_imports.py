@@ -20,6 +20,7 @@ ESTIMATORS = {
     "skmlp.build",
     "skmlp.callbacks",
     "skmlp.classifier",
+    "skmlp.engines",
     "skmlp.gradcheck",
     "skmlp.inspection",
     "skmlp.regressor",
@@ -57,7 +58,7 @@ def names_in(module):
 
 def modules_in(package):
     found = within(MODULES, f"{package}.")
-    assert len(found) > 3, f"{package} was not found"
+    assert len(found) > 1, f"{package} was not found"
     return found
 
 
@@ -74,9 +75,28 @@ def test_training_knows_the_core_but_no_estimator(module):
     assert names == within(names, "skmlp.core.", "skmlp.training.")
 
 
+@pytest.mark.parametrize("module", modules_in("skmlp.compiled"))
+def test_the_compiled_engine_knows_training_but_no_estimator(module):
+    names = within(names_in(module), "skmlp.")
+    below = ("skmlp.core.", "skmlp.training.", "skmlp.compiled.")
+    assert names == within(names, *below)
+
+
+def test_the_choice_of_an_engine_knows_the_engines_but_no_estimator():
+    names = within(names_in("skmlp.engines"), "skmlp.")
+    assert set(names) == {"skmlp.compiled", "skmlp.training.engine.NumpyEngine"}
+
+
+@pytest.mark.parametrize("module", sorted(ESTIMATORS - {"skmlp.engines"}))
+def test_the_estimators_know_an_engine_by_the_choice_alone(module):
+    names = names_in(module)
+    assert not within(names, "skmlp.compiled.", "skmlp.training.engine.")
+
+
 def test_the_estimators_are_where_the_layers_end():
     """So that the tests above are about what they say."""
     assert set(MODULES) >= ESTIMATORS
+    assert within(names_in("skmlp.base"), "skmlp.engines.")
     assert within(names_in("skmlp.base"), "skmlp.core.")
     assert within(names_in("skmlp.base"), "skmlp.training.")
 

@@ -210,7 +210,7 @@ PARAMS = {
 
 
 def interrupt(monkeypatch, solver, at_epoch):
-    """Let the user interrupt the solver in the middle of an epoch."""
+    """Let the user interrupt the solver in the middle of an epoch, in NumPy."""
     method = "search" if OPTIMIZERS[solver].full_batch else "step"
     step = getattr(OPTIMIZERS[solver], method)
     n_steps = {"search": 1, "step": 10}[method]
@@ -232,7 +232,11 @@ def test_an_interrupted_estimator_is_fitted(monkeypatch, solver, early_stopping)
     """In the middle of the third epoch, and can go on from there."""
     interrupt(monkeypatch, solver, at_epoch=3)
     clf = MLPClassifierScratch(
-        solver=solver, early_stopping=early_stopping, n_iter_no_change=50, **PARAMS
+        solver=solver,
+        early_stopping=early_stopping,
+        n_iter_no_change=50,
+        engine="numpy",
+        **PARAMS,
     )
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         clf.fit(X, Y)
@@ -251,9 +255,10 @@ def test_an_interrupted_estimator_is_fitted(monkeypatch, solver, early_stopping)
 def test_an_interruption_of_the_first_epoch_changes_nothing(
     monkeypatch, solver, method
 ):
-    fitted = MLPClassifierScratch(solver=solver, max_iter=3, **PARAMS).fit(X, Y)
+    params = {"solver": solver, "engine": "numpy", **PARAMS}
+    fitted = MLPClassifierScratch(max_iter=3, **params).fit(X, Y)
     fitted.set_params(warm_start=method == "warm_start")
-    unfitted = MLPClassifierScratch(solver=solver, **PARAMS)
+    unfitted = MLPClassifierScratch(**params)
     before = joblib.hash(vars(fitted))
     for clf in (fitted, unfitted):
         train = clf.fit
@@ -282,7 +287,7 @@ def test_verbose_output_is_scikit_learns(params, capsys):
     theirs = MLPClassifier(**params).fit(X, Y)
     # Of the schedule the loop only knows that there is no next learning rate.
     expected = capsys.readouterr().out.replace(" Learning rate too small.", "")
-    ours = MLPClassifierScratch(**params).fit(X, Y)
+    ours = MLPClassifierScratch(**params, engine="numpy").fit(X, Y)
     assert capsys.readouterr().out == expected
     assert ours.n_iter_ == theirs.n_iter_ > 3
     assert "did not improve more than tol=" in expected

@@ -1,0 +1,81 @@
+"""What a report of a bug should tell of the machine."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = (
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "joblib",
+    "threadpoolctl",
+    "pandas",
+    "polars",
+    "matplotlib",
+    "tqdm",
+    "Cython",
+    "setuptools",
+    "pip",
+)
+
+
+def show_versions():
+    """Print what is useful in a report of a bug.
+
+    The system, the versions of the packages, the thread pools that they have
+    loaded, and which engine ``engine="auto"`` stands for.
+
+    Examples
+    --------
+    >>> import skmlp
+    >>> skmlp.show_versions()
+    System:
+        python: ...
+    Python dependencies:
+             skmlp: ...
+      scikit-learn: ...
+    Engine: ...
+    """
+    from threadpoolctl import threadpool_info
+
+    import skmlp
+
+    _show(
+        "System",
+        {
+            "python": sys.version.replace("\n", " "),
+            "executable": sys.executable,
+            "machine": platform.platform(),
+        },
+    )
+    packages = {name: _version(name) for name in _PACKAGES}
+    _show("Python dependencies", {"skmlp": skmlp.__version__, **packages})
+    for pool in threadpool_info():
+        _show("Thread pool", pool)
+    print(f"Engine: {_engine()}")
+
+
+def _show(title, entries):
+    width = max(map(len, entries))
+    print(f"{title}:")
+    for name, value in entries.items():
+        print(f"  {name:>{width}}: {value}")
+    print()
+
+
+def _version(package):
+    """Version of a package, or None if it is not installed."""
+    try:
+        return version(package)  # without an import
+    except PackageNotFoundError:
+        return None
+
+
+def _engine():
+    """What runs the epochs where the configuration does not say otherwise."""
+    from skmlp import compiled
+
+    if compiled.UNAVAILABLE is None:
+        return f"compiled (instruction set {compiled.instruction_set()})"
+    return f"numpy, because the compiled one is not there: {compiled.UNAVAILABLE}"

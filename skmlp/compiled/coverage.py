@@ -1,0 +1,62 @@
+"""What the compiled engine can train."""
+
+from scipy.sparse import issparse
+
+from skmlp.core.activations import ACTIVATIONS
+from skmlp.core.losses import LOSSES
+from skmlp.core.optimizers import OPTIMIZERS
+
+# The package's own classes: a user's may enter the registries later. What is
+# derived from one of them may do something else.
+_ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
+_LOSSES = set(LOSSES.values())
+_OPTIMIZERS = set(OPTIMIZERS.values())
+
+
+def uncovered(network, optimizer, X, augment):
+    """What this configuration needs NumPy for.
+
+    Parameters
+    ----------
+    network : Network
+        The network to train.
+
+    optimizer : Optimizer or None
+        What trains it; None for L-BFGS.
+
+    X : {ndarray, sparse matrix}
+        The samples.
+
+    augment : callable or None
+        What changes each batch.
+
+    Returns
+    -------
+    reasons : list of str
+        What is not covered, as in "activation=Sine()"; empty if everything is.
+    """
+    *hidden, output = network.activations
+    reasons = [f"activation={g!r}" for g in uncovered_activations(hidden)]
+    reasons += [f"output_activation={g!r}" for g in uncovered_activations([output])]
+    if type(network.loss) not in _LOSSES:
+        reasons.append(f"loss={network.loss!r}")
+    if optimizer is not None and type(optimizer) not in _OPTIMIZERS:
+        reasons.append(f"solver={optimizer.name!r}")
+    reasons += uncovered_input(X)
+    if augment is not None:
+        reasons.append("augment")
+    return list(dict.fromkeys(reasons))  # layers may share an activation
+
+
+def uncovered_activations(activations):
+    """Those of the activations that are not covered."""
+    return [g for g in activations if type(g) not in _ACTIVATIONS]
+
+
+def uncovered_input(X):
+    """What is not covered of the samples."""
+    if issparse(X):
+        return ["sparse X"]
+    if not X.flags.aligned or any(stride % X.itemsize for stride in X.strides):
+        return ["X that is not aligned in memory"]
+    return []

@@ -1,0 +1,277 @@
+"""Tests of the `engine` parameter: what it chooses, and what it refuses."""
+
+import inspect
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+
+from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled, engines
+from skmlp.compiled.coverage import uncovered
+from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
+from skmlp.core.losses import LOSSES, Loss, SquaredError
+from skmlp.core.network import Network
+from skmlp.core.optimizers import OPTIMIZERS, Adam
+from skmlp.engines import choose_engine
+from skmlp.training.engine import NumpyEngine
+
+X, y = make_classification(60, 5, n_informative=3, n_redundant=0, random_state=0)
+ESTIMATORS = [MLPClassifierScratch, MLPRegressorScratch]
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+parametrize_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+needs_compiled = pytest.mark.skipif(
+    compiled.UNAVAILABLE is not None,
+    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
+)
+
+
+class MyReLU(type(ACTIVATIONS["relu"])):
+    """What is derived from a class of the package may do something else."""
+
+
+class MyLoss(SquaredError):
+    pass
+
+
+def double(X, rng):
+    return 2 * X
+
+
+def bits(estimator):
+    return joblib.hash([estimator.coefs_, estimator.intercepts_, estimator.loss_curve_])
+
+
+class Spy(NumpyEngine):
+    """Stands for the compiled engine, and counts the fits that it ran."""
+
+    fits = 0
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        type(self).fits += 1
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    """A compiled engine, whether it was built or not."""
+    monkeypatch.setattr(compiled, "UNAVAILABLE", None)
+    monkeypatch.setattr(compiled, "CompiledEngine", Spy)
+    monkeypatch.setattr(compiled, "uncovered", uncovered)
+    monkeypatch.setattr(Spy, "fits", 0)
+    return Spy
+
+
+@pytest.fixture
+def not_built(monkeypatch):
+    monkeypatch.setattr(compiled, "UNAVAILABLE", "no module, it was not built")
+
+
+# The parameter.
+
+
+@parametrize_estimator
+def test_the_default_is_auto(Estimator):
+    assert inspect.signature(Estimator).parameters["engine"].default == "auto"
+    assert clone(Estimator(engine="numpy")).get_params()["engine"] == "numpy"
+
+
+@parametrize_estimator
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_the_same_seed_gives_the_same_bits(Estimator, engine):
+    one = Estimator(**SMALL, engine=engine).fit(X, y)
+    assert bits(clone(one).fit(X, y)) == bits(one)
+    assert bits(pickle.loads(pickle.dumps(one))) == bits(one)
+
+
+# The choice.
+
+
+@parametrize_estimator
+@pytest.mark.parametrize(
+    ("engine", "n_fits"), [("auto", 1), ("compiled", 1), ("numpy", 0)]
+)
+def test_auto_is_compiled_where_that_covers_everything(spy, Estimator, engine, n_fits):
+    Estimator(**SMALL, engine=engine).fit(X, y)
+    assert spy.fits == n_fits
+
+
+@parametrize_estimator
+def test_partial_fit_chooses_too(spy, Estimator):
+    estimator = Estimator(**SMALL, engine="compiled")
+    classes = {"classes": [0, 1]} if Estimator is MLPClassifierScratch else {}
+    estimator.partial_fit(X, y, **classes).partial_fit(X, y)
+    assert spy.fits == 2
+    estimator.set_params(engine="numpy").partial_fit(X, y)
+    assert spy.fits == 2
+
+
+@parametrize_estimator
+def test_auto_is_numpy_without_the_extension(not_built, Estimator):
+    auto = Estimator(**SMALL).fit(X, y)
+    assert bits(auto) == bits(Estimator(**SMALL, engine="numpy").fit(X, y))
+
+
+NOT_COVERED = {
+    "activation": ({"activation": MyReLU()}, X, "activation=MyReLU()"),
+    "activations": (
+        {"activation": ["tanh", MyReLU()], "hidden_layer_sizes": (4, 3)},
+        X,
+        "activation=MyReLU()",
+    ),
+    "loss": ({"loss": MyLoss()}, X, "loss=MyLoss()"),
+    "augment": ({"augment": double}, X, "augment"),
+    "sparse": ({}, csr_matrix(X), "sparse X"),
+    "lbfgs": ({"solver": "lbfgs"}, X, "solver='lbfgs'"),
+    "several": (
+        {"activation": MyReLU(), "hidden_layer_sizes": (4, 3), "augment": double},
+        csr_matrix(X),
+        "activation=MyReLU(), sparse X, augment",
+    ),
+}
+parametrize_not_covered = pytest.mark.parametrize(
+    ("params", "X_train", "reasons"), NOT_COVERED.values(), ids=NOT_COVERED
+)
+
+
+@parametrize_not_covered
+@parametrize_estimator
+def test_auto_is_numpy_for_what_is_not_covered(
+    spy, Estimator, params, X_train, reasons
+):
+    params = SMALL | params
+    Estimator(**params).fit(X_train, y)
+    assert spy.fits == 0
+
+
+@parametrize_not_covered
+@parametrize_estimator
+def test_compiled_says_what_is_not_covered(spy, Estimator, params, X_train, reasons):
+    """And what to do; nothing is changed."""
+    params = SMALL | params
+    estimator = Estimator(**params, engine="compiled")
+    message = (
+        f"engine='compiled' does not cover {reasons}. Set engine='auto' or "
+        "engine='numpy'."
+    )
+    before = joblib.hash(vars(estimator))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        estimator.fit(X_train, y)
+    assert str(caught.value) == message
+    assert joblib.hash(vars(estimator)) == before
+
+    estimator.set_params(engine="auto").fit(X_train, y)
+    estimator.set_params(engine="compiled", warm_start=True)
+    before = joblib.hash(vars(estimator))
+    with pytest.raises(ValueError, match="does not cover"):
+        estimator.fit(X_train, y)
+    assert joblib.hash(vars(estimator)) == before
+    assert spy.fits == 0
+
+
+@parametrize_estimator
+@pytest.mark.parametrize("solver", ["lbfgs", *OPTIMIZERS])
+def test_compiled_without_the_extension(not_built, Estimator, solver):
+    """The error says why it is not there, and how to get it."""
+    estimator = Estimator(**SMALL, solver=solver, engine="compiled")
+    before = joblib.hash(vars(estimator))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        estimator.fit(X, y)
+    assert str(caught.value) == (
+        "engine='compiled' is not installed: no module, it was not built. With a C "
+        "compiler on this machine, install skmlp again; or set engine='auto' or "
+        "engine='numpy'."
+    )
+    assert joblib.hash(vars(estimator)) == before
+
+
+# What is covered, as far as Python knows it.
+
+
+def coverage(activation="relu", loss="squared_error", solver="adam"):
+    hidden = HIDDEN_ACTIVATIONS.get(activation, activation)
+    loss = loss if isinstance(loss, Loss) else LOSSES[loss]()
+    network = Network((5, 4, 1), [hidden, ACTIVATIONS["identity"]], loss)
+    optimizer = OPTIMIZERS[solver](np.zeros(29), 0.1)
+    return uncovered(network, optimizer, X, None)
+
+
+@pytest.mark.parametrize("activation", [*HIDDEN_ACTIVATIONS, LeakyReLU(0.2)])
+def test_the_activations_of_the_package_are_covered(activation):
+    assert coverage(activation=activation) == []
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_losses_of_the_package_are_covered(loss):
+    assert coverage(loss=loss) == []
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_the_optimizers_of_the_package_are_covered(solver):
+    assert coverage(solver=solver) == []
+
+
+def test_what_a_user_registers_is_not_covered(monkeypatch):
+    for registry in ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, OPTIMIZERS:
+        for name, value in registry.items():  # put back at the end
+            monkeypatch.setitem(registry, name, value)
+
+    class Fast(Adam, name="adam", hyperparameters=(), state=()):
+        pass
+
+    class Rectifier(MyReLU, name="relu"):
+        pass
+
+    class Squares(SquaredError, name="squared_error"):
+        pass
+
+    assert coverage() == ["activation=Rectifier()", "loss=Squares()", "solver='adam'"]
+
+
+def test_an_output_activation_of_a_loss_of_ones_own():
+    network = Network((5, 1), [MyReLU()], SquaredError())
+    optimizer = Adam(np.zeros(6), 0.1)
+    assert uncovered(network, optimizer, X, None) == ["output_activation=MyReLU()"]
+
+
+# The extension itself.
+
+
+@needs_compiled
+def test_the_compiled_engine_is_the_one_that_is_chosen():
+    network = Network((5, 1), [ACTIVATIONS["identity"]], SquaredError())
+    optimizer = Adam(np.zeros(6), 0.1)
+    for engine in "auto", "compiled":
+        chosen = choose_engine(engine, network, optimizer, X, None)
+        assert chosen is compiled.CompiledEngine
+    assert choose_engine("numpy", network, optimizer, X, None) is engines.NumpyEngine
+
+
+@needs_compiled
+@parametrize_estimator
+def test_the_same_seed_gives_the_same_bits_when_it_is_compiled(Estimator):
+    one = Estimator(**SMALL, engine="compiled").fit(X, y)
+    assert bits(clone(one).fit(X, y)) == bits(one)
+    assert bits(one) == bits(Estimator(**SMALL, engine="auto").fit(X, y))
+
+
+@needs_compiled
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "kind",
+    ["binary", "multiclass", "multilabel", "regression", "multioutput", "poisson"],
+)
+def test_it_agrees_with_numpy_to_rounding(datasets, kind, solver):
+    data = datasets[kind]
+    params = SMALL | data.params | {"solver": solver, "max_iter": 20, "batch_size": 16}
+    ours, numpy = (
+        data.Estimator(**params, engine=engine).fit(data.X, data.y)
+        for engine in ("compiled", "numpy")
+    )
+    np.testing.assert_allclose(ours.loss_curve_, numpy.loss_curve_, rtol=1e-9)
+    for name in "coefs_", "intercepts_":
+        for mine, other in zip(getattr(ours, name), getattr(numpy, name), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
