@@ -1,4 +1,6 @@
-"""Time and peak memory of a fit by skmlp, scikit-learn and, if installed, torch.
+"""Time and peak memory of a fit by skmlp, scikit-learn, torch and JAX.
+
+torch and JAX take part if they are installed.
 
 This is run by hand; it is no test, and pytest collects nothing here. It prints
 Markdown, of which docs/benchmarks.md is made::
@@ -17,9 +19,8 @@ Run it on an idle machine, with Linux or macOS. On a busy one the threads of a l
 wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
 every library a single thread.
 
-To add a peer, say JAX, write a function like `prepare_torch` and enter it in
-`PEERS`. Nothing but NumPy is imported at the top, so that the memory of a peer is
-its own.
+To add a peer, write a function like `prepare_torch` and enter it in `PEERS`. Nothing
+but NumPy is imported at the top, so that the memory of a peer is its own.
 """
 
 import argparse
@@ -55,7 +56,8 @@ network in the same dtype, with Adam (learning rate {LEARNING_RATE}) and an L2 p
 (alpha={ALPHA}), in batches of the same size, for the same number of epochs. The
 samples are shuffled before each epoch, and nothing stops early. torch runs a minimal
 training loop over tensors in memory; there the penalty is weight decay of alpha
-divided by the batch size, and includes the biases.
+divided by the batch size, and includes the biases. JAX runs each epoch in one compiled
+function, `lax.scan` over the batches; compiling it does not count.
 """
 
 TIME = """\
@@ -85,6 +87,12 @@ and the library has been imported and has fitted a network of two units a layer.
 def make_table(n_samples, rng):
     X = rng.normal(size=(n_samples, 10))
     return X, X @ rng.normal(size=10) + rng.normal(size=n_samples) > 0
+
+
+def make_classes(n_samples, rng):
+    from sklearn.datasets import make_classification
+
+    return make_classification(n_samples, n_features=20, random_state=0)
 
 
 def make_runge(n_samples, rng):
@@ -166,6 +174,15 @@ CASES = [
         batch_size=8,
         epochs=50,
         targets={"float32": 2, "float64": 2},
+    ),
+    Case(
+        name="make_classification",
+        make_data=make_classes,
+        n_samples=5000,
+        hidden=(64, 32),
+        activation="relu",
+        batch_size=64,
+        epochs=10,
     ),
     Case(
         name="784-128-64-10",
@@ -268,10 +285,123 @@ def prepare_torch(case, X, y, seed):
     return fit
 
 
+def prepare_jax(case, X, y, seed):
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", X.dtype == np.float64)
+    task, n_outputs, target_type = "regression", 1, X.dtype
+    if y.dtype == np.int64:
+        task = "classification"
+        if y.max() > 1:
+            n_outputs, target_type = int(y.max() + 1), np.dtype(np.int32)
+    start, train = compile_jax(
+        task,
+        case.activation,
+        (X.shape[1], *case.hidden, n_outputs),
+        min(case.batch_size, len(X)),
+        len(X),
+        X.dtype,
+        target_type,
+    )
+
+    def fit():
+        inputs, targets = jax.device_put((X, y.astype(target_type)))
+        state = start(seed)
+        # NumPy shuffles: jax.random.permutation takes about as long as all the rest
+        # of an epoch of a small network.
+        rng = np.random.default_rng(seed)
+        loss_curve = []
+        for _ in range(case.epochs):
+            rows = rng.permutation(len(X)).astype(np.int32)
+            state, total = train(state, inputs, targets, rows)
+            loss_curve.append(float(total) / len(X))
+        jax.block_until_ready(state)
+
+    return fit
+
+
+@cache  # once in a process, and before the clock starts
+def compile_jax(task, activation, sizes, batch_size, n_samples, dtype, target_type):
+    """Functions that start a network, and that train it for an epoch."""
+    import jax
+    from jax import numpy as jnp
+
+    act = {"relu": jax.nn.relu, "tanh": jnp.tanh}[activation]
+    n_batches, n_left = divmod(n_samples, batch_size)
+
+    def start(seed):
+        params = []
+        keys = jax.random.split(jax.random.key(seed), len(sizes) - 1)
+        for key, (fan_in, fan_out) in zip(keys, pairwise(sizes), strict=True):
+            bound = (6 / (fan_in + fan_out)) ** 0.5
+            W = jax.random.uniform(key, (fan_in, fan_out), dtype, -bound, bound)
+            params.append((W, jnp.zeros(fan_out, dtype)))
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return params, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros((), dtype)
+
+    def objective(params, x, target):
+        for W, b in params[:-1]:
+            x = act(x @ W + b)
+        W, b = params[-1]
+        x = x @ W + b
+        if task == "regression":
+            loss = jnp.mean((x[:, 0] - target) ** 2) / 2
+        elif sizes[-1] == 1:
+            loss = jnp.mean(jax.nn.softplus(x[:, 0]) - target * x[:, 0])
+        else:
+            hot = jax.nn.one_hot(target, sizes[-1], dtype=dtype)
+            loss = -jnp.mean(jnp.sum(hot * jax.nn.log_softmax(x), axis=1))
+        squares = sum(jnp.sum(W**2) for W, _ in params)
+        return loss + ALPHA / 2 / len(target) * squares
+
+    def step(state, inputs, targets, rows):
+        """One step of Adam, and the sum of the losses of the rows."""
+        params, mean, square, t = state
+        # A row that is promised to exist is not looked for first.
+        x, target = (
+            a.at[rows].get(mode="promise_in_bounds") for a in (inputs, targets)
+        )
+        loss, gradient = jax.value_and_grad(objective)(params, x, target)
+        t += 1
+        rate = LEARNING_RATE * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
+        square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, square, gradient)
+        params = jax.tree.map(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, mean, square
+        )
+        return (params, mean, square, t), loss * len(rows)
+
+    def train(state, inputs, targets, rows):
+        batches, left = jnp.split(rows, [n_batches * batch_size])
+        state, losses = jax.lax.scan(
+            lambda state, rows: step(state, inputs, targets, rows),
+            state,
+            batches.reshape(n_batches, batch_size),
+        )
+        total = jnp.sum(losses)
+        if n_left:
+            state, loss = step(state, inputs, targets, left)
+            total += loss
+        return state, total
+
+    # Compiled for these shapes now, not at the first call: that is within a fit, whose
+    # memory is measured too.
+    shape = jax.ShapeDtypeStruct
+    train = jax.jit(train, donate_argnums=0).lower(
+        jax.eval_shape(start, 0),
+        shape((n_samples, sizes[0]), dtype),
+        shape((n_samples,), target_type),
+        shape((n_samples,), np.int32),
+    )
+    return jax.jit(start).lower(0).compile(), train.compile()
+
+
 PEERS = {  # by the name to import them by; the first two are compared with targets
     "skmlp": prepare_skmlp,
     "sklearn": prepare_sklearn,
     "torch": prepare_torch,
+    "jax": prepare_jax,
     "baseline": prepare_skmlp,  # from another folder
 }
 
