@@ -66,8 +66,12 @@ TIME = """\
 
 Milliseconds per epoch: the time of a whole fit, with all its fixed costs, divided by
 the number of epochs. The libraries take turns, each in a process of its own,
-in another order each round. Times are medians over the rounds; ratios are medians of
-the ratios within a round, with the least and the greatest.
+in another order each round. Medians over the rounds:
+"""
+
+RATIOS = """
+How many times as fast: medians of the ratios within a round, with the least and the
+greatest. A target is passed if the median is at least that:
 """
 
 MEMORY = """\
@@ -123,7 +127,8 @@ def has_mnist():
 class Case:
     """A data set, and a network to train on it.
 
-    `targets` says, by dtype, how many times as fast as scikit-learn skmlp has to be.
+    `targets` says, by dtype and peer, how many times as fast as the peer skmlp has
+    to be.
     """
 
     name: str
@@ -163,7 +168,7 @@ CASES = [
         activation="relu",
         batch_size=32,
         epochs=30,
-        targets={"float32": 3, "float64": 3},
+        targets={dtype: {"sklearn": 30, "jax": 3} for dtype in DTYPES},
     ),
     Case(
         name="runge",
@@ -173,7 +178,7 @@ CASES = [
         activation="tanh",
         batch_size=8,
         epochs=50,
-        targets={"float32": 2, "float64": 2},
+        targets={dtype: {"sklearn": 12, "torch": 10} for dtype in DTYPES},
     ),
     Case(
         name="make_classification",
@@ -183,6 +188,7 @@ CASES = [
         activation="relu",
         batch_size=64,
         epochs=10,
+        targets={dtype: {"sklearn": 10} for dtype in DTYPES},
     ),
     Case(
         name="784-128-64-10",
@@ -192,7 +198,10 @@ CASES = [
         activation="relu",
         batch_size=200,
         epochs=5,
-        targets={"float32": 1.8, "float64": 1.4},
+        targets={
+            "float32": {"sklearn": 2.8, "torch": 1.8},
+            "float64": {"sklearn": 1.8},
+        },
     ),
     Case(
         name="784-800-10",
@@ -202,6 +211,7 @@ CASES = [
         activation="relu",
         batch_size=200,
         epochs=1,
+        targets={"float32": {"sklearn": 2.8, "torch": 1.0, "jax": 1.0}},
     ),
 ]
 
@@ -209,20 +219,41 @@ CASES = [
 # Peers: each takes (case, X, y, seed) and returns a function that fits a network.
 
 
-def prepare_skmlp(*args):
+def prepare_skmlp(case, X, y, seed):
+    return prepare_fit(make_skmlp(case, y, seed), X, y)
+
+
+def prepare_numpy(case, X, y, seed):
+    return prepare_fit(make_skmlp(case, y, seed).set_params(engine="numpy"), X, y)
+
+
+def prepare_sklearn(case, X, y, seed):
+    return prepare_fit(make_sklearn(case, y, seed), X, y)
+
+
+def prepare_fit(estimator, X, y):
+    def fit():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*hasn't converged yet")
+            estimator.fit(X, y)
+
+    return fit
+
+
+def make_skmlp(*args):
     from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
-    return prepare_estimator(MLPClassifierScratch, MLPRegressorScratch, *args)
+    return make_estimator(MLPClassifierScratch, MLPRegressorScratch, *args)
 
 
-def prepare_sklearn(*args):
+def make_sklearn(*args):
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    return prepare_estimator(MLPClassifier, MLPRegressor, *args)
+    return make_estimator(MLPClassifier, MLPRegressor, *args)
 
 
-def prepare_estimator(Classifier, Regressor, case, X, y, seed):
-    estimator = (Classifier if y.dtype == np.int64 else Regressor)(
+def make_estimator(Classifier, Regressor, case, y, seed):
+    return (Classifier if y.dtype == np.int64 else Regressor)(
         hidden_layer_sizes=case.hidden,
         activation=case.activation,
         alpha=ALPHA,
@@ -233,13 +264,6 @@ def prepare_estimator(Classifier, Regressor, case, X, y, seed):
         tol=0,
         n_iter_no_change=np.inf,
     )
-
-    def fit():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*hasn't converged yet")
-            estimator.fit(X, y)
-
-    return fit
 
 
 def prepare_torch(case, X, y, seed):
@@ -397,60 +421,105 @@ def compile_jax(task, activation, sizes, batch_size, n_samples, dtype, target_ty
     return jax.jit(start).lower(0).compile(), train.compile()
 
 
-PEERS = {  # by the name to import them by; the first two are compared with targets
+PEERS = {  # ours, then those that it has to beat, by the name to import them by
     "skmlp": prepare_skmlp,
     "sklearn": prepare_sklearn,
     "torch": prepare_torch,
     "jax": prepare_jax,
-    "baseline": prepare_skmlp,  # from another folder
+    "numpy": prepare_numpy,  # skmlp without its compiled engine
+    "baseline": prepare_skmlp,  # skmlp from another folder
 }
 
 
-def installed_peers(baseline):
+def chosen_peers(baseline, engines):
     """Folder to import each peer from, by its name; None for the usual one."""
     peers = {name: None for name in PEERS if find_spec(name)}
+    if not engines:
+        del peers["numpy"]
     return peers if baseline is None else {**peers, "baseline": str(baseline)}
+
+
+# Results
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the players of one row needed; the first of them is ours.
+
+    `seconds` has a row for each round and a column for each player. `targets` says, by
+    player, how many times as fast as it ours has to be.
+    """
+
+    case: str
+    dtype: str
+    players: list
+    seconds: np.ndarray
+    targets: dict
+
+    def medians(self, unit=1.0):
+        return [f"{np.median(times) / unit:.2f}" for times in self.seconds.T]
+
+    def ratios(self):
+        """In each round, times as fast as another player, by its name."""
+        ours, *others = self.seconds.T
+        names = self.players[1:]
+        return {name: other / ours for name, other in zip(names, others, strict=True)}
+
+    def spreads(self):
+        return [
+            f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+            for ratio in self.ratios().values()
+        ]
+
+    def verdict(self):
+        """Pass or miss for each target, but for players that are not installed."""
+        ratios = self.ratios()
+        words = {True: "pass", False: "miss"}
+        verdicts = [
+            f"{name} {target}: {words[bool(np.median(ratios[name]) >= target)]}"
+            for name, target in self.targets.items()
+            if name in ratios
+        ]
+        return "; ".join(verdicts) or "none"
+
+
+def play(turn, players, repeats):
+    """Let the players take turns; seconds of turn(player, seed), a row each round."""
+    seconds = []
+    while len(seconds) < repeats and np.sum(seconds) < SECONDS_PER_ROW:
+        # In another order each time: whose turn comes after whose makes a
+        # difference of up to 15 %, also between two copies of one library.
+        seed = len(seconds)
+        order = np.random.default_rng(seed).permutation(len(players))
+        times = {i: turn(players[i], seed) for i in order}
+        seconds.append([times[i] for i in range(len(players))])
+    return np.array(seconds)
 
 
 # Time
 
 
-def time_row(case, dtype, peers, repeats):
-    seconds = []
+def time_case(case, dtype, peers, repeats):
     with ExitStack() as stack:
         # Each library keeps a process of its own: the threads of another one's pool
         # would go on spinning there for a while after its turn.
         workers = {
-            name: stack.enter_context(
-                ProcessPoolExecutor(
-                    1, get_context("spawn"), load_data, (case, dtype, folder)
-                )
-            )
+            name: stack.enter_context(worker(load_data, case, dtype, folder))
             for name, folder in peers.items()
         }
 
-        def take_turns(case, seed):
-            # In another order each time: whose turn comes after whose makes a
-            # difference of up to 15 %, also between two copies of one library.
-            times = {
-                name: workers[name].submit(measure_time, name, case, seed).result()
-                for name in np.random.default_rng(seed).permutation(list(workers))
-            }
-            return [times[name] for name in workers]
+        def turn(name, seed, case=case):
+            return workers[name].submit(measure_time, name, case, seed).result()
 
-        take_turns(replace(case, epochs=1), 0)  # to warm up
-        while len(seconds) < repeats and np.sum(seconds) < SECONDS_PER_ROW:
-            seconds.append(take_turns(case, len(seconds)))
-    ours, *others = 1000 * np.transpose(seconds) / case.epochs
-    ratios = [other / ours for other in others]
-    return [
-        case.name,
-        dtype,
-        len(seconds),
-        *(f"{np.median(peer):.2f}" for peer in (ours, *others)),
-        *(f"{np.median(r):.2f} ({r.min():.2f} to {r.max():.2f})" for r in ratios),
-        verdict(np.median(ratios[0]), case.targets.get(dtype)),
-    ]
+        for name in workers:  # to warm up
+            turn(name, 0, replace(case, epochs=1))
+        seconds = play(turn, list(workers), repeats)
+    return Result(case.name, dtype, list(workers), seconds, case.targets.get(dtype, {}))
+
+
+def worker(initializer, *args):
+    """A new process that has called the initializer."""
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer, args)
 
 
 def load_data(case, dtype, folder):
@@ -473,12 +542,6 @@ def measure_time(name, case, seed):
     return time.perf_counter() - start
 
 
-def verdict(ratio, target):
-    if target is None:
-        return "none"
-    return f"at least {target}: {'pass' if ratio >= target else 'miss'}"
-
-
 # Memory
 
 
@@ -497,7 +560,7 @@ def memory_row(case, dtype, peers):
 
 def fit_in_new_process(name, folder, case, X, y):
     """Fit, and return the peak memory above the level before, and the peak itself."""
-    with ProcessPoolExecutor(1, get_context("spawn"), import_from, (folder,)) as pool:
+    with worker(import_from, folder) as pool:
         return pool.submit(measure_memory, name, case, X, y).result()
 
 
@@ -542,31 +605,51 @@ def how_memory_is_measured():
 # Report
 
 
-def report(cases, dtypes, repeats, baseline):
+def report(cases, dtypes, repeats, peers):
     """Run everything, and yield the lines of the report one by one."""
-    peers = installed_peers(baseline)
     runs = [(case, dtype) for case in cases for dtype in dtypes]
     yield INTRODUCTION
     yield from (case.describe() for case in cases)
     yield "\n## Machine\n"
     yield from describe_machine(peers)
+    yield from report_time(runs, peers, repeats)
+    yield from report_memory(runs, peers)
+
+
+def report_time(runs, peers, repeats):
+    results = []
     yield TIME
-    first, *others = peers
-    ratios = [f"{other} / {first}" for other in others]
+    yield from table_head("case", "dtype", "rounds", *peers)
+    for case, dtype in runs:
+        result = time_case(case, dtype, peers, repeats)
+        results.append(result)
+        medians = result.medians(unit=case.epochs / 1000)
+        yield table_line([case.name, dtype, len(result.seconds), *medians])
+    ours, *others = peers
+    yield RATIOS
     yield from table_head(
-        "case", "dtype", "rounds", *peers, *ratios, f"target ({ratios[0]})"
+        "case", "dtype", *(f"{other} / {ours}" for other in others), "targets"
     )
-    yield from (table_line(time_row(*run, peers, repeats)) for run in runs)
+    for result in results:
+        yield table_line(
+            [result.case, result.dtype, *result.spreads(), result.verdict()]
+        )
+
+
+def report_memory(runs, peers):
+    ours, other, *_ = peers
     yield MEMORY.format(how=how_memory_is_measured())
-    yield from table_head("case", "dtype", *peers, f"{first} at most {others[0]}")
+    yield from table_head("case", "dtype", *peers, f"{ours} at most {other}")
     yield from (table_line(memory_row(*run, peers)) for run in runs)
 
 
 def describe_machine(peers):
     from threadpoolctl import threadpool_info
 
-    names = ["numpy", "scipy", *(name for name in peers if find_spec(name))]
-    versions = [f"{name} {import_module(name).__version__}" for name in names]
+    names = dict.fromkeys(["numpy", "scipy", *peers])
+    versions = [
+        f"{name} {import_module(name).__version__}" for name in names if find_spec(name)
+    ]
     pools = {
         " ".join(
             str(pool[key])
@@ -616,6 +699,9 @@ def main(argv=None):
     parser.add_argument(
         "--baseline", type=Path, metavar="DIR", help="folder of an earlier version"
     )
+    parser.add_argument(
+        "--engines", action="store_true", help='time skmlp with engine="numpy" too'
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
     args = parser.parse_args(argv)
 
@@ -628,7 +714,8 @@ def main(argv=None):
             for case in cases
         ]
     lines = []
-    for line in report(cases, dtypes, args.repeats, args.baseline):
+    peers = chosen_peers(args.baseline, args.engines)
+    for line in report(cases, dtypes, args.repeats, peers):
         print(line, flush=True)
         lines.append(line)
     if args.output is not None:
