@@ -1,19 +1,24 @@
 """Time and peak memory of a fit by skmlp, scikit-learn, torch and JAX.
 
-torch and JAX take part if they are installed.
+torch and JAX take part if they are installed. A grid search, and the start and end of
+a process that fits iris, are compared with scikit-learn only.
 
 This is run by hand; it is no test, and pytest collects nothing here. It prints
-Markdown, of which docs/benchmarks.md is made::
+Markdown, of which docs/benchmarks.md is made, and can put the headline figures between
+two markers in the README::
 
-    python tests/benchmarks/compare.py                    # all, in about 4 minutes
+    python tests/benchmarks/compare.py                    # all, in about 8 minutes
     python tests/benchmarks/compare.py --quick            # only to see that it runs
     python tests/benchmarks/compare.py --case runge --dtype float64 --repeats 25
-    python tests/benchmarks/compare.py --output docs/benchmarks.md
+    python tests/benchmarks/compare.py --case grid-search
+    python tests/benchmarks/compare.py --output docs/benchmarks.md --readme README.md
 
 Against an earlier version, checked out in a folder of its own::
 
     git worktree add ../before v0.1.0
     python tests/benchmarks/compare.py --baseline ../before
+
+With `--engines`, skmlp with engine="numpy" is a peer of its own.
 
 Run it on an idle machine, with Linux or macOS. On a busy one the threads of a library
 wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
@@ -26,6 +31,7 @@ but NumPy is imported at the top, so that the memory of a peer is its own.
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
 import warnings
@@ -33,7 +39,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
@@ -72,6 +78,26 @@ in another order each round. Medians over the rounds:
 RATIOS = """
 How many times as fast: medians of the ratios within a round, with the least and the
 greatest. A target is passed if the median is at least that:
+"""
+
+SEARCH = """\
+
+## Grid search
+
+Seconds of GridSearchCV(refit=False) on the data of "table" in float64: {fits} fits of
+{epochs} epochs, in batches of 32.
+"""
+
+SEARCH_JOBS = """
+The same search by skmlp, with joblib's n_jobs=1, and n_jobs=2 in threads or in
+processes (loky) that have been started before:"""
+
+COLD_START = """\
+
+## A fit from a cold start
+
+Seconds of a process that imports the library, fits iris in float64 with default
+parameters (but random_state=0), and ends.
 """
 
 MEMORY = """\
@@ -214,6 +240,41 @@ CASES = [
         targets={"float32": {"sklearn": 2.8, "torch": 1.0, "jax": 1.0}},
     ),
 ]
+
+CV = 5
+GRID = {  # 12 candidates
+    "hidden_layer_sizes": [(16,), (32,)],
+    "alpha": [1e-5, 1e-4, 1e-3],
+    "learning_rate_init": [1e-3, 1e-2],
+}
+# As users have it: in float64.
+GRID_CASE = replace(
+    CASES[0],
+    name="grid-search",
+    epochs=50,
+    targets={"float64": {"sklearn": 25}},
+)
+JOBS = {  # what joblib is told
+    "1 job": {"n_jobs": 1},
+    "2 threads": {"n_jobs": 2, "backend": "threading"},
+    "2 processes": {"n_jobs": 2, "backend": "loky"},
+}
+JOBS_TARGETS = {"2 threads": {"1 job": 1.7}, "2 processes": {}}
+
+MARKERS = ("<!-- benchmark -->", "<!-- /benchmark -->")  # in the README
+TITLES = {"sklearn": "scikit-learn", "torch": "PyTorch", "jax": "JAX"}  # and there
+
+IRIS = "iris"
+IRIS_TARGETS = {"sklearn": 1.0}
+IRIS_CODE = """
+from sklearn.datasets import load_iris
+from {}
+MLPClassifier(random_state=0).fit(*load_iris(return_X_y=True))
+"""
+IRIS_IMPORTS = {
+    "skmlp": "skmlp import MLPClassifierScratch as MLPClassifier",
+    "sklearn": "sklearn.neural_network import MLPClassifier",
+}
 
 
 # Peers: each takes (case, X, y, seed) and returns a function that fits a network.
@@ -542,6 +603,82 @@ def measure_time(name, case, seed):
     return time.perf_counter() - start
 
 
+# A grid search
+
+
+def time_search(case, repeats):
+    """Ours against scikit-learn's estimator, and ours with more jobs than one."""
+    start = partial(worker, load_data, case, "float64", None)
+    with start() as ours, start() as other:
+        workers = {"skmlp": ours, "sklearn": other}
+
+        def turn(player, seed, case=case):
+            name, jobs = player
+            return workers[name].submit(measure_search, name, jobs, case).result()
+
+        def compete(*players):
+            for player in players:  # to warm up, and to start the processes of joblib
+                turn(player, 0, replace(case, epochs=1))
+            return play(turn, players, repeats)
+
+        def result(names, seconds, targets):
+            return Result(case.name, "float64", names, seconds, targets)
+
+        seconds = compete(("skmlp", "1 job"), ("sklearn", "1 job"))
+        yield result(list(workers), seconds, case.targets["float64"])
+        seconds = compete(*(("skmlp", jobs) for jobs in JOBS))
+        for i, jobs in enumerate(JOBS_TARGETS, start=1):
+            yield result([jobs, "1 job"], seconds[:, [i, 0]], JOBS_TARGETS[jobs])
+        ours.submit(stop_processes).result()
+
+
+def measure_search(name, jobs, case):
+    """Seconds of a grid search by the library of this name, in a worker."""
+    from joblib import parallel_config
+    from sklearn.model_selection import GridSearchCV
+
+    make = {"skmlp": make_skmlp, "sklearn": make_sklearn}[name]
+    search = GridSearchCV(
+        make(case, data[1], 0), GRID, cv=CV, refit=False, error_score="raise"
+    )
+    # For good, as this process has no other use: with threads, catch_warnings would
+    # come to an end in the middle of another one's fit.
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    with parallel_config(**JOBS[jobs]):
+        search.fit(*data)
+    return time.perf_counter() - start
+
+
+def stop_processes():
+    """End joblib's processes, for which their parent would wait at its own end."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown()
+
+
+# A fit from a cold start
+
+
+def time_iris(repeats):
+    """The whole process of a fit, from its start with the imports to its end."""
+    # Python must be able to keep what it has compiled of a library that is run from
+    # its source, as an installed one has it.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def turn(name, seed=0):
+        code = IRIS_CODE.format(IRIS_IMPORTS[name])
+        command = [sys.executable, "-P", "-W", "ignore", "-c", code]
+        start = time.perf_counter()
+        subprocess.run(command, env=env, check=True)
+        return time.perf_counter() - start
+
+    for name in IRIS_IMPORTS:  # to warm up
+        turn(name)
+    seconds = play(turn, list(IRIS_IMPORTS), repeats)
+    return Result(IRIS, "float64", list(IRIS_IMPORTS), seconds, IRIS_TARGETS)
+
+
 # Memory
 
 
@@ -605,19 +742,30 @@ def how_memory_is_measured():
 # Report
 
 
-def report(cases, dtypes, repeats, peers):
-    """Run everything, and yield the lines of the report one by one."""
-    runs = [(case, dtype) for case in cases for dtype in dtypes]
+def report(runs, search, iris, repeats, peers, results):
+    """Run everything that is asked for, and yield the lines of the report.
+
+    `runs` are cases with a dtype each, `search` is the case of the grid search, or
+    None, and `iris` says whether to time a cold start. The list `results` is filled
+    with what has been timed.
+    """
     yield INTRODUCTION
-    yield from (case.describe() for case in cases)
+    yield from dict.fromkeys(case.describe() for case, _ in runs)
     yield "\n## Machine\n"
     yield from describe_machine(peers)
-    yield from report_time(runs, peers, repeats)
-    yield from report_memory(runs, peers)
+    if runs:
+        yield from report_time(runs, peers, repeats, results)
+    if search is not None:
+        yield from report_search(search, repeats, results)
+    if iris:
+        yield COLD_START
+        results.append(time_iris(repeats))
+        yield from result_table(results[-1])
+    if runs:
+        yield from report_memory(runs, peers)
 
 
-def report_time(runs, peers, repeats):
-    results = []
+def report_time(runs, peers, repeats, results):
     yield TIME
     yield from table_head("case", "dtype", "rounds", *peers)
     for case, dtype in runs:
@@ -626,14 +774,33 @@ def report_time(runs, peers, repeats):
         medians = result.medians(unit=case.epochs / 1000)
         yield table_line([case.name, dtype, len(result.seconds), *medians])
     ours, *others = peers
+    ratios = [f"{other} / {ours}" for other in others]
     yield RATIOS
-    yield from table_head(
-        "case", "dtype", *(f"{other} / {ours}" for other in others), "targets"
-    )
+    yield from table_head("case", "dtype", *ratios, "targets")
     for result in results:
-        yield table_line(
-            [result.case, result.dtype, *result.spreads(), result.verdict()]
-        )
+        cells = [result.case, result.dtype, *result.spreads(), result.verdict()]
+        yield table_line(cells)
+
+
+def report_search(case, repeats, results):
+    fits = CV * np.prod([len(values) for values in GRID.values()])
+    yield SEARCH.format(fits=fits, epochs=case.epochs)
+    peers, *jobs = time_search(case, repeats)
+    results.append(peers)
+    yield from result_table(peers)
+    yield SEARCH_JOBS
+    for result in jobs:
+        yield ""
+        yield from result_table(result)
+
+
+def result_table(result):
+    """Seconds and ratios of one result, in a table of its own."""
+    ours, *others = result.players
+    ratios = [f"{other} / {ours}" for other in others]
+    yield from table_head("case", "rounds", *result.players, *ratios, "targets")
+    cells = [result.case, len(result.seconds), *result.medians(), *result.spreads()]
+    yield table_line([*cells, result.verdict()])
 
 
 def report_memory(runs, peers):
@@ -646,10 +813,6 @@ def report_memory(runs, peers):
 def describe_machine(peers):
     from threadpoolctl import threadpool_info
 
-    names = dict.fromkeys(["numpy", "scipy", *peers])
-    versions = [
-        f"{name} {import_module(name).__version__}" for name in names if find_spec(name)
-    ]
     pools = {
         " ".join(
             str(pool[key])
@@ -660,10 +823,24 @@ def describe_machine(peers):
         for pool in threadpool_info()
     }
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield f"- CPU: {cpu_model()}, {os.cpu_count()} cores; {memory:.0f} GiB of memory."
+    yield f"- CPU: {cpu()}; {memory:.0f} GiB of memory."
     yield f"- Load before the run: {os.getloadavg()[0]:.1f} processes."
-    yield f"- Python {platform.python_version()}, {', '.join(versions)}."
+    yield f"- {versions(peers)}."
     yield f"- Thread pools: {', '.join(sorted(pools))}."
+
+
+def versions(peers):
+    names = dict.fromkeys(["numpy", "scipy", *peers])
+    return ", ".join(
+        [
+            f"Python {platform.python_version()}",
+            *(f"{n} {import_module(n).__version__}" for n in names if find_spec(n)),
+        ]
+    )
+
+
+def cpu():
+    return f"{cpu_model()}, {os.cpu_count()} cores"
 
 
 def cpu_model():
@@ -682,10 +859,47 @@ def table_line(cells):
     return f"| {' | '.join(map(str, cells))} |"
 
 
+# Headline
+
+
+def headline(results, peers):
+    """Lines for the README: times as fast as each peer, and on what machine."""
+    names = {
+        name: title
+        for name, title in TITLES.items()
+        if any(name in result.players for result in results)
+    }
+    yield "How many times as fast `fit` is as that of:"
+    yield ""
+    yield from table_head("case", "dtype", *names.values())
+    for result in results:
+        ratios = result.ratios()
+        cells = [f"{np.median(ratios[n]):.2f}" if n in ratios else "" for n in names]
+        yield table_line([result.case, result.dtype, *cells])
+    yield ""
+    yield f"Medians on {cpu()}, with {versions(peers)}."
+
+
+def replace_block(path, lines):
+    """Put lines between the two markers in a file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    block = "\n".join([MARKERS[0], *lines, MARKERS[1]])
+    path.write_text(before + block + after, encoding="utf-8")
+
+
+def has_block(path):
+    _, start, rest = path.read_text(encoding="utf-8").partition(MARKERS[0])
+    return bool(start) and MARKERS[1] in rest
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=[case.name for case in CASES])
-    parser.add_argument("--dtype", choices=DTYPES)
+    names = [*(case.name for case in CASES), GRID_CASE.name, IRIS]
+    parser.add_argument("--case", choices=names)
+    parser.add_argument(
+        "--dtype", choices=DTYPES, help=f"{GRID_CASE.name} and {IRIS} take float64"
+    )
     parser.add_argument(
         "--repeats",
         type=int,
@@ -703,23 +917,36 @@ def main(argv=None):
         "--engines", action="store_true", help='time skmlp with engine="numpy" too'
     )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE.md", help="put the headline figures there"
+    )
     args = parser.parse_args(argv)
+    if args.readme is not None:  # before minutes have passed
+        if args.quick:
+            parser.error("--readme needs figures that mean something, not --quick")
+        if not has_block(args.readme):
+            parser.error(f"{args.readme} has no {' ... '.join(MARKERS)}")
 
-    cases = [case for case in CASES if args.case in (None, case.name)]
+    names = names if args.case is None else [args.case]
     dtypes = [dtype for dtype in DTYPES if args.dtype in (None, dtype)]
+    cases = {case.name: case for case in (*CASES, GRID_CASE) if case.name in names}
     if args.quick:
         args.repeats = 1
-        cases = [
-            replace(case, epochs=1, n_samples=min(case.n_samples, 1000))
-            for case in cases
-        ]
-    lines = []
+        cases = {
+            name: replace(case, epochs=1, n_samples=min(case.n_samples, 1000))
+            for name, case in cases.items()
+        }
+    search = cases.pop(GRID_CASE.name, None)
+    runs = [(case, dtype) for case in cases.values() for dtype in dtypes]
+    lines, results = [], []
     peers = chosen_peers(args.baseline, args.engines)
-    for line in report(cases, dtypes, args.repeats, peers):
+    for line in report(runs, search, IRIS in names, args.repeats, peers, results):
         print(line, flush=True)
         lines.append(line)
     if args.output is not None:
         args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if args.readme is not None:
+        replace_block(args.readme, headline(results, peers))
 
 
 if __name__ == "__main__":
