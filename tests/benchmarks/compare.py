@@ -1,30 +1,37 @@
-"""Time and peak memory of a fit by skmlp, scikit-learn and, if installed, torch.
+"""Time and peak memory of a fit by skmlp, scikit-learn, torch and JAX.
+
+torch and JAX take part if they are installed. A grid search, and the start and end of
+a process that fits iris, are compared with scikit-learn only.
 
 This is run by hand; it is no test, and pytest collects nothing here. It prints
-Markdown, of which docs/benchmarks.md is made::
+Markdown, of which docs/benchmarks.md is made, and can put the headline figures between
+two markers in the README::
 
-    python tests/benchmarks/compare.py                    # all, in about 4 minutes
+    python tests/benchmarks/compare.py                    # all, in about 8 minutes
     python tests/benchmarks/compare.py --quick            # only to see that it runs
     python tests/benchmarks/compare.py --case runge --dtype float64 --repeats 25
-    python tests/benchmarks/compare.py --output docs/benchmarks.md
+    python tests/benchmarks/compare.py --case grid-search
+    python tests/benchmarks/compare.py --output docs/benchmarks.md --readme README.md
 
 Against an earlier version, checked out in a folder of its own::
 
     git worktree add ../before v0.1.0
     python tests/benchmarks/compare.py --baseline ../before
 
+With `--engines`, skmlp with engine="numpy" is a peer of its own.
+
 Run it on an idle machine, with Linux or macOS. On a busy one the threads of a library
 wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
 every library a single thread.
 
-To add a peer, say JAX, write a function like `prepare_torch` and enter it in
-`PEERS`. Nothing but NumPy is imported at the top, so that the memory of a peer is
-its own.
+To add a peer, write a function like `prepare_torch` and enter it in `PEERS`. Nothing
+but NumPy is imported at the top, so that the memory of a peer is its own.
 """
 
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
 import warnings
@@ -32,7 +39,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
@@ -55,7 +62,8 @@ network in the same dtype, with Adam (learning rate {LEARNING_RATE}) and an L2 p
 (alpha={ALPHA}), in batches of the same size, for the same number of epochs. The
 samples are shuffled before each epoch, and nothing stops early. torch runs a minimal
 training loop over tensors in memory; there the penalty is weight decay of alpha
-divided by the batch size, and includes the biases.
+divided by the batch size, and includes the biases. JAX runs each epoch in one compiled
+function, `lax.scan` over the batches; compiling it does not count.
 """
 
 TIME = """\
@@ -64,8 +72,32 @@ TIME = """\
 
 Milliseconds per epoch: the time of a whole fit, with all its fixed costs, divided by
 the number of epochs. The libraries take turns, each in a process of its own,
-in another order each round. Times are medians over the rounds; ratios are medians of
-the ratios within a round, with the least and the greatest.
+in another order each round. Medians over the rounds:
+"""
+
+RATIOS = """
+How many times as fast: medians of the ratios within a round, with the least and the
+greatest. A target is passed if the median is at least that:
+"""
+
+SEARCH = """\
+
+## Grid search
+
+Seconds of GridSearchCV(refit=False) on the data of "table" in float64: {fits} fits of
+{epochs} epochs, in batches of 32.
+"""
+
+SEARCH_JOBS = """
+The same search by skmlp, with joblib's n_jobs=1, and n_jobs=2 in threads or in
+processes (loky) that have been started before:"""
+
+COLD_START = """\
+
+## A fit from a cold start
+
+Seconds of a process that imports the library, fits iris in float64 with default
+parameters (but random_state=0), and ends.
 """
 
 MEMORY = """\
@@ -85,6 +117,12 @@ and the library has been imported and has fitted a network of two units a layer.
 def make_table(n_samples, rng):
     X = rng.normal(size=(n_samples, 10))
     return X, X @ rng.normal(size=10) + rng.normal(size=n_samples) > 0
+
+
+def make_classes(n_samples, rng):
+    from sklearn.datasets import make_classification
+
+    return make_classification(n_samples, n_features=20, random_state=0)
 
 
 def make_runge(n_samples, rng):
@@ -115,7 +153,8 @@ def has_mnist():
 class Case:
     """A data set, and a network to train on it.
 
-    `targets` says, by dtype, how many times as fast as scikit-learn skmlp has to be.
+    `targets` says, by dtype and peer, how many times as fast as the peer skmlp has
+    to be.
     """
 
     name: str
@@ -155,7 +194,7 @@ CASES = [
         activation="relu",
         batch_size=32,
         epochs=30,
-        targets={"float32": 3, "float64": 3},
+        targets={dtype: {"sklearn": 30, "jax": 3} for dtype in DTYPES},
     ),
     Case(
         name="runge",
@@ -165,7 +204,17 @@ CASES = [
         activation="tanh",
         batch_size=8,
         epochs=50,
-        targets={"float32": 2, "float64": 2},
+        targets={dtype: {"sklearn": 12, "torch": 10} for dtype in DTYPES},
+    ),
+    Case(
+        name="make_classification",
+        make_data=make_classes,
+        n_samples=5000,
+        hidden=(64, 32),
+        activation="relu",
+        batch_size=64,
+        epochs=10,
+        targets={dtype: {"sklearn": 10} for dtype in DTYPES},
     ),
     Case(
         name="784-128-64-10",
@@ -175,7 +224,10 @@ CASES = [
         activation="relu",
         batch_size=200,
         epochs=5,
-        targets={"float32": 1.8, "float64": 1.4},
+        targets={
+            "float32": {"sklearn": 2.8, "torch": 1.8},
+            "float64": {"sklearn": 1.8},
+        },
     ),
     Case(
         name="784-800-10",
@@ -185,27 +237,84 @@ CASES = [
         activation="relu",
         batch_size=200,
         epochs=1,
+        targets={"float32": {"sklearn": 2.8, "torch": 1.0, "jax": 1.0}},
     ),
 ]
+
+CV = 5
+GRID = {  # 12 candidates
+    "hidden_layer_sizes": [(16,), (32,)],
+    "alpha": [1e-5, 1e-4, 1e-3],
+    "learning_rate_init": [1e-3, 1e-2],
+}
+# As users have it: in float64.
+GRID_CASE = replace(
+    CASES[0],
+    name="grid-search",
+    epochs=50,
+    targets={"float64": {"sklearn": 25}},
+)
+JOBS = {  # what joblib is told
+    "1 job": {"n_jobs": 1},
+    "2 threads": {"n_jobs": 2, "backend": "threading"},
+    "2 processes": {"n_jobs": 2, "backend": "loky"},
+}
+JOBS_TARGETS = {"2 threads": {"1 job": 1.7}, "2 processes": {}}
+
+MARKERS = ("<!-- benchmark -->", "<!-- /benchmark -->")  # in the README
+TITLES = {"sklearn": "scikit-learn", "torch": "PyTorch", "jax": "JAX"}  # and there
+
+IRIS = "iris"
+IRIS_TARGETS = {"sklearn": 1.0}
+IRIS_CODE = """
+from sklearn.datasets import load_iris
+from {}
+MLPClassifier(random_state=0).fit(*load_iris(return_X_y=True))
+"""
+IRIS_IMPORTS = {
+    "skmlp": "skmlp import MLPClassifierScratch as MLPClassifier",
+    "sklearn": "sklearn.neural_network import MLPClassifier",
+}
 
 
 # Peers: each takes (case, X, y, seed) and returns a function that fits a network.
 
 
-def prepare_skmlp(*args):
+def prepare_skmlp(case, X, y, seed):
+    return prepare_fit(make_skmlp(case, y, seed), X, y)
+
+
+def prepare_numpy(case, X, y, seed):
+    return prepare_fit(make_skmlp(case, y, seed).set_params(engine="numpy"), X, y)
+
+
+def prepare_sklearn(case, X, y, seed):
+    return prepare_fit(make_sklearn(case, y, seed), X, y)
+
+
+def prepare_fit(estimator, X, y):
+    def fit():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*hasn't converged yet")
+            estimator.fit(X, y)
+
+    return fit
+
+
+def make_skmlp(*args):
     from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
-    return prepare_estimator(MLPClassifierScratch, MLPRegressorScratch, *args)
+    return make_estimator(MLPClassifierScratch, MLPRegressorScratch, *args)
 
 
-def prepare_sklearn(*args):
+def make_sklearn(*args):
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    return prepare_estimator(MLPClassifier, MLPRegressor, *args)
+    return make_estimator(MLPClassifier, MLPRegressor, *args)
 
 
-def prepare_estimator(Classifier, Regressor, case, X, y, seed):
-    estimator = (Classifier if y.dtype == np.int64 else Regressor)(
+def make_estimator(Classifier, Regressor, case, y, seed):
+    return (Classifier if y.dtype == np.int64 else Regressor)(
         hidden_layer_sizes=case.hidden,
         activation=case.activation,
         alpha=ALPHA,
@@ -216,13 +325,6 @@ def prepare_estimator(Classifier, Regressor, case, X, y, seed):
         tol=0,
         n_iter_no_change=np.inf,
     )
-
-    def fit():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*hasn't converged yet")
-            estimator.fit(X, y)
-
-    return fit
 
 
 def prepare_torch(case, X, y, seed):
@@ -268,59 +370,217 @@ def prepare_torch(case, X, y, seed):
     return fit
 
 
-PEERS = {  # by the name to import them by; the first two are compared with targets
+def prepare_jax(case, X, y, seed):
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", X.dtype == np.float64)
+    task, n_outputs, target_type = "regression", 1, X.dtype
+    if y.dtype == np.int64:
+        task = "classification"
+        if y.max() > 1:
+            n_outputs, target_type = int(y.max() + 1), np.dtype(np.int32)
+    start, train = compile_jax(
+        task,
+        case.activation,
+        (X.shape[1], *case.hidden, n_outputs),
+        min(case.batch_size, len(X)),
+        len(X),
+        X.dtype,
+        target_type,
+    )
+
+    def fit():
+        inputs, targets = jax.device_put((X, y.astype(target_type)))
+        state = start(seed)
+        # NumPy shuffles: jax.random.permutation takes about as long as all the rest
+        # of an epoch of a small network.
+        rng = np.random.default_rng(seed)
+        loss_curve = []
+        for _ in range(case.epochs):
+            rows = rng.permutation(len(X)).astype(np.int32)
+            state, total = train(state, inputs, targets, rows)
+            loss_curve.append(float(total) / len(X))
+        jax.block_until_ready(state)
+
+    return fit
+
+
+@cache  # once in a process, and before the clock starts
+def compile_jax(task, activation, sizes, batch_size, n_samples, dtype, target_type):
+    """Functions that start a network, and that train it for an epoch."""
+    import jax
+    from jax import numpy as jnp
+
+    act = {"relu": jax.nn.relu, "tanh": jnp.tanh}[activation]
+    n_batches, n_left = divmod(n_samples, batch_size)
+
+    def start(seed):
+        params = []
+        keys = jax.random.split(jax.random.key(seed), len(sizes) - 1)
+        for key, (fan_in, fan_out) in zip(keys, pairwise(sizes), strict=True):
+            bound = (6 / (fan_in + fan_out)) ** 0.5
+            W = jax.random.uniform(key, (fan_in, fan_out), dtype, -bound, bound)
+            params.append((W, jnp.zeros(fan_out, dtype)))
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return params, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros((), dtype)
+
+    def objective(params, x, target):
+        for W, b in params[:-1]:
+            x = act(x @ W + b)
+        W, b = params[-1]
+        x = x @ W + b
+        if task == "regression":
+            loss = jnp.mean((x[:, 0] - target) ** 2) / 2
+        elif sizes[-1] == 1:
+            loss = jnp.mean(jax.nn.softplus(x[:, 0]) - target * x[:, 0])
+        else:
+            hot = jax.nn.one_hot(target, sizes[-1], dtype=dtype)
+            loss = -jnp.mean(jnp.sum(hot * jax.nn.log_softmax(x), axis=1))
+        squares = sum(jnp.sum(W**2) for W, _ in params)
+        return loss + ALPHA / 2 / len(target) * squares
+
+    def step(state, inputs, targets, rows):
+        """One step of Adam, and the sum of the losses of the rows."""
+        params, mean, square, t = state
+        # A row that is promised to exist is not looked for first.
+        x, target = (
+            a.at[rows].get(mode="promise_in_bounds") for a in (inputs, targets)
+        )
+        loss, gradient = jax.value_and_grad(objective)(params, x, target)
+        t += 1
+        rate = LEARNING_RATE * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
+        square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, square, gradient)
+        params = jax.tree.map(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, mean, square
+        )
+        return (params, mean, square, t), loss * len(rows)
+
+    def train(state, inputs, targets, rows):
+        batches, left = jnp.split(rows, [n_batches * batch_size])
+        state, losses = jax.lax.scan(
+            lambda state, rows: step(state, inputs, targets, rows),
+            state,
+            batches.reshape(n_batches, batch_size),
+        )
+        total = jnp.sum(losses)
+        if n_left:
+            state, loss = step(state, inputs, targets, left)
+            total += loss
+        return state, total
+
+    # Compiled for these shapes now, not at the first call: that is within a fit, whose
+    # memory is measured too.
+    shape = jax.ShapeDtypeStruct
+    train = jax.jit(train, donate_argnums=0).lower(
+        jax.eval_shape(start, 0),
+        shape((n_samples, sizes[0]), dtype),
+        shape((n_samples,), target_type),
+        shape((n_samples,), np.int32),
+    )
+    return jax.jit(start).lower(0).compile(), train.compile()
+
+
+PEERS = {  # ours, then those that it has to beat, by the name to import them by
     "skmlp": prepare_skmlp,
     "sklearn": prepare_sklearn,
     "torch": prepare_torch,
-    "baseline": prepare_skmlp,  # from another folder
+    "jax": prepare_jax,
+    "numpy": prepare_numpy,  # skmlp without its compiled engine
+    "baseline": prepare_skmlp,  # skmlp from another folder
 }
 
 
-def installed_peers(baseline):
+def chosen_peers(baseline, engines):
     """Folder to import each peer from, by its name; None for the usual one."""
     peers = {name: None for name in PEERS if find_spec(name)}
+    if not engines:
+        del peers["numpy"]
     return peers if baseline is None else {**peers, "baseline": str(baseline)}
+
+
+# Results
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the players of one row needed; the first of them is ours.
+
+    `seconds` has a row for each round and a column for each player. `targets` says, by
+    player, how many times as fast as it ours has to be.
+    """
+
+    case: str
+    dtype: str
+    players: list
+    seconds: np.ndarray
+    targets: dict
+
+    def medians(self, unit=1.0):
+        return [f"{np.median(times) / unit:.2f}" for times in self.seconds.T]
+
+    def ratios(self):
+        """In each round, times as fast as another player, by its name."""
+        ours, *others = self.seconds.T
+        names = self.players[1:]
+        return {name: other / ours for name, other in zip(names, others, strict=True)}
+
+    def spreads(self):
+        return [
+            f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+            for ratio in self.ratios().values()
+        ]
+
+    def verdict(self):
+        """Pass or miss for each target, but for players that are not installed."""
+        ratios = self.ratios()
+        words = {True: "pass", False: "miss"}
+        verdicts = [
+            f"{name} {target}: {words[bool(np.median(ratios[name]) >= target)]}"
+            for name, target in self.targets.items()
+            if name in ratios
+        ]
+        return "; ".join(verdicts) or "none"
+
+
+def play(turn, players, repeats):
+    """Let the players take turns; seconds of turn(player, seed), a row each round."""
+    seconds = []
+    while len(seconds) < repeats and np.sum(seconds) < SECONDS_PER_ROW:
+        # In another order each time: whose turn comes after whose makes a
+        # difference of up to 15 %, also between two copies of one library.
+        seed = len(seconds)
+        order = np.random.default_rng(seed).permutation(len(players))
+        times = {i: turn(players[i], seed) for i in order}
+        seconds.append([times[i] for i in range(len(players))])
+    return np.array(seconds)
 
 
 # Time
 
 
-def time_row(case, dtype, peers, repeats):
-    seconds = []
+def time_case(case, dtype, peers, repeats):
     with ExitStack() as stack:
         # Each library keeps a process of its own: the threads of another one's pool
         # would go on spinning there for a while after its turn.
         workers = {
-            name: stack.enter_context(
-                ProcessPoolExecutor(
-                    1, get_context("spawn"), load_data, (case, dtype, folder)
-                )
-            )
+            name: stack.enter_context(worker(load_data, case, dtype, folder))
             for name, folder in peers.items()
         }
 
-        def take_turns(case, seed):
-            # In another order each time: whose turn comes after whose makes a
-            # difference of up to 15 %, also between two copies of one library.
-            times = {
-                name: workers[name].submit(measure_time, name, case, seed).result()
-                for name in np.random.default_rng(seed).permutation(list(workers))
-            }
-            return [times[name] for name in workers]
+        def turn(name, seed, case=case):
+            return workers[name].submit(measure_time, name, case, seed).result()
 
-        take_turns(replace(case, epochs=1), 0)  # to warm up
-        while len(seconds) < repeats and np.sum(seconds) < SECONDS_PER_ROW:
-            seconds.append(take_turns(case, len(seconds)))
-    ours, *others = 1000 * np.transpose(seconds) / case.epochs
-    ratios = [other / ours for other in others]
-    return [
-        case.name,
-        dtype,
-        len(seconds),
-        *(f"{np.median(peer):.2f}" for peer in (ours, *others)),
-        *(f"{np.median(r):.2f} ({r.min():.2f} to {r.max():.2f})" for r in ratios),
-        verdict(np.median(ratios[0]), case.targets.get(dtype)),
-    ]
+        for name in workers:  # to warm up
+            turn(name, 0, replace(case, epochs=1))
+        seconds = play(turn, list(workers), repeats)
+    return Result(case.name, dtype, list(workers), seconds, case.targets.get(dtype, {}))
+
+
+def worker(initializer, *args):
+    """A new process that has called the initializer."""
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer, args)
 
 
 def load_data(case, dtype, folder):
@@ -343,10 +603,80 @@ def measure_time(name, case, seed):
     return time.perf_counter() - start
 
 
-def verdict(ratio, target):
-    if target is None:
-        return "none"
-    return f"at least {target}: {'pass' if ratio >= target else 'miss'}"
+# A grid search
+
+
+def time_search(case, repeats):
+    """Ours against scikit-learn's estimator, and ours with more jobs than one."""
+    start = partial(worker, load_data, case, "float64", None)
+    with start() as ours, start() as other:
+        workers = {"skmlp": ours, "sklearn": other}
+
+        def turn(player, seed, case=case):
+            name, jobs = player
+            return workers[name].submit(measure_search, name, jobs, case).result()
+
+        def compete(*players):
+            for player in players:  # to warm up, and to start the processes of joblib
+                turn(player, 0, replace(case, epochs=1))
+            return play(turn, players, repeats)
+
+        def result(names, seconds, targets):
+            return Result(case.name, "float64", names, seconds, targets)
+
+        seconds = compete(("skmlp", "1 job"), ("sklearn", "1 job"))
+        yield result(list(workers), seconds, case.targets["float64"])
+        seconds = compete(*(("skmlp", jobs) for jobs in JOBS))
+        for i, jobs in enumerate(JOBS_TARGETS, start=1):
+            yield result([jobs, "1 job"], seconds[:, [i, 0]], JOBS_TARGETS[jobs])
+        ours.submit(stop_processes).result()
+
+
+def measure_search(name, jobs, case):
+    """Seconds of a grid search by the library of this name, in a worker."""
+    from joblib import parallel_config
+    from sklearn.model_selection import GridSearchCV
+
+    make = {"skmlp": make_skmlp, "sklearn": make_sklearn}[name]
+    search = GridSearchCV(
+        make(case, data[1], 0), GRID, cv=CV, refit=False, error_score="raise"
+    )
+    # For good, as this process has no other use: with threads, catch_warnings would
+    # come to an end in the middle of another one's fit.
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    with parallel_config(**JOBS[jobs]):
+        search.fit(*data)
+    return time.perf_counter() - start
+
+
+def stop_processes():
+    """End joblib's processes, for which their parent would wait at its own end."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown()
+
+
+# A fit from a cold start
+
+
+def time_iris(repeats):
+    """The whole process of a fit, from its start with the imports to its end."""
+    # Python must be able to keep what it has compiled of a library that is run from
+    # its source, as an installed one has it.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def turn(name, seed=0):
+        code = IRIS_CODE.format(IRIS_IMPORTS[name])
+        command = [sys.executable, "-P", "-W", "ignore", "-c", code]
+        start = time.perf_counter()
+        subprocess.run(command, env=env, check=True)
+        return time.perf_counter() - start
+
+    for name in IRIS_IMPORTS:  # to warm up
+        turn(name)
+    seconds = play(turn, list(IRIS_IMPORTS), repeats)
+    return Result(IRIS, "float64", list(IRIS_IMPORTS), seconds, IRIS_TARGETS)
 
 
 # Memory
@@ -367,7 +697,7 @@ def memory_row(case, dtype, peers):
 
 def fit_in_new_process(name, folder, case, X, y):
     """Fit, and return the peak memory above the level before, and the peak itself."""
-    with ProcessPoolExecutor(1, get_context("spawn"), import_from, (folder,)) as pool:
+    with worker(import_from, folder) as pool:
         return pool.submit(measure_memory, name, case, X, y).result()
 
 
@@ -412,31 +742,77 @@ def how_memory_is_measured():
 # Report
 
 
-def report(cases, dtypes, repeats, baseline):
-    """Run everything, and yield the lines of the report one by one."""
-    peers = installed_peers(baseline)
-    runs = [(case, dtype) for case in cases for dtype in dtypes]
+def report(runs, search, iris, repeats, peers, results):
+    """Run everything that is asked for, and yield the lines of the report.
+
+    `runs` are cases with a dtype each, `search` is the case of the grid search, or
+    None, and `iris` says whether to time a cold start. The list `results` is filled
+    with what has been timed.
+    """
     yield INTRODUCTION
-    yield from (case.describe() for case in cases)
+    yield from dict.fromkeys(case.describe() for case, _ in runs)
     yield "\n## Machine\n"
     yield from describe_machine(peers)
+    if runs:
+        yield from report_time(runs, peers, repeats, results)
+    if search is not None:
+        yield from report_search(search, repeats, results)
+    if iris:
+        yield COLD_START
+        results.append(time_iris(repeats))
+        yield from result_table(results[-1])
+    if runs:
+        yield from report_memory(runs, peers)
+
+
+def report_time(runs, peers, repeats, results):
     yield TIME
-    first, *others = peers
-    ratios = [f"{other} / {first}" for other in others]
-    yield from table_head(
-        "case", "dtype", "rounds", *peers, *ratios, f"target ({ratios[0]})"
-    )
-    yield from (table_line(time_row(*run, peers, repeats)) for run in runs)
+    yield from table_head("case", "dtype", "rounds", *peers)
+    for case, dtype in runs:
+        result = time_case(case, dtype, peers, repeats)
+        results.append(result)
+        medians = result.medians(unit=case.epochs / 1000)
+        yield table_line([case.name, dtype, len(result.seconds), *medians])
+    ours, *others = peers
+    ratios = [f"{other} / {ours}" for other in others]
+    yield RATIOS
+    yield from table_head("case", "dtype", *ratios, "targets")
+    for result in results:
+        cells = [result.case, result.dtype, *result.spreads(), result.verdict()]
+        yield table_line(cells)
+
+
+def report_search(case, repeats, results):
+    fits = CV * np.prod([len(values) for values in GRID.values()])
+    yield SEARCH.format(fits=fits, epochs=case.epochs)
+    peers, *jobs = time_search(case, repeats)
+    results.append(peers)
+    yield from result_table(peers)
+    yield SEARCH_JOBS
+    for result in jobs:
+        yield ""
+        yield from result_table(result)
+
+
+def result_table(result):
+    """Seconds and ratios of one result, in a table of its own."""
+    ours, *others = result.players
+    ratios = [f"{other} / {ours}" for other in others]
+    yield from table_head("case", "rounds", *result.players, *ratios, "targets")
+    cells = [result.case, len(result.seconds), *result.medians(), *result.spreads()]
+    yield table_line([*cells, result.verdict()])
+
+
+def report_memory(runs, peers):
+    ours, other, *_ = peers
     yield MEMORY.format(how=how_memory_is_measured())
-    yield from table_head("case", "dtype", *peers, f"{first} at most {others[0]}")
+    yield from table_head("case", "dtype", *peers, f"{ours} at most {other}")
     yield from (table_line(memory_row(*run, peers)) for run in runs)
 
 
 def describe_machine(peers):
     from threadpoolctl import threadpool_info
 
-    names = ["numpy", "scipy", *(name for name in peers if find_spec(name))]
-    versions = [f"{name} {import_module(name).__version__}" for name in names]
     pools = {
         " ".join(
             str(pool[key])
@@ -447,10 +823,24 @@ def describe_machine(peers):
         for pool in threadpool_info()
     }
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield f"- CPU: {cpu_model()}, {os.cpu_count()} cores; {memory:.0f} GiB of memory."
+    yield f"- CPU: {cpu()}; {memory:.0f} GiB of memory."
     yield f"- Load before the run: {os.getloadavg()[0]:.1f} processes."
-    yield f"- Python {platform.python_version()}, {', '.join(versions)}."
+    yield f"- {versions(peers)}."
     yield f"- Thread pools: {', '.join(sorted(pools))}."
+
+
+def versions(peers):
+    names = dict.fromkeys(["numpy", "scipy", *peers])
+    return ", ".join(
+        [
+            f"Python {platform.python_version()}",
+            *(f"{n} {import_module(n).__version__}" for n in names if find_spec(n)),
+        ]
+    )
+
+
+def cpu():
+    return f"{cpu_model()}, {os.cpu_count()} cores"
 
 
 def cpu_model():
@@ -469,10 +859,47 @@ def table_line(cells):
     return f"| {' | '.join(map(str, cells))} |"
 
 
+# Headline
+
+
+def headline(results, peers):
+    """Lines for the README: times as fast as each peer, and on what machine."""
+    names = {
+        name: title
+        for name, title in TITLES.items()
+        if any(name in result.players for result in results)
+    }
+    yield "How many times as fast `fit` is as that of:"
+    yield ""
+    yield from table_head("case", "dtype", *names.values())
+    for result in results:
+        ratios = result.ratios()
+        cells = [f"{np.median(ratios[n]):.2f}" if n in ratios else "" for n in names]
+        yield table_line([result.case, result.dtype, *cells])
+    yield ""
+    yield f"Medians on {cpu()}, with {versions(peers)}."
+
+
+def replace_block(path, lines):
+    """Put lines between the two markers in a file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    block = "\n".join([MARKERS[0], *lines, MARKERS[1]])
+    path.write_text(before + block + after, encoding="utf-8")
+
+
+def has_block(path):
+    _, start, rest = path.read_text(encoding="utf-8").partition(MARKERS[0])
+    return bool(start) and MARKERS[1] in rest
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=[case.name for case in CASES])
-    parser.add_argument("--dtype", choices=DTYPES)
+    names = [*(case.name for case in CASES), GRID_CASE.name, IRIS]
+    parser.add_argument("--case", choices=names)
+    parser.add_argument(
+        "--dtype", choices=DTYPES, help=f"{GRID_CASE.name} and {IRIS} take float64"
+    )
     parser.add_argument(
         "--repeats",
         type=int,
@@ -486,23 +913,40 @@ def main(argv=None):
     parser.add_argument(
         "--baseline", type=Path, metavar="DIR", help="folder of an earlier version"
     )
+    parser.add_argument(
+        "--engines", action="store_true", help='time skmlp with engine="numpy" too'
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE.md", help="put the headline figures there"
+    )
     args = parser.parse_args(argv)
+    if args.readme is not None:  # before minutes have passed
+        if args.quick:
+            parser.error("--readme needs figures that mean something, not --quick")
+        if not has_block(args.readme):
+            parser.error(f"{args.readme} has no {' ... '.join(MARKERS)}")
 
-    cases = [case for case in CASES if args.case in (None, case.name)]
+    names = names if args.case is None else [args.case]
     dtypes = [dtype for dtype in DTYPES if args.dtype in (None, dtype)]
+    cases = {case.name: case for case in (*CASES, GRID_CASE) if case.name in names}
     if args.quick:
         args.repeats = 1
-        cases = [
-            replace(case, epochs=1, n_samples=min(case.n_samples, 1000))
-            for case in cases
-        ]
-    lines = []
-    for line in report(cases, dtypes, args.repeats, args.baseline):
+        cases = {
+            name: replace(case, epochs=1, n_samples=min(case.n_samples, 1000))
+            for name, case in cases.items()
+        }
+    search = cases.pop(GRID_CASE.name, None)
+    runs = [(case, dtype) for case in cases.values() for dtype in dtypes]
+    lines, results = [], []
+    peers = chosen_peers(args.baseline, args.engines)
+    for line in report(runs, search, IRIS in names, args.repeats, peers, results):
         print(line, flush=True)
         lines.append(line)
     if args.output is not None:
         args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if args.readme is not None:
+        replace_block(args.readme, headline(results, peers))
 
 
 if __name__ == "__main__":
