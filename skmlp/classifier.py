@@ -4,7 +4,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -592,7 +591,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             )
         with unchanged_on_error(self):
             if self._is_first_call(classes):
-                self.__dict__.pop("_label_binarizer", None)  # of an earlier fit
+                self.__dict__.pop("_y_type", None)  # of an earlier fit
             return self._partial_fit(X, y, sample_weight)
 
     def _is_first_call(self, classes):
@@ -638,9 +637,14 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Class labels, or a label indicator matrix.
         """
-        decision = self.decision_function(X)
+        decision = self._decision_function(X)
+        if self._is_multiclass():
+            return self.classes_[decision.argmax(axis=1)]
         # A probability of one half is a logit of zero.
-        return self._label_binarizer.inverse_transform(decision, threshold=0.0)
+        labels = (decision > 0).astype(int)
+        if self._is_multilabel():
+            return labels
+        return self.classes_[np.minimum(labels.ravel(), len(self.classes_) - 1)]
 
     def predict_proba(self, X):
         """Predict class probabilities.
@@ -684,32 +688,47 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             return np.log(P, out=P)
 
     def _check_targets(self, y, continues, incremental):
-        y = self._check_kind(y)
-        multilabel = type_of_target(y).startswith("multilabel")
+        y, multilabel = self._check_kind(y)
         if not (incremental or continues) or not hasattr(self, "classes_"):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
+            self.classes_ = unique_labels(y)
+            self._set_kind(multilabel)
         else:
-            if not hasattr(self, "_label_binarizer"):  # in the first partial_fit
-                self._label_binarizer = LabelBinarizer()
-                self._label_binarizer.fit(y if multilabel else self.classes_)
+            if not hasattr(self, "_y_type"):  # in the first partial_fit
+                self._set_kind(multilabel)
             self._check_classes(y, multilabel, incremental)
         return y
 
     def _check_kind(self, y):
+        """Refuse what are no classes; whether y is a label indicator matrix."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        if y.ndim == 1:
+            return y, False
         y_type = type_of_target(y)
         if "multioutput" in y_type:
             raise ValueError(
                 f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
                 "supported. Fit a classifier for each, as MultiOutputClassifier does."
             )
-        return y
+        return y, True
+
+    def _set_kind(self, multilabel):
+        """Remember the kind of targets, by scikit-learn's name for it."""
+        if multilabel:
+            self._y_type = "multilabel-indicator"
+        else:
+            self._y_type = "multiclass" if len(self.classes_) > 2 else "binary"
 
     def _encode_targets(self, y, dtype):
-        Y = self._label_binarizer.transform(y).astype(bool)
+        if self._is_multilabel():
+            Y = y != 0
+        elif self._is_multiclass():
+            Y = np.searchsorted(self.classes_, y)[:, np.newaxis] == np.arange(
+                len(self.classes_)
+            )
+        else:  # 1 for the second of two classes, and for an only one 0
+            Y = (y != self.classes_[0])[:, np.newaxis]
         if self.label_smoothing:
             # Among the classes, or for each label between yes and no.
             K = Y.shape[1] if self._has_softmax() else 2
@@ -718,8 +737,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         return Y
 
     def _encode_validation_targets(self, y, dtype):
-        y = self._check_kind(y)
-        multilabel = type_of_target(y).startswith("multilabel")
+        y, multilabel = self._check_kind(y)
         self._check_multilabel(multilabel, "y_val")
         unseen = np.setdiff1d(unique_labels(y), self.classes_)
         if unseen.size:
@@ -806,10 +824,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             )
 
     def _is_multilabel(self):
-        return self._label_binarizer.y_type_.startswith("multilabel")
+        return self._y_type == "multilabel-indicator"
 
     def _is_multiclass(self):
-        return self._label_binarizer.y_type_ == "multiclass"
+        return self._y_type == "multiclass"
 
     def _has_softmax(self):
         return self._is_multiclass() and self.output_activation in ("auto", "softmax")
@@ -819,7 +837,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         if self.output_activation == "softmax" and not softmax:
             raise ValueError(
                 "output_activation='softmax' needs three or more classes, got "
-                f"{self._label_binarizer.y_type_} targets; 'auto' and 'logistic' take "
+                f"{self._y_type} targets; 'auto' and 'logistic' take "
                 "them."
             )
         loss = self.loss
