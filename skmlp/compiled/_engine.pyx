@@ -142,9 +142,9 @@ _STATE = {
     "amsgrad": ("m", "v", "v_max"),
 }
 
-# Elements of a part of the parameters: small enough for the threads to share them
-# evenly, large enough for the matrix product.
-_PART_SIZE = 2**16
+# Weights of a layer that are worth being cut into parts, for threads to share, and
+# weights of a part: BLAS copies an operand of the product for each of them.
+_WORTH_CUTTING, _PART_SIZE = 2**15, 2**18
 
 
 def instruction_set():
@@ -286,7 +286,9 @@ cdef class Model:
         cuts, begin = [], 0
         for l, W in enumerate(theta.coefs):
             n_rows, n_columns = W.shape
-            n_parts = min(n_rows, max(1, -(-W.size // _PART_SIZE)))
+            n_parts = 1
+            if W.size > _WORTH_CUTTING:
+                n_parts = min(n_rows, 2 * -(-W.size // (2 * _PART_SIZE)))
             for k in range(n_parts):
                 row, stop = n_rows * k // n_parts, n_rows * (k + 1) // n_parts
                 cuts.append((WEIGHTS, l, row, stop - row, (stop - row) * n_columns))

@@ -11,7 +11,7 @@ from skmlp.core.network import Tape
 
 # Multiplications between two looks at what Python has to do, an interrupt by the user
 # among them: some hundredths of a second.
-_MULTIPLICATIONS = 1e9
+_MULTIPLICATIONS = 4e9
 
 
 class CompiledEngine:

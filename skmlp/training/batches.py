@@ -30,9 +30,6 @@ class EpochOrder:
         self._order = rows
         if random_state is not None:
             self._order = np.arange(n_samples) if rows is None else rows.copy()
-            self._identity = np.arange(self.n_samples)
-            self._permutation = np.empty_like(self._identity)
-            self._next = np.empty_like(self._order)
 
     def draw(self):
         """Order of the next epoch, drawn as scikit-learn draws it.
@@ -44,11 +41,9 @@ class EpochOrder:
             lie.
         """
         if self._random_state is not None:
-            # Each epoch shuffles the order of the one before.
-            self._permutation[...] = self._identity
-            self._random_state.shuffle(self._permutation)
-            self._order.take(self._permutation, 0, self._next, "clip")
-            self._order, self._next = self._next, self._order
+            # Each epoch shuffles the order of the one before. The swaps are those
+            # that scikit-learn makes on row numbers, to take the order by.
+            self._random_state.shuffle(self._order)
         return self._order
 
 

@@ -34,10 +34,14 @@ static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
     gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
 }
 
+/* Every row of A -> row. */
 static void fill_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *row, real *A)
 {
-    for (ptrdiff_t i = 0; i < n_rows; i++)
-        memcpy(A + i * n, row, n * sizeof(real));
+    memcpy(A, row, n * sizeof(real));
+    for (ptrdiff_t done = 1; done < n_rows; done *= 2) { /* few calls for many rows */
+        const ptrdiff_t rest = n_rows - done;
+        memcpy(A + done * n, A, (rest < done ? rest : done) * n * sizeof(real));
+    }
 }
 
 KERNEL static void multiply(ptrdiff_t n, const real *x, const real *y, real *out)
@@ -52,13 +56,26 @@ KERNEL static void multiply_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *w, r
             A[i * n + j] *= w[i];
 }
 
+/* In stripes that stay in registers. */
+#define STRIPE 32
+
 KERNEL static void sum_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *A, real *out)
 {
-    for (ptrdiff_t j = 0; j < n; j++)
-        out[j] = 0;
-    for (ptrdiff_t i = 0; i < n_rows; i++)
-        for (ptrdiff_t j = 0; j < n; j++)
-            out[j] += A[i * n + j];
+    ptrdiff_t j = 0;
+    for (; j + STRIPE <= n; j += STRIPE) {
+        real sums[STRIPE] = {0};
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            for (ptrdiff_t k = 0; k < STRIPE; k++)
+                sums[k] += A[i * n + j + k];
+        for (ptrdiff_t k = 0; k < STRIPE; k++)
+            out[j + k] = sums[k];
+    }
+    for (; j < n; j++) {
+        real sum = 0;
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            sum += A[i * n + j];
+        out[j] = sum;
+    }
 }
 
 /* A batch in memory. */

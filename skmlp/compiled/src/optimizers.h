@@ -197,19 +197,22 @@ static void optimize(int kind, ptrdiff_t n, const Slice * part,
 }
 
 /* Make a gradient of sums over the batch that of the objective: add the L2 penalty's,
- * and divide by n. The sums over the part go where they are needed.
+ * and divide by n. The squares of gradient and parameters are added to the sums.
  */
 KERNEL static void finish_gradient(ptrdiff_t n, const real *theta, real *g, real l2,
-                                      real inverse_n, double *grad_squares)
+                                   real inverse_n, double *grad_squares,
+                                   double *weight_squares)
 {
-    real squares = 0;
+    real g_squares = 0, w_squares = 0;
     ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)
     {
-        const real x = (g[i] + l2 * theta[i]) * inverse_n;
+        const real w = theta[i], x = (g[i] + l2 * w) * inverse_n;
         g[i] = x;
-        squares += x * x;
+        g_squares += x * x;
+        w_squares += w * w;
     }
-    *grad_squares += (double)squares;
+    *grad_squares += (double)g_squares;
+    *weight_squares += (double)w_squares;
 }
 
 KERNEL static double sum_squares(ptrdiff_t n, const real *x)

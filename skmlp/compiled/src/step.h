@@ -26,16 +26,14 @@ typedef struct {
     Plan *plan;
     Team *team;
     int me;
-    ptrdiff_t first_part, last_part;
     double *block_loss;
 } Worker;
 
-#define FOR_MY_BLOCKS(w, n_rows, begin, end)                                           \
-    for (ptrdiff_t n_ = n_blocks(n_rows), i_ = share((w)->team, (w)->me, n_),          \
-                   last_ = share((w)->team, (w)->me + 1, n_), begin = n_rows * i_ / n_, \
-                   end = n_rows * (i_ + 1) / n_;                                       \
-         i_ < last_;                                                                   \
-         i_++, begin = n_rows * i_ / n_, end = n_rows * (i_ + 1) / n_)
+/* Blocks of samples, to be claimed: block `i` is [begin, end). */
+#define FOR_BLOCKS(w, n_rows, i, begin, end)                                           \
+    for (ptrdiff_t n_ = n_blocks(n_rows), i = claim((w)->team), begin, end;            \
+         i < n_ && (begin = n_rows * i / n_, end = n_rows * (i + 1) / n_, 1);          \
+         i = claim((w)->team))
 
 #define FOR_MY_COLUMNS(w, n_columns, j, width)                                         \
     for (ptrdiff_t j = share((w)->team, (w)->me, n_columns),                           \
@@ -44,59 +42,72 @@ typedef struct {
          j < last_;                                                                    \
          j += width, width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS)
 
-/* Forward, and the loss of each block. */
-static void go_forward(Worker * w, const intptr_t *order, const Samples * s)
+static void normalize_columns(Worker *w, const Samples *s, ptrdiff_t l,
+                              void normalize(const Plan *, const Samples *, ptrdiff_t,
+                                             ptrdiff_t, ptrdiff_t))
 {
-    const Plan *p = w->plan;
-    const ptrdiff_t L = p->n_layers;
-    for (ptrdiff_t l = 0; l < L;) {
-        ptrdiff_t stop = l; /* the next layer with batch normalization, or the last */
-        while (stop < L - 1 && !p->layers[stop].has_norm)
-            stop++;
-        FOR_MY_BLOCKS(w, s->n_rows, begin, end)
-        {
-            if (l == 0 && (s->gathers_X || s->gathers_Y))
-                gather(p, order, s, begin, end);
-            for (ptrdiff_t k = l; k <= stop; k++)
-                forward_rows(p, s, k, begin, end);
-            if (stop == L - 1)
-                w->block_loss[i_] = output_rows(p, s, begin, end);
-        }
-        if (p->layers[stop].has_norm) {
-            barrier(w->team);
-            FOR_MY_COLUMNS(w, p->layers[stop].n_out, j, width)
-            norm_forward(p, s, stop, j, width);
-            barrier(w->team);
-        }
-        l = stop + 1;
-    }
+    barrier(w->team);
+    FOR_MY_COLUMNS(w, w->plan->layers[l].n_out, j, width)
+    normalize(w->plan, s, l, j, width);
+    barrier(w->team);
 }
 
-/* Back, to the deltas of every layer that is trained. */
-static void go_back(Worker * w, const Samples * s)
+/* Back from layer l to layer `stop`, for some rows. */
+static void backward_segment(const Plan *p, ptrdiff_t l, ptrdiff_t stop, ptrdiff_t begin,
+                             ptrdiff_t end)
+{
+    for (; l > stop; l--)
+        backward_rows(p, l, begin, end);
+}
+
+/* The layer below l to which the way back is free: the next one with batch
+ * normalization, or the first that is trained.
+ */
+static ptrdiff_t next_stop(const Plan *p, ptrdiff_t l)
+{
+    while (l > p->first && !p->layers[--l].has_norm)
+        ;
+    return l;
+}
+
+/* Forward and, `with_gradient`, back, to the deltas of every layer that is trained. */
+static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s,
+                              int with_gradient)
 {
     const Plan *p = w->plan;
-    const ptrdiff_t L = p->n_layers;
-    for (ptrdiff_t l = L - 1;;) {
-        ptrdiff_t stop = l; /* the next layer with batch normalization, or the first */
-        while (stop > p->first && (stop == l || !p->layers[stop].has_norm))
-            stop--;
-        FOR_MY_BLOCKS(w, s->n_rows, begin, end)
+    const ptrdiff_t last = p->n_layers - 1;
+    ptrdiff_t l = 0, stop = next_stop(p, last);
+    for (; l <= last; l++) {
+        const ptrdiff_t start = l;
+        while (l < last && !p->layers[l].has_norm)
+            l++;
+        FOR_BLOCKS(w, s->n_rows, i, begin, end)
         {
-            if (l == L - 1)
-                output_delta(p, s, begin, end);
-            for (ptrdiff_t k = l; k > stop; k--)
-                backward_rows(p, k, begin, end);
+            if (start == 0 && (s->gathers_X || s->gathers_Y))
+                gather(p, order, s, begin, end);
+            for (ptrdiff_t k = start; k <= l; k++)
+                forward_rows(p, s, k, begin, end);
+            if (l == last) {
+                w->block_loss[i] = output_rows(p, s, begin, end);
+                if (with_gradient) {
+                    output_delta(p, s, begin, end);
+                    backward_segment(p, last, stop, begin, end);
+                }
+            }
         }
-        if (p->layers[stop].has_norm) {
-            barrier(w->team);
-            FOR_MY_COLUMNS(w, p->layers[stop].n_out, j, width)
-            norm_backward(p, s, stop, j, width);
-            barrier(w->team);
-        }
+        if (l < last)
+            normalize_columns(w, s, l, norm_forward);
+    }
+    if (!with_gradient)
+        return;
+    while (p->layers[stop].has_norm) {
+        normalize_columns(w, s, stop, norm_backward);
         if (stop == p->first)
-            break;
-        l = stop;
+            return;
+        const ptrdiff_t from = stop;
+        stop = next_stop(p, from);
+        FOR_BLOCKS(w, s->n_rows, i, begin, end)
+        backward_segment(p, from, stop, begin, end);
     }
 }
 
@@ -115,16 +126,6 @@ static void differentiate_part(const Plan *p, const Samples * s, const Part *par
     } else if (part->kind == BIASES && !layer->has_norm) {
         sum_rows(s->n_rows, layer->n_out, layer->D, g);
     } /* else the normalization has computed it */
-}
-
-/* What the penalty of some of a part's weights is computed from. */
-static void sum_penalty(const Plan *p, Part *part, ptrdiff_t offset, ptrdiff_t n)
-{
-    const real *theta = (real *)p->theta + part->begin + offset;
-    if (part->kind == WEIGHTS && p->l2 > 0)
-        part->weight_squares += sum_squares(n, theta);
-    if (part->kind == WEIGHTS && p->l1 > 0)
-        part->weight_magnitudes += sum_magnitudes(n, theta);
 }
 
 static void move_chunk(const Plan *p, const Part *part, ptrdiff_t offset, ptrdiff_t n,
@@ -200,24 +201,50 @@ static double grad_norm(const Plan *p)
     return largest * sqrt(squares);
 }
 
-/* The gradient of my parts; with a step `c` that needs no bound, their move, too. */
+/* The penalty's sums over some of a part's weights. */
+static void sum_penalty(const Plan *p, Part *part, ptrdiff_t offset, ptrdiff_t n)
+{
+    const real *theta = (real *)p->theta + part->begin + offset;
+    if (p->l2 > 0)
+        part->weight_squares += sum_squares(n, theta);
+    if (p->l1 > 0)
+        part->weight_magnitudes += sum_magnitudes(n, theta);
+}
+
+/* They, and the gradient as it is to be. */
+static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t offset,
+                         ptrdiff_t n)
+{
+    const real *theta = (real *)p->theta + part->begin + offset;
+    real *g = (real *)p->grad + part->begin + offset;
+    const real inverse_n = (real)(1 / s->batch->n);
+    double unused = 0;
+    if (p->layers[part->layer].frozen) {
+        if (part->kind == WEIGHTS)
+            sum_penalty(p, part, offset, n);
+    } else if (part->kind != WEIGHTS) {
+        finish_gradient(n, theta, g, 0, inverse_n, &part->grad_squares, &unused);
+    } else {
+        finish_gradient(n, theta, g, (real)p->l2, inverse_n, &part->grad_squares,
+                        &part->weight_squares);
+        if (p->l1 > 0)
+            part->weight_magnitudes += sum_magnitudes(n, theta);
+    }
+}
+
+/* The gradient of all parts; with a step `c` that needs no bound, their move, too. */
 static void go_through_parts(Worker * w, const Samples * s,
                                 const Scalars * c)
 {
     const Plan *p = w->plan;
-    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
         Part *part = &p->parts[i];
         part->grad_squares = part->weight_squares = part->weight_magnitudes = 0;
         differentiate_part(p, s, part);
         for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
             const ptrdiff_t rest = part->size - offset;
             const ptrdiff_t n = rest < CHUNK ? rest : CHUNK;
-            sum_penalty(p, part, offset, n);
-            if (!p->layers[part->layer].frozen)
-                finish_gradient(n, (real *)p->theta + part->begin + offset,
-                                (real *)p->grad + part->begin + offset,
-                                part->kind == WEIGHTS ? (real)p->l2 : 0,
-                                (real)(1 / s->batch->n), &part->grad_squares);
+            finish_chunk(p, s, part, offset, n);
             if (c != NULL)
                 move_chunk(p, part, offset, n, c, s->batch->n, 1);
         }
@@ -226,13 +253,15 @@ static void go_through_parts(Worker * w, const Samples * s,
     }
 }
 
-/* The penalty's sums over my parts. */
+/* The penalty's sums over all parts. */
 static void sum_weights(Worker *w)
 {
     const Plan *p = w->plan;
-    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
         Part *part = &p->parts[i];
         part->weight_squares = part->weight_magnitudes = 0;
+        if (part->kind != WEIGHTS)
+            continue;
         for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
             const ptrdiff_t rest = part->size - offset;
             sum_penalty(p, part, offset, rest < CHUNK ? rest : CHUNK);
@@ -245,7 +274,7 @@ static void move_parts(Worker * w, const Samples * s, const Scalars * c)
     const Plan *p = w->plan;
     const double norm = grad_norm(p);
     const double shorten = norm > p->clip_norm ? p->clip_norm / norm : 1;
-    for (ptrdiff_t i = w->first_part; i < w->last_part; i++) {
+    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
         const Part *part = &p->parts[i];
         move_chunk(p, part, 0, part->size, c, s->batch->n, shorten);
         if (p->layers[part->layer].frozen)
@@ -279,7 +308,11 @@ static void sum_up(const Worker * w, const Samples * s, int with_gradient,
         magnitudes += p->parts[i].weight_magnitudes;
     }
     loss /= s->batch->n;
-    const double penalty = 0.5 * p->l2 * squares + p->l1 * magnitudes;
+    double penalty = 0;
+    if (p->l2 > 0) /* or the squares may have overflowed, to no harm */
+        penalty += 0.5 * p->l2 * squares;
+    if (p->l1 > 0)
+        penalty += p->l1 * magnitudes;
     totals->mean_loss = loss;
     totals->objective = loss + penalty / s->batch->n;
     totals->loss += (loss / p->loss_divisor + penalty / s->batch->n) * (double)s->n_rows;
@@ -287,31 +320,11 @@ static void sum_up(const Worker * w, const Samples * s, int with_gradient,
         totals->grad_norm += grad_norm(p);
 }
 
-/* The parts of a thread: as much work as anyone's, and always the same ones, which so
- * stay in its cache.
- */
-static void take_parts(Worker * w)
-{
-    const Plan *p = w->plan;
-    double total = 0, before = 0;
-    for (ptrdiff_t i = 0; i < p->n_parts; i++)
-        total += (double)p->parts[i].size;
-    w->first_part = w->last_part = 0;
-    for (ptrdiff_t i = 0; i < p->n_parts; i++) {
-        const double middle = before + 0.5 * (double)p->parts[i].size;
-        const int owner = (int)(w->team->size * middle / total);
-        w->first_part += owner < w->me;
-        w->last_part += owner <= w->me;
-        before += (double)p->parts[i].size;
-    }
-}
-
 static void work(Team *team, int me, void *argument)
 {
     const Run *run = argument;
     Plan plan = *run->plan; /* the optimizer's scalars are every thread's own */
     Worker w = {.plan = &plan, .team = team, .me = me};
-    take_parts(&w);
     for (ptrdiff_t k = 0; k < run->n_batches; k++) {
         const Samples s = find(&plan, run->order, &run->batches[k]);
         /* While thread 0 sums up a step's losses, the others may be in the next. */
@@ -321,11 +334,10 @@ static void work(Team *team, int me, void *argument)
                 draw_masks(&plan, s.n_rows);
             barrier(team);
         }
-        go_forward(&w, run->order, &s);
-        const int trains = plan.optimizer.kind != NO_OPTIMIZER;
+        go_through_layers(&w, run->order, &s, run->with_gradient);
+        barrier(team);
         if (run->with_gradient) {
-            go_back(&w, &s);
-            barrier(team);
+            const int trains = plan.optimizer.kind != NO_OPTIMIZER;
             const int bounded = !isinf(plan.clip_norm);
             Scalars c;
             if (trains)

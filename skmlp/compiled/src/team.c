@@ -38,6 +38,7 @@ void team_wait(Team *team)
     if (atomic_fetch_add_explicit(&team->waiting, 1, memory_order_acq_rel) ==
         team->size - 1) {
         atomic_store_explicit(&team->waiting, 0, memory_order_relaxed);
+        atomic_store_explicit(&team->next, 0, memory_order_relaxed);
         atomic_store_explicit(&team->round, round + 1, memory_order_release);
     } else {
         wait_while(&team->round, round);
