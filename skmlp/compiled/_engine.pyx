@@ -77,7 +77,8 @@ cdef extern from "src/engine.h" nogil:
         double loss_constant, loss_divisor, norm_epsilon
         void *theta
         void *grad
-        ptrdiff_t n_parts
+        void *running
+        ptrdiff_t n_parameters, n_running, n_parts
         Part *parts
         double l1, l2, weight_decay, clip_norm, max_norm, norm_momentum
         OptimizerState optimizer
@@ -99,11 +100,22 @@ cdef extern from "src/engine.h" nogil:
     ctypedef struct Totals:
         double loss, grad_norm, objective, mean_loss
 
+    ctypedef struct EpochResult "Epoch":
+        double loss, grad_norm, seconds
+
     ptrdiff_t n_blocks(ptrdiff_t)
     ptrdiff_t divide_f32(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
     ptrdiff_t divide_f64(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
     void train_f32(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
     void train_f64(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
+    ptrdiff_t train_epochs_f32(
+        Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
+        int, EpochResult *
+    )
+    ptrdiff_t train_epochs_f64(
+        Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
+        int, EpochResult *
+    )
     void evaluate_f32(Plan *, const Batch *, int, int, Totals *)
     void evaluate_f64(Plan *, const Batch *, int, int, Totals *)
     void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, int, void *)
@@ -161,6 +173,10 @@ cdef void *address(array) except? NULL:
     cdef void *start = view.buf
     PyBuffer_Release(&view)
     return start
+
+
+cdef bitgen_t *bit_generator(generator) except NULL:
+    return <bitgen_t *>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
 
 
 cdef void set_activation(Layer *layer, activation) except *:
@@ -223,6 +239,8 @@ cdef class Model:
         p.norm_epsilon = network.batch_norm_epsilon or 0.0
 
         p.theta, p.grad = address(theta.flat), address(grad.flat)
+        p.running = address(theta.running)
+        p.n_parameters, p.n_running = theta.flat.size, theta.running.size
         self._cut_parts(network.layer_sizes, theta)
         p.l1, p.l2 = penalty.l1, penalty.l2
         p.clip_norm = p.max_norm = INFINITY
@@ -322,9 +340,7 @@ cdef class Model:
         p.max_norm = INFINITY if step.max_norm is None else step.max_norm
         p.norm_momentum = step.batch_norm_momentum
         if any(step.objective.network.dropout):
-            p.bitgen = <bitgen_t *>PyCapsule_GetPointer(
-                step.rng.bit_generator.capsule, "BitGenerator"
-            )
+            p.bitgen = bit_generator(step.rng.bit_generator)
         self.batches = <Batch *>calloc(-(-n_train // p.batch_size), sizeof(Batch))
         if self.batches == NULL:
             raise MemoryError
@@ -377,13 +393,67 @@ cdef class Model:
         """
         cdef Totals totals
         cdef Plan *p = &self.plan
-        cdef OptimizerState *state = &p.optimizer
         cdef const intptr_t *rows = NULL if order is None else &order[0]
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
             self.batches[k].learning_rate = rates if type(rates) is float else rates[k]
             n_samples += self.batches[k].stop - self.batches[k].start
+        self._load_optimizer()
+        with nogil:
+            if self.is_single:
+                train_f32(p, rows, last - first, &self.batches[first], n_threads, &totals)
+            else:
+                train_f64(p, rows, last - first, &self.batches[first], n_threads, &totals)
+        self._store_optimizer()
+        return totals.loss, totals.grad_norm, n_samples
+
+    def train_epochs(self, intptr_t[::1] order, random_state, rates, int n_threads):
+        """Run whole epochs.
+
+        Parameters
+        ----------
+        order : ndarray of intptr of shape (n_train,) or None
+            Order of the samples, shuffled before each epoch.
+
+        random_state : RandomState or None
+            What shuffles it.
+
+        rates : ndarray of shape (n_epochs,)
+            Learning rate of each epoch.
+
+        n_threads : int
+            How many threads to use.
+
+        Returns
+        -------
+        epochs : list of tuple
+            Loss, mean norm of the gradients, and seconds of each epoch: the last one
+            may have left something infinite behind.
+        """
+        cdef Plan *p = &self.plan
+        cdef const double[::1] etas = rates
+        cdef intptr_t *rows = NULL if order is None else &order[0]
+        cdef ptrdiff_t n_epochs = len(rates), n_done
+        cdef ptrdiff_t n_train = self.n_samples if order is None else order.shape[0]
+        cdef bitgen_t *bitgen = NULL
+        if random_state is not None:
+            bitgen = bit_generator(random_state._bit_generator)
+        results = np.empty((n_epochs, 3))
+        cdef EpochResult *epochs = <EpochResult *>address(results)
+        self._load_optimizer()
+        with nogil:
+            if self.is_single:
+                n_done = train_epochs_f32(p, rows, n_train, self.batches, bitgen,
+                                          n_epochs, &etas[0], n_threads, epochs)
+            else:
+                n_done = train_epochs_f64(p, rows, n_train, self.batches, bitgen,
+                                          n_epochs, &etas[0], n_threads, epochs)
+        self._store_optimizer()
+        return results[:n_done].tolist()
+
+    cdef int _load_optimizer(self) except -1:
+        cdef OptimizerState *state = &self.plan.optimizer
         optimizer = self.optimizer
         state.momentum = getattr(optimizer, "momentum", 0.0)
         state.nesterov = getattr(optimizer, "nesterovs_momentum", False)
@@ -394,16 +464,15 @@ cdef class Model:
         state.momentum_decay = getattr(optimizer, "momentum_decay", 0.0)
         state.mu_product = getattr(optimizer, "mu_product", 1.0)
         state.t = optimizer.t
-        with nogil:
-            if self.is_single:
-                train_f32(p, rows, last - first, &self.batches[first], n_threads, &totals)
-            else:
-                train_f64(p, rows, last - first, &self.batches[first], n_threads, &totals)
-        optimizer.t = state.t
-        optimizer.learning_rate = state.learning_rate
-        if hasattr(optimizer, "mu_product"):
-            optimizer.mu_product = state.mu_product
-        return totals.loss, totals.grad_norm, n_samples
+        return 0
+
+    cdef int _store_optimizer(self) except -1:
+        cdef OptimizerState *state = &self.plan.optimizer
+        self.optimizer.t = state.t
+        self.optimizer.learning_rate = state.learning_rate
+        if hasattr(self.optimizer, "mu_product"):
+            self.optimizer.mu_product = state.mu_product
+        return 0
 
     def evaluate(self, bint with_gradient, int n_threads):
         """Evaluate the objective on all samples.

@@ -8,13 +8,14 @@ import numpy as np
 from skmlp.compiled import threads
 from skmlp.compiled._engine import Model
 from skmlp.core.network import Tape
+from skmlp.training.engine import Engine, Epoch
 
 # Multiplications between two looks at what Python has to do, an interrupt by the user
 # among them: some hundredths of a second.
 _MULTIPLICATIONS = 4e9
 
 
-class CompiledEngine:
+class CompiledEngine(Engine):
     """Runs epochs over prepared arrays, as `NumpyEngine` does.
 
     Parameters
@@ -56,6 +57,32 @@ class CompiledEngine:
         # The generator's, which draws the masks of dropout.
         self._lock = nullcontext() if step.rng is None else step.rng.bit_generator.lock
         self._multiplications = 3 * self.batch_size * objective.theta.weights.size
+
+    def run_epochs(self, order, n_epochs, t):
+        """Run epochs without the interpreter; see `Engine.run_epochs`."""
+        n_steps = -(-self.n_train // self.batch_size)
+        n_epochs = int(
+            min(n_epochs, _MULTIPLICATIONS / (self._multiplications * n_steps))
+        )
+        if n_epochs <= 1 or self._schedule.per_step:
+            return super().run_epochs(order, 1, t)
+        optimizer = self.step.optimizer
+        rates = [optimizer.base_learning_rate]
+        for k in range(1, n_epochs):
+            rates.append(self._schedule.after_epoch(rates[-1], t + k * order.n_samples))
+        n_threads = threads.n_threads(self._multiplications)
+        shuffling = nullcontext()
+        if order.random_state is not None:
+            shuffling = order.random_state._bit_generator.lock
+        with self._lock, shuffling:
+            epochs = self._model.train_epochs(
+                order.rows, order.random_state, np.array(rates), n_threads
+            )
+        optimizer.epoch += len(epochs)
+        return [
+            Epoch(loss, grad_norm, rate, seconds)
+            for (loss, grad_norm, seconds), rate in zip(epochs, rates, strict=False)
+        ]
 
     def run_epoch(self, order):
         """Take one step for each batch; see `NumpyEngine.run_epoch`."""

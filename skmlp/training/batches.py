@@ -22,14 +22,20 @@ class EpochOrder:
     ----------
     n_samples : int
         Number of samples to train on.
+
+    rows : ndarray of shape (n_samples,) or None
+        The order as of the last `draw`; None for all rows as they lie.
+
+    random_state : RandomState or None
+        What shuffles it.
     """
 
     def __init__(self, n_samples, rows=None, random_state=None):
         self.n_samples = n_samples if rows is None else len(rows)
-        self._random_state = random_state
-        self._order = rows
+        self.random_state = random_state
+        self.rows = rows
         if random_state is not None:
-            self._order = np.arange(n_samples) if rows is None else rows.copy()
+            self.rows = np.arange(n_samples) if rows is None else rows.copy()
 
     def draw(self):
         """Order of the next epoch, drawn as scikit-learn draws it.
@@ -40,11 +46,11 @@ class EpochOrder:
             Row numbers, valid until the next call; None for all rows as they
             lie.
         """
-        if self._random_state is not None:
+        if self.random_state is not None:
             # Each epoch shuffles the order of the one before. The swaps are those
             # that scikit-learn makes on row numbers, to take the order by.
-            self._random_state.shuffle(self._order)
-        return self._order
+            self.random_state.shuffle(self.rows)
+        return self.rows
 
 
 def gatherer(source, n_rows):

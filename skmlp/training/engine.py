@@ -2,6 +2,8 @@
 
 import math
 from contextlib import nullcontext
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,11 +12,59 @@ from skmlp.core.network import Tape
 from skmlp.training.batches import gatherer
 
 
-class NumpyEngine:
-    """Runs epochs over prepared arrays.
+class Epoch(NamedTuple):
+    """What is to be said of an epoch.
 
-    The training loop knows an engine by `run_epoch` and its attributes, so that
-    another one can take this one's place.
+    Attributes
+    ----------
+    loss : float
+        Mean over the samples of their batch's objective before its step.
+
+    grad_norm : float
+        Mean norm of the gradients, before they were bounded.
+
+    learning_rate : float
+        That of the last step.
+
+    seconds : float
+        The time that it took.
+    """
+
+    loss: float
+    grad_norm: float
+    learning_rate: float
+    seconds: float
+
+
+class Engine:
+    """What the training loop knows of an engine, besides its attributes."""
+
+    def run_epochs(self, order, n_epochs, t):
+        """Run epochs: one at least, and no more than nobody has to look at between.
+
+        Parameters
+        ----------
+        order : EpochOrder
+            Draws the order of each.
+
+        n_epochs : int
+            The most there may be.
+
+        t : int
+            Number of samples seen before, for the schedule.
+
+        Returns
+        -------
+        epochs : list of Epoch
+        """
+        start = perf_counter()
+        loss = self.run_epoch(order.draw())
+        rate = self.step.optimizer.learning_rate
+        return [Epoch(loss, self.grad_norm, rate, perf_counter() - start)]
+
+
+class NumpyEngine(Engine):
+    """Runs epochs over prepared arrays.
 
     Parameters
     ----------

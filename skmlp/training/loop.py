@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -198,24 +199,32 @@ def run_epochs(
     state.max_iter, state.gradient = max_iter, engine.gradient
     state.has_validation = validate is not None
     best_theta = theta.copy() if early_stopping else theta
+    epochs: deque = deque()  # those that the engine has run, and we have not seen
     # Overflow is not reported where it happens but by what it leads to.
     quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with _told(callbacks, state):
         with _keep_on_interrupt(state, early_stopping), quietly:
             for n_iter in range(1, max_iter + 1):
                 _tell(callbacks, "on_epoch_begin", state)
+                if not epochs:
+                    # Epochs that nothing can come between, from the next one on.
+                    free = 1
+                    if not (callbacks or validate or incremental):
+                        free = n_iter_no_change - state.no_improvement_count + 1
+                    free = min(free, max_iter - n_iter + 1)
+                    epochs.extend(engine.run_epochs(order, free, state.t))
+                epoch = epochs.popleft()
                 start = perf_counter()
-                state.loss = engine.run_epoch(order.draw())
                 scores = NO_SCORES if validate is None else validate(theta)
-                state.n_iter = n_iter
+                state.loss, state.n_iter = epoch.loss, n_iter
                 state.t += order.n_samples
-                _record(state, engine, scores, perf_counter() - start)
+                _record(state, epoch, scores, perf_counter() - start)
                 if early_stopping:
                     _track_score(state, tol, scores.monitored, best_theta)
                 else:
                     _track_loss(state, tol)
                 _print_progress(state, verbose, early_stopping)
-                if _has_diverged(state, engine):
+                if not epochs and _has_diverged(state, epoch):
                     _handle_divergence(state, incremental)
                     break
 
@@ -292,14 +301,14 @@ def _set_base_rate(optimizer, rate):
         optimizer.base_learning_rate = optimizer.learning_rate = rate
 
 
-def _record(state, engine, scores, seconds):
+def _record(state, epoch, scores, seconds_of_scores):
     values = {
-        "loss": state.loss,
+        "loss": epoch.loss,
         "val_loss": scores.loss,
         "val_score": scores.score,
-        "learning_rate": state.optimizer.learning_rate,
-        "grad_norm": engine.grad_norm,
-        "seconds": seconds,
+        "learning_rate": epoch.learning_rate,
+        "grad_norm": epoch.grad_norm,
+        "seconds": epoch.seconds + seconds_of_scores,
     }
     for name, value in values.items():
         state.history[name].append(value)
@@ -317,7 +326,7 @@ def _print_progress(state, verbose, early_stopping):
         print(f"Validation score: {state.validation_scores[-1]:f}")
 
 
-def _has_diverged(state, engine):
+def _has_diverged(state, epoch):
     """Whether the parameters are lost, or the optimizer cannot move them again."""
     if not state.theta.isfinite():
         return True
@@ -326,7 +335,7 @@ def _has_diverged(state, engine):
     # A gradient whose square overflows freezes an optimizer that divides by it. It
     # is cheaper to see that there may have been one than to look at the state.
     largest = math.sqrt(np.finfo(state.theta.flat.dtype).max)
-    return not engine.grad_norm < 1e-6 * largest and not state.optimizer.isfinite()
+    return not epoch.grad_norm < 1e-6 * largest and not state.optimizer.isfinite()
 
 
 def _track_loss(state, tol):

@@ -3,6 +3,7 @@
 import re
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -16,10 +17,11 @@ from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.batches import EpochOrder
+from skmlp.training.engine import Engine
 from skmlp.training.loop import HISTORY, Scores, TrainingState, new_history, run_epochs
 
 
-class Script:
+class Script(Engine):
     """Engine of a training whose epochs end as written down.
 
     An epoch is its loss, or an exception that is raised in the middle of it.
@@ -64,6 +66,7 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
     state = TrainingState(theta, options.pop("optimizer", Rates(0.1)))
     ends = (options.pop(name, None) for name in ("diverges_at", "overflows_at"))
     engine = Script(theta, losses, *ends)
+    engine.step = SimpleNamespace(optimizer=state.optimizer)
     rates, validate = [], None
     if scores is not None:
         if options.setdefault("early_stopping", True):

@@ -92,7 +92,8 @@ typedef struct {
     double loss_constant, loss_divisor, norm_epsilon;
 
     /* All parameters, and what happens to them. */
-    void *theta, *grad;
+    void *theta, *grad, *running;
+    ptrdiff_t n_parameters, n_running;
     ptrdiff_t n_parts;
     Part *parts;
     double l1, l2, weight_decay;
@@ -135,6 +136,11 @@ static inline ptrdiff_t n_blocks(ptrdiff_t n_rows)
     return (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
 }
 
+/* What is to be said of an epoch. */
+typedef struct {
+    double loss, grad_norm, seconds; /* means over its samples, and over its steps */
+} Epoch;
+
 /* Divide an epoch into batches, but for those whose weights are all zero. Returns
  * their number.
  */
@@ -146,6 +152,17 @@ void train_f32(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *
                int n_threads, Totals *);
 void train_f64(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
                int n_threads, Totals *);
+
+/* Run epochs, each with a learning rate of its own, and before each shuffle the order
+ * if there is a generator to do so. Returns their number, which is less than n_epochs
+ * after one that leaves something infinite behind.
+ */
+ptrdiff_t train_epochs_f32(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
+                           bitgen_t *, ptrdiff_t n_epochs, const double *rates,
+                           int n_threads, Epoch *);
+ptrdiff_t train_epochs_f64(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
+                           bitgen_t *, ptrdiff_t n_epochs, const double *rates,
+                           int n_threads, Epoch *);
 
 /* The objective on a batch of samples as they lie, and with `with_gradient` its
  * gradient, without the L1 part of the penalty.

@@ -13,6 +13,8 @@
 
 #include "step.h"
 
+#include "epochs.h"
+
 #include "predict.h"
 
 #include "formulas.h"

@@ -1,0 +1,64 @@
+/* Several epochs that nobody has to look at between. */
+
+/* Shuffle as NumPy's RandomState does, whose stream of numbers is never to change. */
+static void shuffle(bitgen_t *bitgen, ptrdiff_t n, intptr_t *order)
+{
+    for (ptrdiff_t i = n - 1; i > 0; i--) {
+        uint64_t mask = (uint64_t)i, j;
+        for (int bits = 1; bits < 64; bits *= 2)
+            mask |= mask >> bits;
+        do
+            j = mask & ((uint64_t)i <= UINT32_MAX ? bitgen->next_uint32(bitgen->state)
+                                                  : bitgen->next_uint64(bitgen->state));
+        while (j > (uint64_t)i);
+        const intptr_t swapped = order[i];
+        order[i] = order[j];
+        order[j] = swapped;
+    }
+}
+
+KERNEL static int all_finite(ptrdiff_t n, const real *x)
+{
+    int n_others = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        n_others += !(FABS(x[i]) <= REAL_MAX);
+    return n_others == 0;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+ptrdiff_t F(train_epochs)(Plan *plan, intptr_t *order, ptrdiff_t n_samples,
+                          Batch *batches, bitgen_t *bitgen, ptrdiff_t n_epochs,
+                          const double *rates, int n_threads, Epoch *epochs)
+{
+    double before = seconds();
+    for (ptrdiff_t k = 0; k < n_epochs; k++) {
+        Epoch *epoch = &epochs[k];
+        Totals totals = {0};
+        ptrdiff_t n = 0;
+        if (bitgen != NULL)
+            shuffle(bitgen, n_samples, order);
+        const ptrdiff_t n_batches = F(divide)(plan, order, n_samples, batches);
+        for (ptrdiff_t i = 0; i < n_batches; i++) {
+            batches[i].learning_rate = rates[k];
+            n += batches[i].stop - batches[i].start;
+        }
+        F(train)(plan, order, n_batches, batches, n_threads, &totals);
+        const double now = seconds();
+        epoch->loss = totals.loss / (double)n;
+        epoch->grad_norm = totals.grad_norm / (double)n_batches;
+        epoch->seconds = now - before;
+        before = now;
+        /* Gradients whose squares overflow spoil the state of an optimizer. */
+        if (!(epoch->grad_norm < 1e-6 * sqrt(REAL_MAX)) ||
+            !all_finite(plan->n_parameters, plan->theta) ||
+            !all_finite(plan->n_running, plan->running))
+            return k + 1;
+    }
+    return n_epochs;
+}
