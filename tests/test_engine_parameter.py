@@ -12,9 +12,11 @@ from sklearn.datasets import make_classification
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled, engines
 from skmlp.compiled.coverage import uncovered
+from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
 from skmlp.core.losses import LOSSES, Loss, SquaredError
 from skmlp.core.network import Network
+from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS, Adam
 from skmlp.engines import choose_engine
 from skmlp.training.engine import NumpyEngine
@@ -59,7 +61,12 @@ class Spy(NumpyEngine):
 def spy(monkeypatch):
     """A compiled engine, whether it was built or not."""
     monkeypatch.setattr(compiled, "UNAVAILABLE", None)
-    monkeypatch.setattr(compiled, "CompiledEngine", Spy)
+    for name, stand_in in {
+        "CompiledEngine": Spy,
+        "CompiledObjective": Objective,
+        "decision_function": inference.decision_function,
+    }.items():
+        monkeypatch.setattr(compiled, name, stand_in, raising=False)
     monkeypatch.setattr(compiled, "uncovered", uncovered)
     monkeypatch.setattr(Spy, "fits", 0)
     return Spy
