@@ -65,8 +65,9 @@ def choose_engine(engine, network, optimizer, X, augment):
         if engine == "auto":
             return in_numpy
         raise ValueError(
-            f"engine='compiled' is not installed: {compiled.UNAVAILABLE}. With a C "
-            "compiler on this machine, install skmlp again; or set engine='auto' or "
+            f"engine='compiled' is not there: {compiled.UNAVAILABLE}. With a C "
+            "compiler on this machine, install skmlp again, with pip's "
+            "--force-reinstall and --no-cache-dir; or set engine='auto' or "
             "engine='numpy'."
         )
     reasons = compiled.uncovered(network, optimizer, X, augment)

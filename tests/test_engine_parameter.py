@@ -12,9 +12,11 @@ from sklearn.datasets import make_classification
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled, engines
 from skmlp.compiled.coverage import uncovered
+from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
 from skmlp.core.losses import LOSSES, Loss, SquaredError
 from skmlp.core.network import Network
+from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS, Adam
 from skmlp.engines import choose_engine
 from skmlp.training.engine import NumpyEngine
@@ -59,7 +61,12 @@ class Spy(NumpyEngine):
 def spy(monkeypatch):
     """A compiled engine, whether it was built or not."""
     monkeypatch.setattr(compiled, "UNAVAILABLE", None)
-    monkeypatch.setattr(compiled, "CompiledEngine", Spy)
+    for name, stand_in in {
+        "CompiledEngine": Spy,
+        "CompiledObjective": Objective,
+        "decision_function": inference.decision_function,
+    }.items():
+        monkeypatch.setattr(compiled, name, stand_in, raising=False)
     monkeypatch.setattr(compiled, "uncovered", uncovered)
     monkeypatch.setattr(Spy, "fits", 0)
     return Spy
@@ -181,8 +188,9 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         estimator.fit(X, y)
     assert str(caught.value) == (
-        "engine='compiled' is not installed: no module, it was not built. With a C "
-        "compiler on this machine, install skmlp again; or set engine='auto' or "
+        "engine='compiled' is not there: no module, it was not built. With a C "
+        "compiler on this machine, install skmlp again, with pip's "
+        "--force-reinstall and --no-cache-dir; or set engine='auto' or "
         "engine='numpy'."
     )
     assert joblib.hash(vars(estimator)) == before

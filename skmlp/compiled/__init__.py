@@ -15,11 +15,16 @@ UNAVAILABLE: str | None = None
 
 try:
     from skmlp.compiled._engine import instruction_set
+except ModuleNotFoundError:
+    UNAVAILABLE = (
+        "it was not built when skmlp was installed, as where there is no C compiler"
+    )
+except (ImportError, TypeError) as error:  # TypeError: SciPy's BLAS has changed
+    UNAVAILABLE = f"it was built, but not for this Python and SciPy ({error})"
+else:
     from skmlp.compiled.engine import CompiledEngine
     from skmlp.compiled.inference import decision_function
     from skmlp.compiled.objective import CompiledObjective
-except ImportError as error:
-    UNAVAILABLE = str(error)
 
 __all__ = [
     "UNAVAILABLE",
