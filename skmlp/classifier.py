@@ -308,8 +308,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
           parameters and X, else NumPy;
         - 'numpy': NumPy, which covers everything;
         - 'compiled': C, whose numbers differ from NumPy's by rounding. What it
-          does not cover ('lbfgs', an activation or a loss of your own,
-          `augment`, sparse X) is refused.
+          does not cover (an activation or a loss of your own, `augment`,
+          sparse X) is refused.
 
     loss : {'log_loss', 'squared_error'} or Loss, default='log_loss'
         What to minimize: the cross-entropy, or half the squared error between

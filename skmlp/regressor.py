@@ -322,8 +322,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
           parameters and X, else NumPy;
         - 'numpy': NumPy, which covers everything;
         - 'compiled': C, whose numbers differ from NumPy's by rounding. What it
-          does not cover ('lbfgs', an activation or a loss of your own,
-          `augment`, sparse X) is refused.
+          does not cover (an activation or a loss of your own, `augment`,
+          sparse X) is refused.
 
     huber_delta : float, default=1.0
         Residual beyond which the loss 'huber' grows linearly.

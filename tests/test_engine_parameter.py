@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled, engines
+from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.compiled.coverage import uncovered
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
@@ -132,7 +132,6 @@ NOT_COVERED = {
     "loss": ({"loss": MyLoss()}, X, "loss=MyLoss()"),
     "augment": ({"augment": double}, X, "augment"),
     "sparse": ({}, csr_matrix(X), "sparse X"),
-    "lbfgs": ({"solver": "lbfgs"}, X, "solver='lbfgs'"),
     "several": (
         {"activation": MyReLU(), "hidden_layer_sizes": (4, 3), "augment": double},
         csr_matrix(X),
@@ -249,13 +248,20 @@ def test_an_output_activation_of_a_loss_of_ones_own():
 
 
 @needs_compiled
-def test_the_compiled_engine_is_the_one_that_is_chosen():
+@pytest.mark.parametrize("engine", ["auto", "compiled"])
+def test_the_compiled_engine_is_the_one_that_is_chosen(engine):
+    """Searches and L-BFGS have their objective computed by it."""
     network = Network((5, 1), [ACTIVATIONS["identity"]], SquaredError())
-    optimizer = Adam(np.zeros(6), 0.1)
-    for engine in "auto", "compiled":
+    adam, armijo = (OPTIMIZERS[name](np.zeros(6), 0.1) for name in ("adam", "armijo"))
+    for optimizer, Epochs, Evaluated in (
+        (adam, compiled.CompiledEngine, Objective),
+        (armijo, NumpyEngine, compiled.CompiledObjective),
+        (None, compiled.CompiledEngine, compiled.CompiledObjective),
+    ):
         chosen = choose_engine(engine, network, optimizer, X, None)
-        assert chosen is compiled.CompiledEngine
-    assert choose_engine("numpy", network, optimizer, X, None) is engines.NumpyEngine
+        assert chosen[:2] == (Epochs, Evaluated)
+        chosen = choose_engine("numpy", network, optimizer, X, None)
+        assert chosen[:2] == (NumpyEngine, Objective)
 
 
 @needs_compiled

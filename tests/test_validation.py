@@ -432,7 +432,7 @@ def test_bad_validation_data(datasets, kind, what):
         ("multiclass", lambda y: y + 0.5, "continuous"),
         ("multilabel", lambda y: y[:, 0], "y_val is not multilabel"),
         ("multilabel", lambda y: np.c_[y, y], "y does not have"),
-        ("multilabel", lambda y: y[:, :2], "mismatch with the labels"),
+        ("multilabel", lambda y: y[:, :2], "y_val has 2 columns, y has 3"),
         ("regression", lambda y: np.c_[y, y], "y_val has 2 columns, y has 1"),
         ("multioutput", lambda y: y[:, 0], "y_val has 1 columns, y has 3"),
         ("multioutput", lambda y: y[:, :2], "y_val has 2 columns, y has 3"),

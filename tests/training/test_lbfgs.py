@@ -225,7 +225,11 @@ def test_verbose_prints_the_objective_after_every_iteration(l1, capsys):
 def test_an_interruption_changes_nothing(monkeypatch, warm_start):
     X, Y, _ = data()
     reg = MLPRegressorScratch(
-        hidden_layer_sizes=(5,), solver="lbfgs", max_iter=5, warm_start=warm_start
+        hidden_layer_sizes=(5,),
+        solver="lbfgs",
+        max_iter=5,
+        warm_start=warm_start,
+        engine="numpy",
     ).fit(X, Y)
     before = joblib.hash(vars(reg))
     evaluate = Objective.__call__

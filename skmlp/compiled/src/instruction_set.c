@@ -1,9 +1,10 @@
 #include "engine.h"
+#include "kernel.h"
 
-/* As the loader chooses between the versions of a loop: see KERNEL in real.h. */
+/* As the loader chooses between the versions of a loop: see kernel.h. */
 const char *instruction_set(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#if HAS_VERSIONS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4"))
         return "x86-64-v4";

@@ -12,12 +12,10 @@
  * have the compiler assume that there is no NaN and no infinity; ours have to come
  * out as NumPy's do, or a diverged network would go unnoticed.
  */
-#if defined(__GLIBC__) || defined(__linux__)
 #ifndef __FAST_MATH__
 #define __FAST_MATH__ 1
 #include <math.h>
 #undef __FAST_MATH__
-#endif
 #endif
 #include <float.h>
 #include <math.h>
@@ -25,6 +23,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+
+#include "kernel.h"
 
 #if SINGLE
 typedef float real;
@@ -54,17 +54,6 @@ typedef double real;
 #define REAL_EPS DBL_EPSILON
 #define REAL_MIN DBL_MIN
 #define REAL_MAX DBL_MAX
-#endif
-
-/* A loop over arrays: compiled for several instruction sets, of which the loader
- * chooses the best that the processor has.
- */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#define HAS_CLONES 1
-#else
-#define KERNEL
-#define HAS_CLONES 0
 #endif
 
 /* The arrays of such a loop may be one and the same, but do not overlap otherwise. */
