@@ -356,8 +356,8 @@ cdef class Model:
         order : ndarray of intptr of shape (n_train,) or None
             As `begin_epoch` was given it.
 
-        rates : list of float, or float
-            Learning rates of the batches, or of every one.
+        rates : list of float
+            Learning rates of the batches.
 
         first, last : int
             The batches are those from `first` to before `last`.
@@ -380,7 +380,7 @@ cdef class Model:
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
-            self.batches[k].learning_rate = rates if type(rates) is float else rates[k]
+            self.batches[k].learning_rate = rates[k]
             n_samples += self.batches[k].stop - self.batches[k].start
         optimizer = self.optimizer
         state.momentum = getattr(optimizer, "momentum", 0.0)
