@@ -314,8 +314,10 @@ static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_
         for (ptrdiff_t k = 0; k < n_columns; k++)
             mean[k] = (real)sums[k];
         average(s->n_rows, layer->n_out, n_columns, U, mean, s->w, s->batch->n, sums);
-        for (ptrdiff_t k = 0; k < n_columns; k++) {
+        for (ptrdiff_t k = 0; k < n_columns; k++)
             variance[k] = (real)sums[k];
+        /* A search may look at points that overflow: 0 times infinity is no number. */
+        for (ptrdiff_t k = 0; momentum > 0 && k < n_columns; k++) {
             running_mean[k] += momentum * (mean[k] - running_mean[k]);
             running_variance[k] += momentum * (variance[k] - running_variance[k]);
         }
