@@ -97,7 +97,7 @@ cdef extern from "src/engine.h" nogil:
         double n, learning_rate
 
     ctypedef struct Totals:
-        double loss, grad_norm, objective, mean_loss
+        double loss, grad_norm, mean_loss, penalty
 
     ptrdiff_t n_blocks(ptrdiff_t)
     ptrdiff_t divide_f32(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
@@ -408,8 +408,8 @@ cdef class Model:
 
         Returns
         -------
-        objective, loss : float
-            With and without the penalty.
+        loss, penalty : float
+            The two parts of the objective.
 
         n : float
             Sum of the weights.
@@ -427,7 +427,7 @@ cdef class Model:
             else:
                 divide_f64(&self.plan, NULL, self.n_samples, &batch)
                 evaluate_f64(&self.plan, &batch, with_gradient, n_threads, &totals)
-        return totals.objective, totals.mean_loss, batch.n, batch.n_weighted
+        return totals.mean_loss, totals.penalty, batch.n, batch.n_weighted
 
 
 def predict(coefs, intercepts, activations, X, out, int n_threads):

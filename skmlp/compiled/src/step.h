@@ -279,10 +279,10 @@ static void sum_up(const Worker * w, const Samples * s, int with_gradient,
         magnitudes += p->parts[i].weight_magnitudes;
     }
     loss /= s->batch->n;
-    const double penalty = 0.5 * p->l2 * squares + p->l1 * magnitudes;
+    const double penalty = (0.5 * p->l2 * squares + p->l1 * magnitudes) / s->batch->n;
     totals->mean_loss = loss;
-    totals->objective = loss + penalty / s->batch->n;
-    totals->loss += (loss / p->loss_divisor + penalty / s->batch->n) * (double)s->n_rows;
+    totals->penalty = penalty;
+    totals->loss += (loss / p->loss_divisor + penalty) * (double)s->n_rows;
     if (with_gradient)
         totals->grad_norm += grad_norm(p);
 }
