@@ -252,7 +252,7 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
  * skmlp/core/batch_norm.py.
  */
 
-#define MAX_COLUMNS 64
+#define MAX_COLUMNS 32
 
 /* A number for each column, in double: it sums up many samples. */
 typedef double Columns[MAX_COLUMNS];

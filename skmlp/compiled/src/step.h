@@ -37,12 +37,17 @@ typedef struct {
          i_ < last_;                                                                   \
          i_++, begin = n_rows * i_ / n_, end = n_rows * (i_ + 1) / n_)
 
+/* Columns in groups that are the same for any number of threads: the compiler may treat
+ * those at the end of a group, which fill no vector, differently from the others.
+ */
 #define FOR_MY_COLUMNS(w, n_columns, j, width)                                         \
-    for (ptrdiff_t j = share((w)->team, (w)->me, n_columns),                           \
-                   last_ = share((w)->team, (w)->me + 1, n_columns),                   \
-                   width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS;          \
-         j < last_;                                                                    \
-         j += width, width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS)
+    for (ptrdiff_t n_ = (n_columns + MAX_COLUMNS - 1) / MAX_COLUMNS,                   \
+                   i_ = share((w)->team, (w)->me, n_),                                 \
+                   last_ = share((w)->team, (w)->me + 1, n_), j = i_ * MAX_COLUMNS,    \
+                   width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS;  \
+         i_ < last_;                                                                   \
+         i_++, j += MAX_COLUMNS,                                                       \
+         width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS)
 
 /* Forward, and the loss of each block. */
 static void go_forward(Worker * w, const intptr_t *order, const Samples * s)
