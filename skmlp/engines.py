@@ -106,6 +106,7 @@ def decision_function(engine, coefs, intercepts, activations, X):
         and compiled.UNAVAILABLE is None
         and not compiled.uncovered_input(X)
         and not compiled.uncovered_activations(activations)
+        and not compiled.uncovered_parameters(coefs, intercepts, X.shape[1])
     ):
         compute = compiled.decision_function
     return compute(coefs, intercepts, activations, X)

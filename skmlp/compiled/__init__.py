@@ -8,6 +8,7 @@ from skmlp.compiled.coverage import (
     uncovered,
     uncovered_activations,
     uncovered_input,
+    uncovered_parameters,
 )
 
 UNAVAILABLE: str | None = None
@@ -35,4 +36,5 @@ __all__ = [
     "uncovered",
     "uncovered_activations",
     "uncovered_input",
+    "uncovered_parameters",
 ]

@@ -98,7 +98,7 @@ cdef extern from "src/engine.h" nogil:
         double n, learning_rate
 
     ctypedef struct Totals:
-        double loss, grad_norm, objective, mean_loss
+        double loss, grad_norm, mean_loss, penalty
 
     ctypedef struct EpochResult "Epoch":
         double loss, grad_norm, seconds
@@ -374,8 +374,8 @@ cdef class Model:
         order : ndarray of intptr of shape (n_train,) or None
             As `begin_epoch` was given it.
 
-        rates : list of float, or float
-            Learning rates of the batches, or of every one.
+        rates : list of float
+            Learning rates of the batches.
 
         first, last : int
             The batches are those from `first` to before `last`.
@@ -397,7 +397,7 @@ cdef class Model:
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
-            self.batches[k].learning_rate = rates if type(rates) is float else rates[k]
+            self.batches[k].learning_rate = rates[k]
             n_samples += self.batches[k].stop - self.batches[k].start
         self._load_optimizer()
         with nogil:
@@ -479,8 +479,8 @@ cdef class Model:
 
         Returns
         -------
-        objective, loss : float
-            With and without the penalty.
+        loss, penalty : float
+            The two parts of the objective.
 
         n : float
             Sum of the weights.
@@ -498,7 +498,7 @@ cdef class Model:
             else:
                 divide_f64(&self.plan, NULL, self.n_samples, &batch)
                 evaluate_f64(&self.plan, &batch, with_gradient, n_threads, &totals)
-        return totals.objective, totals.mean_loss, batch.n, batch.n_weighted
+        return totals.mean_loss, totals.penalty, batch.n, batch.n_weighted
 
 
 def predict(coefs, intercepts, activations, X, out, int n_threads):

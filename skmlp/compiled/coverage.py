@@ -1,5 +1,6 @@
 """What the compiled engine can train."""
 
+import numpy as np
 from scipy.sparse import issparse
 
 from skmlp.core.activations import ACTIVATIONS
@@ -60,3 +61,22 @@ def uncovered_input(X):
     if not X.flags.aligned or any(stride % X.itemsize for stride in X.strides):
         return ["X that is not aligned in memory"]
     return []
+
+
+def uncovered_parameters(coefs, intercepts, n_features):
+    """Whether these are not the weights and biases of one network, in one dtype.
+
+    They may have been set by hand. What NumPy makes of them, be it an error, is for
+    NumPy to say: compiled code would read memory that is not theirs.
+    """
+    dtype = getattr(coefs[0], "dtype", None)
+    if dtype not in (np.float32, np.float64) or len(intercepts) != len(coefs):
+        return True
+    n_in = n_features
+    for W, b in zip(coefs, intercepts, strict=True):
+        if not all(isinstance(a, np.ndarray) and a.dtype == dtype for a in (W, b)):
+            return True
+        if W.ndim != 2 or W.shape[0] != n_in or b.shape != W.shape[1:]:
+            return True
+        n_in = W.shape[1]
+    return False

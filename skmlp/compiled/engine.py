@@ -87,8 +87,9 @@ class CompiledEngine(Engine):
     def run_epoch(self, order):
         """Take one step for each batch; see `NumpyEngine.run_epoch`."""
         model, optimizer, schedule = self._model, self.step.optimizer, self._schedule
-        rates = optimizer.learning_rate = optimizer.base_learning_rate
+        optimizer.learning_rate = optimizer.base_learning_rate
         numbers = model.begin_epoch(order, self.n_train)
+        rates = [optimizer.base_learning_rate] * len(numbers)
         if schedule.per_step:
             position = optimizer.epoch * -(-self.n_train // self.batch_size)
             rates = [

@@ -22,8 +22,8 @@ def decision_function(coefs, intercepts, activations, X):
     """
     dtype = coefs[0].dtype
     # They may have been set by hand.
-    coefs = [np.ascontiguousarray(W, dtype) for W in coefs]
-    intercepts = [np.ascontiguousarray(b, dtype) for b in intercepts]
+    coefs = [np.ascontiguousarray(W) for W in coefs]
+    intercepts = [np.ascontiguousarray(b) for b in intercepts]
     output = np.empty((X.shape[0], coefs[-1].shape[1]), dtype)
     multiplications = X.shape[0] * sum(W.size for W in coefs)
     with threads.running():

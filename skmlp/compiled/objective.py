@@ -32,10 +32,11 @@ class CompiledObjective(Objective):
             self._model = Model(self, tape, X, np.ascontiguousarray(Y), w)
         multiplications = 3 * tape.n_samples * self.theta.weights.size
         n_threads = threads.n_threads(multiplications)
-        self.E, loss, self.n, n_weighted = self._model.evaluate(
+        loss, penalty, self.n, n_weighted = self._model.evaluate(
             with_gradient, n_threads
         )
+        self.E = loss + penalty
         for norm in tape.norm:
             if norm is not None:
                 norm.of_batch = n_weighted > 1 and not norm.frozen
-        return loss / self.divisor + (self.E - loss)
+        return loss / self.divisor + penalty

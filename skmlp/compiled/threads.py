@@ -27,6 +27,17 @@ def _controller():
     return ThreadpoolController().select(user_api="blas")
 
 
+def _take_control():
+    """Let this thread set what is the whole process's.
+
+    threadpoolctl 3.8 and later silently ignore every thread but the first that has
+    set a number of OpenBLAS's threads, as long as that one lives.
+    """
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
 @contextmanager
 def running():
     """Within this context a computation runs, and BLAS keeps to one thread.
@@ -38,6 +49,7 @@ def running():
     me = get_ident()
     with _lock:
         if not _running:
+            _take_control()
             _limit = _controller().limit(limits=1)
         _running[me] += 1
     try:
@@ -48,8 +60,10 @@ def running():
             if not _running[me]:
                 del _running[me]
             if not _running:
+                _take_control()  # it may be another thread than the first
                 _limit.restore_original_limits()
                 _limit = None
+                _take_control()  # and leave it to whoever comes
 
 
 def n_threads(multiplications):

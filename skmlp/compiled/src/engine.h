@@ -124,8 +124,8 @@ typedef struct {
 typedef struct {
     double loss;      /* objective of each batch times its number of samples */
     double grad_norm; /* norms of the gradients */
-    double objective; /* of the last batch, without the division by the outputs */
-    double mean_loss; /* its loss alone, likewise */
+    double mean_loss; /* of the last batch, without the division by the outputs */
+    double penalty;   /* divided by the sum of its weights */
 } Totals;
 
 /* Samples that are computed together; a batch is shared out in such blocks. */

@@ -269,7 +269,7 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
  * skmlp/core/batch_norm.py.
  */
 
-#define MAX_COLUMNS 64
+#define MAX_COLUMNS 32
 
 /* A number for each column, in double: it sums up many samples. */
 typedef double Columns[MAX_COLUMNS];
@@ -331,8 +331,10 @@ static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_
         for (ptrdiff_t k = 0; k < n_columns; k++)
             mean[k] = (real)sums[k];
         average(s->n_rows, layer->n_out, n_columns, U, mean, s->w, s->batch->n, sums);
-        for (ptrdiff_t k = 0; k < n_columns; k++) {
+        for (ptrdiff_t k = 0; k < n_columns; k++)
             variance[k] = (real)sums[k];
+        /* A search may look at points that overflow: 0 times infinity is no number. */
+        for (ptrdiff_t k = 0; momentum > 0 && k < n_columns; k++) {
             running_mean[k] += momentum * (mean[k] - running_mean[k]);
             running_variance[k] += momentum * (variance[k] - running_variance[k]);
         }

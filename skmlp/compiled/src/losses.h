@@ -48,8 +48,10 @@ LOSS(huber, FABS(y - p) <= c ? (real)0.5 * SQUARE(y - p)
                              : c * (FABS(y - p) - (real)0.5 * c))
 LOSS(quantile, (y - p) * (y > p ? c : c - 1))
 LOSS(poisson, y *LOG(QUOTIENT(y, p)) - y + p)
-/* |1 - y - p| is the probability given to the true label, where y is 0 or 1. */
-LOSS(hard_binary_log_loss, -LOG(PROBABILITY(FABS(1 - y - p))))
+/* Of the probability given to the true label, where y is 0 or 1. As |1 - y - p| it would
+ * lose its digits, for the compiler may subtract p first.
+ */
+LOSS(hard_binary_log_loss, -LOG(PROBABILITY(y > 0 ? p : 1 - p)))
 LOSS(soft_binary_log_loss,
      -y * LOG(PROBABILITY(p)) - (1 - y) * LOG(PROBABILITY(1 - p)))
 LOSS(log_loss, -y * LOG(PROBABILITY(p)))

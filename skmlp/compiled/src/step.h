@@ -35,12 +35,17 @@ typedef struct {
          i < n_ && (begin = n_rows * i / n_, end = n_rows * (i + 1) / n_, 1);          \
          i = claim((w)->team))
 
+/* Columns in groups that are the same for any number of threads: the compiler may treat
+ * those at the end of a group, which fill no vector, differently from the others.
+ */
 #define FOR_MY_COLUMNS(w, n_columns, j, width)                                         \
-    for (ptrdiff_t j = share((w)->team, (w)->me, n_columns),                           \
-                   last_ = share((w)->team, (w)->me + 1, n_columns),                   \
-                   width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS;          \
-         j < last_;                                                                    \
-         j += width, width = last_ - j < MAX_COLUMNS ? last_ - j : MAX_COLUMNS)
+    for (ptrdiff_t n_ = (n_columns + MAX_COLUMNS - 1) / MAX_COLUMNS,                   \
+                   i_ = share((w)->team, (w)->me, n_),                                 \
+                   last_ = share((w)->team, (w)->me + 1, n_), j = i_ * MAX_COLUMNS,    \
+                   width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS;  \
+         i_ < last_;                                                                   \
+         i_++, j += MAX_COLUMNS,                                                       \
+         width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS)
 
 static void normalize_columns(Worker *w, const Samples *s, ptrdiff_t l,
                               void normalize(const Plan *, const Samples *, ptrdiff_t,
@@ -313,9 +318,10 @@ static void sum_up(const Worker * w, const Samples * s, int with_gradient,
         penalty += 0.5 * p->l2 * squares;
     if (p->l1 > 0)
         penalty += p->l1 * magnitudes;
+    penalty /= s->batch->n;
     totals->mean_loss = loss;
-    totals->objective = loss + penalty / s->batch->n;
-    totals->loss += (loss / p->loss_divisor + penalty / s->batch->n) * (double)s->n_rows;
+    totals->penalty = penalty;
+    totals->loss += (loss / p->loss_divisor + penalty) * (double)s->n_rows;
     if (with_gradient)
         totals->grad_norm += grad_norm(p);
 }
