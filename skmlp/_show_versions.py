@@ -1,9 +1,5 @@
 """What a report of a bug should tell of the machine."""
 
-import platform
-import sys
-from importlib.metadata import PackageNotFoundError, version
-
 _PACKAGES = (
     "scikit-learn",
     "numpy",
@@ -37,6 +33,10 @@ def show_versions():
       scikit-learn: ...
     Engine: ...
     """
+    # Not at the top: `import skmlp` should not wait for them.
+    import platform
+    import sys
+
     from threadpoolctl import threadpool_info
 
     import skmlp
@@ -66,6 +66,8 @@ def _show(title, entries):
 
 def _version(package):
     """Version of a package, or None if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)  # without an import
     except PackageNotFoundError:

@@ -531,7 +531,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _fit_lbfgs(self, network, theta, data):
         engine = choose_engine(self.engine, network, None, data.X, self.augment)
         penalty = build.make_penalty(self)
-        with engine.running():
+        with engine.running(data.X.shape[0] * max(W.size for W in theta.coefs)):
             result = minimize_lbfgs(
                 engine.Objective(network, penalty.smooth, theta),
                 penalty.l1,
@@ -619,7 +619,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         order = EpochOrder(
             data.X.shape[0], train_rows, random_state if shuffles else None
         )
-        with engine.running():
+        with engine.running(batch_size * max(W.size for W in theta.coefs)):
             run_epochs(
                 state,
                 epochs,

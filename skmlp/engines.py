@@ -21,7 +21,8 @@ class Engine(NamedTuple):
         Evaluates the objective on all samples, for searches and L-BFGS.
 
     running : callable
-        Returns the context manager that training runs in.
+        Takes the number of multiplications of the largest matrix product, and returns
+        the context manager that training runs in.
     """
 
     Epochs: type

@@ -26,7 +26,7 @@ def decision_function(coefs, intercepts, activations, X):
     intercepts = [np.ascontiguousarray(b) for b in intercepts]
     output = np.empty((X.shape[0], coefs[-1].shape[1]), dtype)
     multiplications = X.shape[0] * sum(W.size for W in coefs)
-    with threads.running():
+    with threads.running(multiplications):
         n_threads = threads.n_threads(multiplications)
         for rows, A in cast_chunks(X, coefs):
             predict(coefs, intercepts, activations, A, output[rows], n_threads)

@@ -5,6 +5,7 @@ BLAS: BLAS's threads would only be in their way. And where several estimators ar
 trained at once, in threads of the user's, they share the processor's cores.
 """
 
+import math
 from collections import Counter
 from contextlib import contextmanager
 from functools import cache
@@ -14,11 +15,14 @@ from threadpoolctl import ThreadpoolController
 
 from skmlp._sklearn import _openmp_effective_n_threads
 
-# Multiplications of a task below which threads cost more than they bring.
+# Multiplications of a task below which threads cost more than they bring, and of a
+# matrix product that no BLAS shares out between threads (OpenBLAS's bound is 2^18).
 _WORTH_SHARING = 2e6
+_BLAS_SHARES = 2**17
 
 _lock = Lock()
 _running: Counter = Counter()  # by the thread of the user's
+_n_limiting = 0
 _limit = None
 
 
@@ -39,19 +43,26 @@ def _take_control():
 
 
 @contextmanager
-def running():
+def running(multiplications=math.inf):
     """Within this context a computation runs, and BLAS keeps to one thread.
 
     The setting is one for the whole process: the first to come makes it, and the
     last to go takes it back.
+
+    Parameters
+    ----------
+    multiplications : int, default=inf
+        Those of the largest matrix product. The setting is not made for products so
+        small that BLAS keeps to one thread anyway.
     """
-    global _limit
-    me = get_ident()
+    global _n_limiting, _limit
+    me, limiting = get_ident(), multiplications > _BLAS_SHARES
     with _lock:
-        if not _running:
+        _running[me] += 1
+        if limiting and _n_limiting == 0:
             _take_control()
             _limit = _controller().limit(limits=1)
-        _running[me] += 1
+        _n_limiting += limiting
     try:
         yield
     finally:
@@ -59,7 +70,8 @@ def running():
             _running[me] -= 1
             if not _running[me]:
                 del _running[me]
-            if not _running:
+            _n_limiting -= limiting
+            if limiting and _n_limiting == 0:
                 _take_control()  # it may be another thread than the first
                 _limit.restore_original_limits()
                 _limit = None
