@@ -89,8 +89,8 @@ Seconds of GridSearchCV(refit=False) on the data of "table" in float64: {fits} f
 """
 
 SEARCH_JOBS = """
-The same search by skmlp, with joblib's n_jobs=1, and n_jobs=2 in threads or in
-processes (loky) that have been started before:"""
+The same search by skmlp, with {epochs} epochs, the default, and joblib's n_jobs=1, or
+n_jobs=2 in threads or in processes (loky) that have been started before:"""
 
 COLD_START = """\
 
@@ -193,7 +193,7 @@ CASES = [
         hidden=(32,),
         activation="relu",
         batch_size=32,
-        epochs=30,
+        epochs=100,
         targets={dtype: {"sklearn": 30, "jax": 3} for dtype in DTYPES},
     ),
     Case(
@@ -236,7 +236,7 @@ CASES = [
         hidden=(800,),
         activation="relu",
         batch_size=200,
-        epochs=1,
+        epochs=3,
         targets={"float32": {"sklearn": 2.8, "torch": 1.0, "jax": 1.0}},
     ),
 ]
@@ -612,21 +612,22 @@ def time_search(case, repeats):
     with start() as ours, start() as other:
         workers = {"skmlp": ours, "sklearn": other}
 
-        def turn(player, seed, case=case):
+        def turn(case, player, seed=0):
             name, jobs = player
             return workers[name].submit(measure_search, name, jobs, case).result()
 
-        def compete(*players):
+        def compete(case, *players):
             for player in players:  # to warm up, and to start the processes of joblib
-                turn(player, 0, replace(case, epochs=1))
-            return play(turn, players, repeats)
+                turn(replace(case, epochs=1), player)
+            return play(partial(turn, case), players, repeats)
 
         def result(names, seconds, targets):
             return Result(case.name, "float64", names, seconds, targets)
 
-        seconds = compete(("skmlp", "1 job"), ("sklearn", "1 job"))
+        seconds = compete(case, ("skmlp", "1 job"), ("sklearn", "1 job"))
         yield result(list(workers), seconds, case.targets["float64"])
-        seconds = compete(*(("skmlp", jobs) for jobs in JOBS))
+        longer = replace(case, epochs=4 * case.epochs)
+        seconds = compete(longer, *(("skmlp", jobs) for jobs in JOBS))
         for i, jobs in enumerate(JOBS_TARGETS, start=1):
             yield result([jobs, "1 job"], seconds[:, [i, 0]], JOBS_TARGETS[jobs])
         ours.submit(stop_processes).result()
@@ -788,7 +789,7 @@ def report_search(case, repeats, results):
     peers, *jobs = time_search(case, repeats)
     results.append(peers)
     yield from result_table(peers)
-    yield SEARCH_JOBS
+    yield SEARCH_JOBS.format(epochs=4 * case.epochs)
     for result in jobs:
         yield ""
         yield from result_table(result)

@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import ThreadpoolController
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
@@ -225,6 +226,18 @@ def test_concurrent_fits_share_the_cores(monkeypatch):
         assert threads.n_threads(1e12) == 8
     monkeypatch.setattr(threads, "_openmp_effective_n_threads", lambda: 1)
     assert threads.n_threads(1e12) == 1
+
+
+def test_processes_of_joblib_share_the_cores():
+    """One that loky starts has its share of them, and does not know of the others."""
+    n_jobs = max(2, cpu_count())
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        counts = Parallel(n_jobs)(delayed(threads.n_threads)(1e12) for _ in range(8))
+    assert counts == [1] * 8
+    counts = Parallel(n_jobs, backend="loky")(
+        delayed(threads.n_threads)(1e12) for _ in range(8)
+    )
+    assert max(counts) <= max(1, cpu_count() // n_jobs)
 
 
 def test_a_callback_may_predict_and_fit():
