@@ -248,6 +248,26 @@ def test_a_configuration(number):
         assert error <= allowed, (name, error, case.params)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_wide_layer(batch_norm):
+    """One whose product is shared out by columns, and its weights in parts."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 130)), rng.normal(size=300)
+    numpy, ours = (
+        MLPRegressorScratch(
+            hidden_layer_sizes=(2101, 5),
+            batch_norm=batch_norm,
+            dropout=0.3,
+            batch_size=130,
+            max_iter=3,
+            random_state=0,
+            engine=engine,
+        ).fit(X, y)
+        for engine in ("numpy", "compiled")
+    )
+    assert_alike(ours, numpy)
+
+
 # Training that goes on.
 
 SMALL = {

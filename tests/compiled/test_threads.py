@@ -43,6 +43,9 @@ OPTIONS = {
         "frozen_layers": [0],
     },
     "full": {"batch_size": "full", "solver": "sgd"},
+    # So many weights that their product is shared out by columns.
+    "wide": {"hidden_layer_sizes": (2100, 7), "dropout": 0.3, "input_dropout": 0.1},
+    "wide, batch_norm": {"hidden_layer_sizes": (7, 43000), "batch_norm": True},
 }
 
 

@@ -5,15 +5,16 @@
  * columns.
  */
 
-/* C -> A B + beta C, where A has m rows of k that are `lda` apart. BLAS stores its
- * matrices column by column, so it is told of the transposed product.
+/* C -> A B + beta C, where A has m rows of k that are `lda` apart, and B and C have n of
+ * their `ld` columns. BLAS stores its matrices column by column, so it is told of the
+ * transposed product.
  */
 static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
-                       ptrdiff_t lda, const real *B, real beta, real *C)
+                    ptrdiff_t lda, const real *B, real beta, real *C, ptrdiff_t ld)
 {
-    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
+    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
     real one = 1;
-    gemm("N", "N", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
+    gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C, &ld_B);
 }
 
 /* C -> A^T B, where A has k rows, of which m columns are used, that are `lda` apart. */
@@ -178,37 +179,70 @@ static const real *input(const Plan *p, const Samples * s, ptrdiff_t l,
     return s->X;
 }
 
-/* From the pre-activations of layer l - 1 to those of layer l, but for its batch
- * normalization, over some rows.
- */
-static void forward_rows(const Plan *p, const Samples * s, ptrdiff_t l,
-                            ptrdiff_t begin, ptrdiff_t end)
+/* From the pre-activations of layer l - 1 to what layer l sees, for some rows. */
+static void prepare_rows(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t begin,
+                         ptrdiff_t end)
 {
     const Layer *layer = &p->layers[l];
-    const ptrdiff_t n_rows = end - begin, n_in = layer->n_in, n_out = layer->n_out;
+    const ptrdiff_t n_rows = end - begin, n_in = layer->n_in;
     if (l > 0) {
         const Layer *below = layer - 1;
         forward(below->activation, below->constants, n_rows, n_in,
-                   (real *)below->Z + begin * n_in, (real *)below->A + begin * n_in);
+                (real *)below->Z + begin * n_in, (real *)below->A + begin * n_in);
     }
-    if (layer->mask != NULL) {
-        const real *A = l > 0 ? layer[-1].A : s->X;
-        const ptrdiff_t ld = l > 0 ? n_in : s->ldx;
-        real *mask = layer->mask, *dropped = layer->dropped;
-        if (ld == n_in)
-            multiply(n_rows * n_in, A + begin * n_in, mask + begin * n_in,
-                        dropped + begin * n_in);
-        else
-            for (ptrdiff_t i = begin; i < end; i++)
-                multiply(n_in, A + i * ld, mask + i * n_in, dropped + i * n_in);
-    }
+    if (layer->mask == NULL)
+        return;
+    const real *A = l > 0 ? layer[-1].A : s->X;
+    const ptrdiff_t ld = l > 0 ? n_in : s->ldx;
+    real *mask = layer->mask, *dropped = layer->dropped;
+    if (ld == n_in)
+        multiply(n_rows * n_in, A + begin * n_in, mask + begin * n_in,
+                 dropped + begin * n_in);
+    else
+        for (ptrdiff_t i = begin; i < end; i++)
+            multiply(n_in, A + i * ld, mask + i * n_in, dropped + i * n_in);
+}
+
+/* The product of layer l, and its biases unless they come after a normalization, for
+ * some rows and columns.
+ */
+static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t begin,
+                           ptrdiff_t end, ptrdiff_t j, ptrdiff_t n_columns)
+{
+    const Layer *layer = &p->layers[l];
+    const ptrdiff_t n_rows = end - begin, n_out = layer->n_out;
+    const real *b = (real *)layer->b + j;
+    real *Z = (real *)layer->Z + begin * n_out + j;
+    if (!layer->has_norm && n_columns == n_out)
+        fill_rows(n_rows, n_out, b, Z);
+    else if (!layer->has_norm)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            memcpy(Z + i * n_out, b, n_columns * sizeof(real));
     ptrdiff_t ld;
     const real *A = input(p, s, l, &ld);
-    real *Z = (real *)layer->Z + begin * n_out;
-    if (!layer->has_norm) /* its biases come after the normalization */
-        fill_rows(n_rows, n_out, layer->b, Z);
-    product(p->gemm, n_rows, n_in, n_out, A + begin * ld, ld, layer->W,
-               layer->has_norm ? 0 : 1, Z);
+    product(p->gemm, n_rows, layer->n_in, n_columns, A + begin * ld, ld,
+            (real *)layer->W + j, layer->has_norm ? 0 : 1, Z, n_out);
+}
+
+/* BLAS copies the weights in each product, which costs as much as the product of a few
+ * rows. So the product of a layer with many weights is shared out by columns instead,
+ * which come in groups of GROUP, as its inner loops take them.
+ */
+#define GROUP 16
+
+static ptrdiff_t n_stripes(const Layer *layer)
+{
+    const ptrdiff_t n_groups = layer->n_out / GROUP;
+    const ptrdiff_t n = layer->n_in * layer->n_out / 131072 & ~(ptrdiff_t)1;
+    return n < 2 ? 1 : n < n_groups ? n : n_groups > 1 ? n_groups : 1;
+}
+
+static void multiply_stripe(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t i)
+{
+    const ptrdiff_t n_out = p->layers[l].n_out, n = n_stripes(&p->layers[l]);
+    const ptrdiff_t j = n_out / GROUP * i / n * GROUP;
+    const ptrdiff_t end = i == n - 1 ? n_out : n_out / GROUP * (i + 1) / n * GROUP;
+    multiply_layer(p, s, l, 0, s->n_rows, j, end - j);
 }
 
 /* The output of some rows. Returns the weighted sum of their losses. */

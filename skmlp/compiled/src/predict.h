@@ -32,7 +32,8 @@ static void predict_blocks(Team *team, int me, void *argument)
             const int is_last = l == p->n_layers - 1;
             real *Z = is_last ? task->out + begin * layer->n_out : buffers[l % 2];
             fill_rows(n_rows, layer->n_out, layer->b, Z);
-            product(p->gemm, n_rows, layer->n_in, layer->n_out, A, ld, layer->W, 1, Z);
+            product(p->gemm, n_rows, layer->n_in, layer->n_out, A, ld, layer->W, 1, Z,
+                    layer->n_out);
             if (!is_last)
                 forward(layer->activation, layer->constants, n_rows, layer->n_out, Z, Z);
             A = Z;

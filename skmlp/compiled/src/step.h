@@ -75,33 +75,51 @@ static ptrdiff_t next_stop(const Plan *p, ptrdiff_t l)
     return l;
 }
 
+/* The output of a block of samples and, `with_gradient`, the way back to layer `stop`. */
+static void turn_back(const Worker *w, const Samples *s, ptrdiff_t i, ptrdiff_t begin,
+                      ptrdiff_t end, int with_gradient, ptrdiff_t stop)
+{
+    w->block_loss[i] = output_rows(w->plan, s, begin, end);
+    if (with_gradient) {
+        output_delta(w->plan, s, begin, end);
+        backward_segment(w->plan, w->plan->n_layers - 1, stop, begin, end);
+    }
+}
+
 /* Forward and, `with_gradient`, back, to the deltas of every layer that is trained. */
 static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s,
                               int with_gradient)
 {
     const Plan *p = w->plan;
     const ptrdiff_t last = p->n_layers - 1;
-    ptrdiff_t l = 0, stop = next_stop(p, last);
-    for (; l <= last; l++) {
-        const ptrdiff_t start = l;
-        while (l < last && !p->layers[l].has_norm)
-            l++;
+    ptrdiff_t stop = next_stop(p, last);
+    for (ptrdiff_t first = 0, l; first <= last; first = l + 1) {
+        /* Up to the next layer that takes a barrier: layer l is it, or the last. */
+        for (l = first; l < last; l++)
+            if (p->layers[l].has_norm || n_stripes(&p->layers[l]) > 1)
+                break;
+        const ptrdiff_t stripes = l < last ? n_stripes(&p->layers[l]) : 1;
         FOR_BLOCKS(w, s->n_rows, i, begin, end)
         {
-            if (start == 0 && (s->gathers_X || s->gathers_Y))
+            if (first == 0 && (s->gathers_X || s->gathers_Y))
                 gather(p, order, s, begin, end);
-            for (ptrdiff_t k = start; k <= l; k++)
-                forward_rows(p, s, k, begin, end);
-            if (l == last) {
-                w->block_loss[i] = output_rows(p, s, begin, end);
-                if (with_gradient) {
-                    output_delta(p, s, begin, end);
-                    backward_segment(p, last, stop, begin, end);
-                }
+            for (ptrdiff_t k = first; k <= l; k++) {
+                prepare_rows(p, s, k, begin, end);
+                if (k < l || stripes == 1)
+                    multiply_layer(p, s, k, begin, end, 0, p->layers[k].n_out);
             }
+            if (l == last)
+                turn_back(w, s, i, begin, end, with_gradient, stop);
         }
-        if (l < last)
+        if (stripes > 1) {
+            barrier(w->team);
+            for (ptrdiff_t i; (i = claim(w->team)) < stripes;)
+                multiply_stripe(p, s, l, i);
+        }
+        if (p->layers[l].has_norm)
             normalize_columns(w, s, l, norm_forward);
+        else if (stripes > 1)
+            barrier(w->team);
     }
     if (!with_gradient)
         return;
