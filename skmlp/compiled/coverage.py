@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp import compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
 
-# The package's own classes: a user's may enter the registries later. What is
-# derived from one of them may do something else.
+# The package's own classes: a user's may enter the registries later. What is derived
+# from one of them may do something else.
 _ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
 _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
@@ -39,9 +40,9 @@ def uncovered(network, optimizer, X, augment):
     *hidden, output = network.activations
     reasons = [f"activation={g!r}" for g in uncovered_activations(hidden)]
     reasons += [f"output_activation={g!r}" for g in uncovered_activations([output])]
-    if type(network.loss) not in _LOSSES:
+    if not _is_covered(network.loss, _LOSSES, "LOSSES"):
         reasons.append(f"loss={network.loss!r}")
-    if optimizer is not None and type(optimizer) not in _OPTIMIZERS:
+    if optimizer is not None and not _is_covered_optimizer(optimizer):
         reasons.append(f"solver={optimizer.name!r}")
     reasons += uncovered_input(X)
     if augment is not None:
@@ -51,7 +52,7 @@ def uncovered(network, optimizer, X, augment):
 
 def uncovered_activations(activations):
     """Those of the activations that are not covered."""
-    return [g for g in activations if type(g) not in _ACTIVATIONS]
+    return [g for g in activations if not _is_covered(g, _ACTIVATIONS, "ACTIVATIONS")]
 
 
 def uncovered_input(X):
@@ -80,3 +81,20 @@ def uncovered_parameters(coefs, intercepts, n_features):
             return True
         n_in = W.shape[1]
     return False
+
+
+def _is_covered(instance, own_classes, names):
+    """Whether its class is the package's own, and the extension knows its name.
+
+    Where the extension was not built, there are no names, and the class decides.
+    """
+    extension = getattr(compiled, "_engine", None)
+    return type(instance) in own_classes and (
+        extension is None or instance.name in getattr(extension, names)
+    )
+
+
+def _is_covered_optimizer(optimizer):
+    if optimizer.full_batch:  # a search: only its objective is computed in C
+        return type(optimizer) in _OPTIMIZERS
+    return _is_covered(optimizer, _OPTIMIZERS, "OPTIMIZERS")
