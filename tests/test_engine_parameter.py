@@ -189,10 +189,9 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         estimator.fit(X, y)
     assert str(caught.value) == (
-        "engine='compiled' is not there: no module, it was not built. With a C "
-        "compiler on this machine, install skmlp again, with pip's "
-        "--force-reinstall and --no-cache-dir; or set engine='auto' or "
-        "engine='numpy'."
+        "engine='compiled' is not available: no module, it was not built. Where there "
+        "is a C compiler, install skmlp again, with pip's --force-reinstall and "
+        "--no-cache-dir; or set engine='auto' or engine='numpy'."
     )
     assert joblib.hash(vars(estimator)) == before
 

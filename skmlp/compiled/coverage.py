@@ -51,12 +51,12 @@ def uncovered(network, optimizer, X, augment):
 
 
 def uncovered_activations(activations):
-    """Those of the activations that are not covered."""
+    """Those of these activations that are not covered."""
     return [g for g in activations if not _is_covered(g, _ACTIVATIONS, "ACTIVATIONS")]
 
 
 def uncovered_input(X):
-    """What is not covered of the samples."""
+    """What about the samples is not covered."""
     if issparse(X):
         return ["sparse X"]
     if not X.flags.aligned or any(stride % X.itemsize for stride in X.strides):
@@ -65,10 +65,10 @@ def uncovered_input(X):
 
 
 def uncovered_parameters(coefs, intercepts, n_features):
-    """Whether these are not the weights and biases of one network, in one dtype.
+    """Whether these are anything but the weights and biases of one network and dtype.
 
-    They may have been set by hand. What NumPy makes of them, be it an error, is for
-    NumPy to say: compiled code would read memory that is not theirs.
+    They may have been set by hand. If they do not fit together, NumPy computes with
+    them, or raises its error; compiled code would read beyond their memory.
     """
     dtype = getattr(coefs[0], "dtype", None)
     if dtype not in (np.float32, np.float64) or len(intercepts) != len(coefs):
