@@ -80,4 +80,4 @@ def _engine():
 
     if compiled.UNAVAILABLE is None:
         return f"compiled (instruction set {compiled.instruction_set()})"
-    return f"numpy, because the compiled one is not there: {compiled.UNAVAILABLE}"
+    return f"numpy, because the compiled one is not available: {compiled.UNAVAILABLE}"

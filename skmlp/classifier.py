@@ -302,14 +302,14 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Type to compute in. None is float32 for X in float32, else float64.
 
     engine : {'auto', 'numpy', 'compiled'}, default='auto'
-        What trains the network:
+        What trains the network, and predicts:
 
         - 'auto': the compiled engine where it is installed and covers the
           parameters and X, else NumPy;
         - 'numpy': NumPy, which covers everything;
-        - 'compiled': C, whose numbers differ from NumPy's by rounding. What it
-          does not cover (an activation or a loss of your own, `augment`,
-          sparse X) is refused.
+        - 'compiled': C, whose numbers differ from NumPy's by rounding. `fit`
+          refuses what it does not cover (an activation or a loss of your own,
+          `augment`, sparse X); predictions are then NumPy's.
 
     loss : {'log_loss', 'squared_error'} or Loss, default='log_loss'
         What to minimize: the cross-entropy, or half the squared error between

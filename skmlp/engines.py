@@ -15,13 +15,13 @@ class Engine(NamedTuple):
     Attributes
     ----------
     Epochs : type
-        Runs epochs of steps, as `NumpyEngine`.
+        Runs epochs of steps, as `NumpyEngine` does.
 
     Objective : type
         Evaluates the objective on all samples, for searches and L-BFGS.
 
     running : callable
-        Takes the number of multiplications of the largest matrix product, and returns
+        Takes the number of multiplications in the largest matrix product, and returns
         the context manager that training runs in.
     """
 
@@ -31,7 +31,7 @@ class Engine(NamedTuple):
 
 
 def choose_engine(engine, network, optimizer, X, augment):
-    """The engine that a fit runs on.
+    """The engine for a fit.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def choose_engine(engine, network, optimizer, X, augment):
     Raises
     ------
     ValueError
-        If the engine is to be 'compiled', and cannot be.
+        If `engine` is 'compiled', and there is no such engine, or it does not cover
+        all of this.
     """
     in_numpy = Engine(NumpyEngine, Objective, NumpyEngine.running)
     if engine == "numpy":
@@ -66,10 +67,9 @@ def choose_engine(engine, network, optimizer, X, augment):
         if engine == "auto":
             return in_numpy
         raise ValueError(
-            f"engine='compiled' is not there: {compiled.UNAVAILABLE}. With a C "
-            "compiler on this machine, install skmlp again, with pip's "
-            "--force-reinstall and --no-cache-dir; or set engine='auto' or "
-            "engine='numpy'."
+            f"engine='compiled' is not available: {compiled.UNAVAILABLE}. Where there "
+            "is a C compiler, install skmlp again, with pip's --force-reinstall and "
+            "--no-cache-dir; or set engine='auto' or engine='numpy'."
         )
     reasons = compiled.uncovered(network, optimizer, X, augment)
     if reasons and engine == "auto":
@@ -80,7 +80,7 @@ def choose_engine(engine, network, optimizer, X, augment):
             "engine='auto' or engine='numpy'."
         )
     Compiled = compiled.CompiledEngine
-    # A search evaluates all samples again and again: that is what is compiled of it.
+    # What takes time in a search is its objective, on all samples again and again.
     searches = optimizer is not None and optimizer.full_batch
     return Engine(
         NumpyEngine if searches else Compiled,
@@ -90,13 +90,13 @@ def choose_engine(engine, network, optimizer, X, augment):
 
 
 def decision_function(engine, coefs, intercepts, activations, X):
-    """Output of a network before the output activation, by the best engine for it.
+    """Output of a network before the output activation.
 
     Parameters
     ----------
     engine : {'auto', 'numpy', 'compiled'}
-        The parameter of the estimators. What the compiled engine cannot do is done
-        by NumPy: there is nothing wrong with a prediction.
+        The parameter of the estimators. Here 'compiled' is as 'auto': a network that
+        was trained in C has to predict from sparse X, too.
 
     coefs, intercepts, activations, X
         As of `skmlp.core.inference.decision_function`.

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
+from skmlp.compiled import coverage as coverage_module
 from skmlp.compiled.coverage import uncovered
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
@@ -187,10 +189,9 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         estimator.fit(X, y)
     assert str(caught.value) == (
-        "engine='compiled' is not there: no module, it was not built. With a C "
-        "compiler on this machine, install skmlp again, with pip's "
-        "--force-reinstall and --no-cache-dir; or set engine='auto' or "
-        "engine='numpy'."
+        "engine='compiled' is not available: no module, it was not built. Where there "
+        "is a C compiler, install skmlp again, with pip's --force-reinstall and "
+        "--no-cache-dir; or set engine='auto' or engine='numpy'."
     )
     assert joblib.hash(vars(estimator)) == before
 
@@ -236,6 +237,28 @@ def test_what_a_user_registers_is_not_covered(monkeypatch):
         pass
 
     assert coverage() == ["activation=Rectifier()", "loss=Squares()", "solver='adam'"]
+
+
+def test_a_class_of_the_package_without_its_formula_in_c(monkeypatch):
+    """It is NumPy's; of a search, only the objective is computed in C."""
+    nothing = SimpleNamespace(ACTIVATIONS=("identity",), LOSSES=(), OPTIMIZERS=())
+    monkeypatch.setattr(compiled, "_engine", nothing, raising=False)
+    reasons = ["activation=ReLU()", "loss=SquaredError()"]
+    assert coverage() == [*reasons, "solver='adam'"]
+    assert coverage(solver="armijo") == reasons
+
+
+@needs_compiled
+@parametrize_estimator
+def test_auto_is_numpy_for_a_new_class_of_the_package(monkeypatch, Estimator):
+    """Until it is written in C: neither training nor prediction fails."""
+    own = {*coverage_module._ACTIVATIONS, MyReLU}
+    monkeypatch.setattr(coverage_module, "_ACTIVATIONS", own)
+    params = SMALL | {"activation": MyReLU()}
+    auto = Estimator(**params).fit(X, y)
+    numpy = Estimator(**params, engine="numpy").fit(X, y)
+    assert bits(auto) == bits(numpy)
+    np.testing.assert_array_equal(auto.predict(X), numpy.predict(X))
 
 
 def test_an_output_activation_of_a_loss_of_ones_own():

@@ -59,7 +59,7 @@ print(skmlp.compiled.UNAVAILABLE)
     [
         (
             "ModuleNotFoundError('No module named _engine', name=name)",
-            "it was not built when skmlp was installed, as where there is no C "
+            "it was not built when skmlp was installed, perhaps for lack of a C "
             "compiler",
         ),
         (

@@ -1,7 +1,7 @@
 """The compiled engine: whole epochs in C, without the interpreter.
 
-It computes what `skmlp.core` and `skmlp.training.step` do, from the same objects, and
-covers less: `uncovered` says what a configuration needs NumPy for.
+It computes what `skmlp.core` and `skmlp.training.step` do, from the same objects. It
+does not cover everything: `uncovered` says what a configuration needs NumPy for.
 """
 
 from skmlp.compiled.coverage import (
@@ -18,7 +18,7 @@ try:
     from skmlp.compiled._engine import instruction_set
 except ModuleNotFoundError:
     UNAVAILABLE = (
-        "it was not built when skmlp was installed, as where there is no C compiler"
+        "it was not built when skmlp was installed, perhaps for lack of a C compiler"
     )
 except (ImportError, TypeError) as error:  # TypeError: SciPy's BLAS has changed
     UNAVAILABLE = f"it was built, but not for this Python and SciPy ({error})"

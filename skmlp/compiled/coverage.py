@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp import compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
 
-# The package's own classes: a user's may enter the registries later. What is
-# derived from one of them may do something else.
+# The package's own classes: a user's may enter the registries later. What is derived
+# from one of them may do something else.
 _ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
 _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
@@ -39,9 +40,9 @@ def uncovered(network, optimizer, X, augment):
     *hidden, output = network.activations
     reasons = [f"activation={g!r}" for g in uncovered_activations(hidden)]
     reasons += [f"output_activation={g!r}" for g in uncovered_activations([output])]
-    if type(network.loss) not in _LOSSES:
+    if not _is_covered(network.loss, _LOSSES, "LOSSES"):
         reasons.append(f"loss={network.loss!r}")
-    if optimizer is not None and type(optimizer) not in _OPTIMIZERS:
+    if optimizer is not None and not _is_covered_optimizer(optimizer):
         reasons.append(f"solver={optimizer.name!r}")
     reasons += uncovered_input(X)
     if augment is not None:
@@ -50,12 +51,12 @@ def uncovered(network, optimizer, X, augment):
 
 
 def uncovered_activations(activations):
-    """Those of the activations that are not covered."""
-    return [g for g in activations if type(g) not in _ACTIVATIONS]
+    """Those of these activations that are not covered."""
+    return [g for g in activations if not _is_covered(g, _ACTIVATIONS, "ACTIVATIONS")]
 
 
 def uncovered_input(X):
-    """What is not covered of the samples."""
+    """What about the samples is not covered."""
     if issparse(X):
         return ["sparse X"]
     if not X.flags.aligned or any(stride % X.itemsize for stride in X.strides):
@@ -64,10 +65,10 @@ def uncovered_input(X):
 
 
 def uncovered_parameters(coefs, intercepts, n_features):
-    """Whether these are not the weights and biases of one network, in one dtype.
+    """Whether these are anything but the weights and biases of one network and dtype.
 
-    They may have been set by hand. What NumPy makes of them, be it an error, is for
-    NumPy to say: compiled code would read memory that is not theirs.
+    They may have been set by hand. If they do not fit together, NumPy computes with
+    them, or raises its error; compiled code would read beyond their memory.
     """
     dtype = getattr(coefs[0], "dtype", None)
     if dtype not in (np.float32, np.float64) or len(intercepts) != len(coefs):
@@ -80,3 +81,20 @@ def uncovered_parameters(coefs, intercepts, n_features):
             return True
         n_in = W.shape[1]
     return False
+
+
+def _is_covered(instance, own_classes, names):
+    """Whether its class is the package's own, and the extension knows its name.
+
+    Where the extension was not built, there are no names, and the class decides.
+    """
+    extension = getattr(compiled, "_engine", None)
+    return type(instance) in own_classes and (
+        extension is None or instance.name in getattr(extension, names)
+    )
+
+
+def _is_covered_optimizer(optimizer):
+    if optimizer.full_batch:  # a search: only its objective is computed in C
+        return type(optimizer) in _OPTIMIZERS
+    return _is_covered(optimizer, _OPTIMIZERS, "OPTIMIZERS")

@@ -1,4 +1,4 @@
-"""One epoch of mini-batch training, in compiled code."""
+"""Epochs of mini-batch training, in compiled code."""
 
 import math
 from contextlib import nullcontext
@@ -10,8 +10,8 @@ from skmlp.compiled._engine import Model
 from skmlp.core.network import Tape
 from skmlp.training.engine import Engine, Epoch
 
-# Multiplications between two looks at what Python has to do, an interrupt by the user
-# among them: some hundredths of a second.
+# Multiplications in one call into C, which keeps Python from hearing of an interrupt by
+# the user: some hundredths of a second.
 _MULTIPLICATIONS = 4e9
 
 
@@ -48,13 +48,13 @@ class CompiledEngine(Engine):
         self.n_train = n_train
         self.batch_size = min(batch_size, n_train)
         self.grad_norm = math.nan
-        # The engine leaves it as it is, where the optimizers in NumPy do not.
+        # The optimizers in NumPy overwrite it; those in C do not, so it is no copy.
         self.gradient = objective.grad.flat if keep_gradient else None
         self._schedule = schedule
         tape = Tape(objective.network, self.batch_size, objective.theta.flat.dtype)
         self._model = Model(objective, tape, X, np.ascontiguousarray(Y), w)
         self._model.prepare(step, n_train)
-        # The generator's, which draws the masks of dropout.
+        # The lock of the generator that draws the masks of dropout.
         self._lock = nullcontext() if step.rng is None else step.rng.bit_generator.lock
         self._multiplications = 3 * self.batch_size * objective.theta.weights.size
 

@@ -10,7 +10,7 @@ from skmlp.core.objective import Objective
 class CompiledObjective(Objective):
     """Evaluates what `Objective` does, for searches and L-BFGS.
 
-    It is quick where it is given the same arrays again.
+    What it prepares for the arrays that it is given, it keeps until they are others.
     """
 
     _model = _arrays = None

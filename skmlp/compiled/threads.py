@@ -1,8 +1,8 @@
 """How many threads a computation uses.
 
-The engine shares large steps out between threads of its own, each of which calls
-BLAS: BLAS's threads would only be in their way. And where several estimators are
-trained at once, in threads of the user's, they share the processor's cores.
+The engine shares large steps out among threads of its own, each of which calls BLAS:
+BLAS's own threads would only be in their way. Where the user trains several estimators
+at once, in several threads, these share the processor's cores.
 """
 
 import math
@@ -15,13 +15,13 @@ from threadpoolctl import ThreadpoolController
 
 from skmlp._sklearn import _openmp_effective_n_threads
 
-# Multiplications of a task below which threads cost more than they bring, and of a
-# matrix product that no BLAS shares out between threads (OpenBLAS's bound is 2^18).
+# Multiplications in a task below which threads cost more than they bring, and in a
+# matrix product that no BLAS shares out among threads (OpenBLAS's bound is 2^18).
 _WORTH_SHARING = 2e6
 _BLAS_SHARES = 2**17
 
 _lock = Lock()
-_running: Counter = Counter()  # by the thread of the user's
+_running: Counter = Counter()  # computations, by the user's thread
 _n_limiting = 0
 _limit = None
 
@@ -32,10 +32,10 @@ def _controller():
 
 
 def _take_control():
-    """Let this thread set what is the whole process's.
+    """Let this thread set what holds for the whole process.
 
-    threadpoolctl 3.8 and later silently ignore every thread but the first that has
-    set a number of OpenBLAS's threads, as long as that one lives.
+    From 3.8 on, threadpoolctl silently ignores every thread but the first that has
+    set the number of OpenBLAS's threads, as long as that one lives.
     """
     for library in _controller().lib_controllers:
         if hasattr(library, "clear_controlling_thread"):
@@ -44,15 +44,15 @@ def _take_control():
 
 @contextmanager
 def running(multiplications=math.inf):
-    """Within this context a computation runs, and BLAS keeps to one thread.
+    """The context of a computation, in which BLAS keeps to one thread.
 
-    The setting is one for the whole process: the first to come makes it, and the
-    last to go takes it back.
+    The setting is one for the whole process: the first computation to begin makes it,
+    and the last to end takes it back.
 
     Parameters
     ----------
     multiplications : int, default=inf
-        Those of the largest matrix product. The setting is not made for products so
+        Those in the largest matrix product. The setting is not made for products so
         small that BLAS keeps to one thread anyway.
     """
     global _n_limiting, _limit
@@ -81,7 +81,7 @@ def running(multiplications=math.inf):
 def n_threads(multiplications):
     """Number of threads for a task of so many multiplications.
 
-    As scikit-learn's own, they heed `OMP_NUM_THREADS` and `threadpool_limits`.
+    Like scikit-learn's own, it heeds `OMP_NUM_THREADS` and `threadpool_limits`.
     """
     if multiplications < _WORTH_SHARING:
         return 1

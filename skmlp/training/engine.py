@@ -1,4 +1,4 @@
-"""One epoch of mini-batch training, in NumPy."""
+"""Epochs of mini-batch training: what an engine is, and the one in NumPy."""
 
 import math
 from contextlib import nullcontext
@@ -13,7 +13,7 @@ from skmlp.training.batches import gatherer
 
 
 class Epoch(NamedTuple):
-    """What is to be said of an epoch.
+    """What an engine reports of an epoch.
 
     Attributes
     ----------
@@ -37,10 +37,14 @@ class Epoch(NamedTuple):
 
 
 class Engine:
-    """What the training loop knows of an engine, besides its attributes."""
+    """What the training loop knows of an engine, besides its attributes.
+
+    This `run_epochs` runs one epoch at a time, by `run_epoch(order)` of the class that
+    is derived.
+    """
 
     def run_epochs(self, order, n_epochs, t):
-        """Run epochs: one at least, and no more than nobody has to look at between.
+        """Run at least one epoch, and at most `n_epochs`.
 
         Parameters
         ----------
@@ -48,7 +52,7 @@ class Engine:
             Draws the order of each.
 
         n_epochs : int
-            The most there may be.
+            How many may run with nothing between them.
 
         t : int
             Number of samples seen before, for the schedule.

@@ -155,7 +155,7 @@ def run_epochs(
         Where to start; updated.
 
     engine : NumpyEngine or CompiledEngine
-        Runs an epoch.
+        Runs epochs.
 
     order : EpochOrder
         Order of the samples.
@@ -199,7 +199,7 @@ def run_epochs(
     state.max_iter, state.gradient = max_iter, engine.gradient
     state.has_validation = validate is not None
     best_theta = theta.copy() if early_stopping else theta
-    epochs: deque = deque()  # those that the engine has run, and we have not seen
+    epochs: deque = deque()  # those that the engine has run, and we have not looked at
     # Overflow is not reported where it happens but by what it leads to.
     quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with _told(callbacks, state):
@@ -207,7 +207,7 @@ def run_epochs(
             for n_iter in range(1, max_iter + 1):
                 _tell(callbacks, "on_epoch_begin", state)
                 if not epochs:
-                    # Epochs that nothing can come between, from the next one on.
+                    # How many epochs can run before anything can come between.
                     free = 1
                     if not (callbacks or validate or incremental):
                         free = n_iter_no_change - state.no_improvement_count + 1

@@ -1,4 +1,4 @@
-/* Several epochs that nobody has to look at between. */
+/* Several epochs, with nothing between them that Python would have to do. */
 
 /* Shuffle as NumPy's RandomState does, whose stream of numbers is never to change. */
 static void shuffle(bitgen_t *bitgen, ptrdiff_t n, intptr_t *order)
