@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -699,7 +700,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         return y
 
     def _check_kind(self, y):
-        """Refuse what are no classes; whether y is a label indicator matrix."""
+        """Refuse what are no classes; y, and whether it is a label indicator matrix."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -711,7 +712,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
                 "supported. Fit a classifier for each, as MultiOutputClassifier does."
             )
-        return y, True
+        return y.toarray() if issparse(y) else y, True
 
     def _set_kind(self, multilabel):
         """Remember the kind of targets, by scikit-learn's name for it."""
