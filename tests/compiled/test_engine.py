@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import tracemalloc
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -295,6 +296,40 @@ def test_a_signal_in_a_long_epoch(continues):
         assert np.isfinite(estimator.predict(large)).all()
     assert not compiled.engine.threads._running
     estimator.set_params(max_iter=1).fit(large, large[:, 0])
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("n_samples", [100, 500_000])
+def test_a_signal_among_small_steps(n_samples):
+    """Also where a step does next to nothing: in many epochs, and in a long one."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread hears signals")
+    small = np.ones((n_samples, 1))
+    params = SMALL | {"hidden_layer_sizes": (), "max_iter": 10**6, "batch_size": 1}
+    estimator = MLPRegressorScratch(
+        **params, engine="compiled", learning_rate_init=1e-9, tol=0.0
+    )
+    sent = []
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    def send():
+        sent.append(perf_counter())
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    timer = threading.Timer(0.5, send)
+    timer.start()
+    try:
+        estimator.fit(small, small[:, 0])
+    except KeyboardInterrupt:  # in the first epoch
+        pass
+    finally:
+        timer.join()
+        signal.signal(signal.SIGALRM, before)
+    assert perf_counter() - sent[0] < 3  # it would be a minute
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
