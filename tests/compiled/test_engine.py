@@ -8,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.core.activations import ACTIVATIONS
@@ -122,6 +123,15 @@ def test_one_row(tmp_path, layout):
     row = LAYOUTS[layout](X, tmp_path)[:1]
     estimator = fit(X=row, Y=Y[:1], batch_size=1)
     assert bits(estimator, row) == bits(fit(X=X[:1], Y=Y[:1], batch_size=1), X[:1])
+
+
+def test_a_stride_that_is_too_long_for_blas():
+    """Of a single row, so that there need not be as much memory."""
+    row = as_strided(X[0].copy(), (1, X.shape[1]), (2**31 * X.itemsize, X.itemsize))
+    params = {"batch_size": 1, "shuffle": False}
+    assert bits(fit(X=row, Y=Y[:1], **params), row) == bits(
+        fit(X=row.copy(), Y=Y[:1], **params), row.copy()
+    )
 
 
 def test_rows_that_are_one_and_the_same():

@@ -86,14 +86,19 @@ typedef struct {
     const Batch *batch;
 } Samples;
 
+/* Whether BLAS can take the samples as they lie. */
+static int has_plain_rows(const Plan *p)
+{
+    return p->X_column == 1 && p->X_row >= p->layers[0].n_in && p->X_row <= INT_MAX;
+}
+
 /* Where the samples of a batch are, or where `gather` has to put them. */
 static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
 {
     Samples s = {.n_rows = batch->stop - batch->start, .batch = batch};
     const Layer *first = &p->layers[0], *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t start = batch->start;
-    s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || p->X_column != 1 ||
-                  p->X_row < first->n_in;
+    s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
     s.gathers_Y = order != NULL || p->Y_is_bool;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
