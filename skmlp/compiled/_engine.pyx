@@ -179,6 +179,13 @@ cdef bitgen_t *bit_generator(generator) except NULL:
     return <bitgen_t *>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
 
 
+cdef const intptr_t *first_row(const intptr_t[::1] order) except? NULL:
+    """Where the memory of an order begins; NULL for None."""
+    if order is None:
+        return NULL
+    return &order[0]
+
+
 cdef void set_activation(Layer *layer, activation) except *:
     layer.activation = ACTIVATIONS.index(activation.name)
     layer.constants[0] = getattr(activation, "slope", getattr(activation, "alpha", 0.0))
@@ -355,7 +362,7 @@ cdef class Model:
         """
         divide = divide_f32 if self.is_single else divide_f64
         self.n_batches = divide(
-            &self.plan, NULL if order is None else &order[0], n_train, self.batches
+            &self.plan, first_row(order), n_train, self.batches
         )
         return [self.batches[k].number for k in range(self.n_batches)]
 
@@ -393,7 +400,7 @@ cdef class Model:
         """
         cdef Totals totals
         cdef Plan *p = &self.plan
-        cdef const intptr_t *rows = NULL if order is None else &order[0]
+        cdef const intptr_t *rows = first_row(order)
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
@@ -526,8 +533,8 @@ def predict(coefs, intercepts, activations, X, out, int n_threads):
     cdef ptrdiff_t n_samples = X.shape[0], widest = max(max(W.shape) for W in coefs)
     cdef bint is_single = out.dtype == np.float32
     buffers = np.empty(2 * n_threads * BLOCK_ROWS * widest, out.dtype)
-    cdef void *buffers_, *out_ = address(out)
-    buffers_ = address(buffers)
+    cdef void *buffers_ = address(buffers)
+    cdef void *out_ = address(out)
     plan.gemm = <gemm_t *>sgemm if is_single else <gemm_t *>dgemm
     plan.n_layers = len(coefs)
     plan.layers = <Layer *>calloc(plan.n_layers, sizeof(Layer))
