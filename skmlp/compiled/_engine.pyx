@@ -86,7 +86,6 @@ cdef extern from "src/engine.h" nogil:
         void *Y
         void *w
         ptrdiff_t X_row, X_column
-        int Y_is_bool
         ptrdiff_t batch_size
         void *X_batch
         void *Y_batch
@@ -219,7 +218,6 @@ cdef class Model:
     cdef Batch *batches
     cdef list owners
     cdef object optimizer
-    cdef readonly ptrdiff_t n_batches
 
     def __cinit__(self, objective, tape, X, Y, w):
         cdef Plan *p = &self.plan
@@ -254,7 +252,6 @@ cdef class Model:
 
         set_input(p, X)
         p.Y, p.w = address(Y), address(w)
-        p.Y_is_bool = p.hard_labels
         p.batch_size = tape.n_samples
         self.n_samples = X.shape[0]
         buffers = [
@@ -361,10 +358,8 @@ cdef class Model:
             Those of the batches with a positive weight.
         """
         divide = divide_f32 if self.is_single else divide_f64
-        self.n_batches = divide(
-            &self.plan, first_row(order), n_train, self.batches
-        )
-        return [self.batches[k].number for k in range(self.n_batches)]
+        n_batches = divide(&self.plan, first_row(order), n_train, self.batches)
+        return [self.batches[k].number for k in range(n_batches)]
 
     def train(
         self,

@@ -99,7 +99,7 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     const Layer *first = &p->layers[0], *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t start = batch->start;
     s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
-    s.gathers_Y = order != NULL || p->Y_is_bool;
+    s.gathers_Y = order != NULL || p->hard_labels;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
     s.Y = s.gathers_Y ? p->Y_batch : (const real *)p->Y + start * last->n_out;
@@ -126,7 +126,7 @@ static void gather(const Plan *p, const intptr_t *order, const Samples *s,
         if (order != NULL)
             row = order[row];
         real *y = (real *)p->Y_batch + i * K;
-        if (p->Y_is_bool) {
+        if (p->hard_labels) {
             const unsigned char *source = (const unsigned char *)p->Y + row * K;
             for (ptrdiff_t k = 0; k < K; k++)
                 y[k] = source[k];

@@ -48,12 +48,12 @@ typedef struct {
          width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS)
 
 static void normalize_columns(Worker *w, const Samples *s, ptrdiff_t l,
-                              void normalize(const Plan *, const Samples *, ptrdiff_t,
-                                             ptrdiff_t, ptrdiff_t))
+                              void pass(const Plan *, const Samples *, ptrdiff_t,
+                                        ptrdiff_t, ptrdiff_t))
 {
     barrier(w->team);
     FOR_MY_COLUMNS(w, w->plan->layers[l].n_out, j, width)
-    normalize(w->plan, s, l, j, width);
+    pass(w->plan, s, l, j, width);
     barrier(w->team);
 }
 
