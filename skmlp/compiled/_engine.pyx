@@ -145,14 +145,6 @@ OPTIMIZERS = (
     None, "sgd", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "nadam",
 )
 
-# Arrays of the optimizers' state, in the order in which src/optimizers.h has them.
-_STATE = {
-    "sgd": ("velocity",),
-    "adagrad": ("v",),
-    "rmsprop": ("v",),
-    "amsgrad": ("m", "v", "v_max"),
-}
-
 # Weights of a layer that are worth being cut into parts, for threads to share, and
 # weights of a part: BLAS copies an operand of the product for each of them.
 _WORTH_CUTTING, _PART_SIZE = 2**15, 2**18
@@ -332,11 +324,10 @@ cdef class Model:
         cdef Plan *p = &self.plan
         self.optimizer = step.optimizer
         p.optimizer.kind = OPTIMIZERS.index(step.optimizer.name)
-        state = [
-            getattr(step.optimizer, name)
-            for name in _STATE.get(step.optimizer.name, ("m", "v"))
-        ]
-        self.owners.append(state)
+        # In the order in which src/optimizers.h has them.
+        state = [getattr(step.optimizer, name) for name in step.optimizer.state]
+        state = [value for value in state if isinstance(value, np.ndarray)]
+        self.owners += [state, step.rng]
         for k, array in enumerate(state):
             p.optimizer.state[k] = address(array)
         p.weight_decay = step.weight_decay
