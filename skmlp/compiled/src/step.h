@@ -29,10 +29,16 @@ typedef struct {
     double *block_loss;
 } Worker;
 
+/* Where part `i` of n begins, in 64 bits also where pointers have 32. */
+static ptrdiff_t cut(ptrdiff_t n_rows, ptrdiff_t i, ptrdiff_t n)
+{
+    return (ptrdiff_t)((int64_t)n_rows * i / n);
+}
+
 /* Blocks of samples, to be claimed: block `i` is [begin, end). */
 #define FOR_BLOCKS(w, n_rows, i, begin, end)                                           \
     for (ptrdiff_t n_ = n_blocks(n_rows), i = claim((w)->team), begin, end;            \
-         i < n_ && (begin = n_rows * i / n_, end = n_rows * (i + 1) / n_, 1);          \
+         i < n_ && (begin = cut(n_rows, i, n_), end = cut(n_rows, i + 1, n_), 1);             \
          i = claim((w)->team))
 
 /* Columns in groups that are the same for any number of threads: the compiler may treat
