@@ -6,7 +6,7 @@
 
 /* A -> g(Z) elementwise; c and s are the activation's constants. */
 #define FORWARD(name, formula)                                                         \
-    KERNEL static void name(ptrdiff_t n, const real *Z, real *A, real c, real s)    \
+    KERNEL static void name(ptrdiff_t n, const real *Z, real *A, real c, real s)       \
     {                                                                                  \
         (void)c, (void)s;                                                              \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
@@ -18,8 +18,8 @@
 
 /* delta -> delta * g'(Z) elementwise. */
 #define BACKWARD(name, formula)                                                        \
-    KERNEL static void name(ptrdiff_t n, const real *Z, const real *A, real *delta, \
-                               real c, real s)                                         \
+    KERNEL static void name(ptrdiff_t n, const real *Z, const real *A, real *delta,    \
+                            real c, real s)                                            \
     {                                                                                  \
         (void)c, (void)s;                                                              \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
@@ -32,10 +32,10 @@
 
 #define SIGMOID(z) (1 / (1 + EXP(-(z))))
 #define LOG_ONE_PLUS_EXP(z) (MAXIMUM(z, 0) + LOG1P(EXP(-FABS(z))))
-#define NORMAL_CDz ((real)0.5 * ERFC((z) * (real)-0.70710678118654752440))
+#define NORMAL_CDF(z) ((real)0.5 * ERFC((z) * (real)-0.70710678118654752440))
 /* Farther out than 40 it is 0, and z^2 might overflow. */
 #define CLIPPED(z) MINIMUM(MAXIMUM(z, -40), 40)
-#define Z_NORMAL_PDz                                                                \
+#define Z_NORMAL_PDF(z)                                                                \
     (CLIPPED(z) * (real)0.39894228040143267794 *                                       \
      EXP((real)-0.5 * CLIPPED(z) * CLIPPED(z)))
 #define SQUARE(x) ((x) * (x))
@@ -47,7 +47,7 @@ FORWARD(leaky_relu, MAXIMUM(z, c *z))
 FORWARD(elu, s *MAXIMUM(z, 0) + s * c * EXPM1(MINIMUM(z, 0)))
 FORWARD(softplus, LOG_ONE_PLUS_EXP(z))
 FORWARD(softsign, z / (1 + FABS(z)))
-FORWARD(gelu, z *NORMAL_CDz)
+FORWARD(gelu, z *NORMAL_CDF(z))
 FORWARD(silu, z *SIGMOID(z))
 FORWARD(mish, z *TANH(LOG_ONE_PLUS_EXP(z)))
 FORWARD(exp_, EXP(z))
@@ -60,7 +60,7 @@ BACKWARD(leaky_relu_backward, a > 0 ? 1 : a <= 0 ? c : a)
 BACKWARD(elu_backward, a > 0 ? s : a + s * c)
 BACKWARD(softplus_backward, -EXPM1(-a))
 BACKWARD(softsign_backward, SQUARE(1 - FABS(a)))
-BACKWARD(gelu_backward, NORMAL_CDz + Z_NORMAL_PDz)
+BACKWARD(gelu_backward, NORMAL_CDF(z) + Z_NORMAL_PDF(z))
 BACKWARD(silu_backward, SIGMOID(z) * (1 + z * (1 - SIGMOID(z))))
 BACKWARD(mish_backward, TANH(LOG_ONE_PLUS_EXP(z)) +
                             z * SIGMOID(z) * (1 - SQUARE(TANH(LOG_ONE_PLUS_EXP(z)))))
@@ -88,7 +88,7 @@ static void softmax(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *Z, real *
 }
 
 static void softmax_backward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *A,
-                                real *delta)
+                             real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++, A += n_columns, delta += n_columns) {
         real sum = 0;
@@ -100,7 +100,7 @@ static void softmax_backward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *
 }
 
 static void forward(int code, const double *constants, ptrdiff_t n_rows,
-                       ptrdiff_t n_columns, const real *Z, real *A)
+                    ptrdiff_t n_columns, const real *Z, real *A)
 {
     const ptrdiff_t n = n_rows * n_columns;
     const real c = (real)constants[0], s = (real)constants[1];
@@ -126,7 +126,7 @@ static void forward(int code, const double *constants, ptrdiff_t n_rows,
 }
 
 static void backward(int code, const double *constants, ptrdiff_t n_rows,
-                        ptrdiff_t n_columns, const real *Z, const real *A, real *delta)
+                     ptrdiff_t n_columns, const real *Z, const real *A, real *delta)
 {
     const ptrdiff_t n = n_rows * n_columns;
     const real c = (real)constants[0], s = (real)constants[1];

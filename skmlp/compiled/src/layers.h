@@ -9,7 +9,7 @@
  * matrices column by column, so it is told of the transposed product.
  */
 static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
-                       ptrdiff_t lda, const real *B, real beta, real *C)
+                    ptrdiff_t lda, const real *B, real beta, real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
     real one = 1;
@@ -18,7 +18,7 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
 
 /* C -> A^T B, where A has k rows, of which m columns are used, that are `lda` apart. */
 static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                                  const real *A, ptrdiff_t lda, const real *B, real *C)
+                               const real *A, ptrdiff_t lda, const real *B, real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
     real one = 1, zero = 0;
@@ -27,7 +27,7 @@ static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
 
 /* C -> A B^T, of m rows and n columns. */
 static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                                  const real *A, const real *B, real *C)
+                               const real *A, const real *B, real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k;
     real one = 1, zero = 0;
@@ -170,8 +170,8 @@ static void draw_masks(const Plan *p, ptrdiff_t n_rows)
 }
 
 /* What layer l sees: its rows are `*ld` apart. */
-static const real *input(const Plan *p, const Samples * s, ptrdiff_t l,
-                            ptrdiff_t *ld)
+static const real *input(const Plan *p, const Samples *s, ptrdiff_t l,
+                         ptrdiff_t *ld)
 {
     const Layer *layer = &p->layers[l];
     *ld = layer->n_in;
@@ -186,8 +186,8 @@ static const real *input(const Plan *p, const Samples * s, ptrdiff_t l,
 /* From the pre-activations of layer l - 1 to those of layer l, but for its batch
  * normalization, over some rows.
  */
-static void forward_rows(const Plan *p, const Samples * s, ptrdiff_t l,
-                            ptrdiff_t begin, ptrdiff_t end)
+static void forward_rows(const Plan *p, const Samples *s, ptrdiff_t l,
+                         ptrdiff_t begin, ptrdiff_t end)
 {
     const Layer *layer = &p->layers[l];
     const ptrdiff_t n_rows = end - begin, n_in = layer->n_in, n_out = layer->n_out;
@@ -213,19 +213,19 @@ static void forward_rows(const Plan *p, const Samples * s, ptrdiff_t l,
     if (!layer->has_norm) /* its biases come after the normalization */
         fill_rows(n_rows, n_out, layer->b, Z);
     product(p->gemm, n_rows, n_in, n_out, A + begin * ld, ld, layer->W,
-               layer->has_norm ? 0 : 1, Z);
+            layer->has_norm ? 0 : 1, Z);
 }
 
 /* The output of some rows. Returns the weighted sum of their losses. */
-static double output_rows(const Plan *p, const Samples * s, ptrdiff_t begin,
-                             ptrdiff_t end)
+static double output_rows(const Plan *p, const Samples *s, ptrdiff_t begin,
+                          ptrdiff_t end)
 {
     const Layer *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t K = last->n_out, n_rows = end - begin;
     const real *Y = s->Y + begin * K;
     real *P = (real *)last->A + begin * K;
     forward(last->activation, last->constants, n_rows, K, (real *)last->Z + begin * K,
-               P);
+            P);
     if (s->w == NULL)
         return sum_loss(p->loss, p->loss_constant, p->hard_labels, n_rows * K, Y, P);
     double sum = 0;
@@ -238,8 +238,8 @@ static double output_rows(const Plan *p, const Samples * s, ptrdiff_t begin,
 }
 
 /* The delta of the output layer, for some rows. */
-static void output_delta(const Plan *p, const Samples * s, ptrdiff_t begin,
-                            ptrdiff_t end)
+static void output_delta(const Plan *p, const Samples *s, ptrdiff_t begin,
+                         ptrdiff_t end)
 {
     const Layer *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t K = last->n_out, n_rows = end - begin, n = n_rows * K;
@@ -263,11 +263,11 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
     const ptrdiff_t n_rows = end - begin, n = layer->n_in;
     real *D = (real *)below->D + begin * n;
     product_transposed(p->gemm, n_rows, layer->n_out, n,
-                          (real *)layer->D + begin * layer->n_out, layer->W, D);
+                       (real *)layer->D + begin * layer->n_out, layer->W, D);
     if (layer->mask != NULL)
         multiply(n_rows * n, D, (real *)layer->mask + begin * n, D);
     backward(below->activation, below->constants, n_rows, n,
-                (real *)below->Z + begin * n, (real *)below->A + begin * n, D);
+             (real *)below->Z + begin * n, (real *)below->A + begin * n, D);
 }
 
 /* Batch normalization, by columns; the formulas are those of
@@ -280,8 +280,8 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
 typedef double Columns[MAX_COLUMNS];
 
 KERNEL static void average(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                              const real *U, const real *center, const real *w, double n,
-                              double *out)
+                           const real *U, const real *center, const real *w, double n,
+                           double *out)
 {
     for (ptrdiff_t j = 0; j < n_columns; j++)
         out[j] = 0;
@@ -302,8 +302,8 @@ KERNEL static void average(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
 }
 
 KERNEL static void normalize(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                const real *mean, const real *inverse_std,
-                                const real *gamma, const real *b, real *U, real *U_hat)
+                             const real *mean, const real *inverse_std,
+                             const real *gamma, const real *b, real *U, real *U_hat)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++)
         ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++)
@@ -314,14 +314,14 @@ KERNEL static void normalize(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns
         }
 }
 
-static int is_normalized_by_batch(const Layer *layer, const Samples * s)
+static int is_normalized_by_batch(const Layer *layer, const Samples *s)
 {
     return s->batch->n_weighted > 1 && !layer->frozen;
 }
 
 /* Up to MAX_COLUMNS columns of layer l, from column j on. */
-static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_t j,
-                            ptrdiff_t n_columns)
+static void norm_forward(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t j,
+                         ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     real *U = (real *)layer->Z + j, *mean = (real *)layer->mean + j;
@@ -350,13 +350,13 @@ static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_
     for (ptrdiff_t k = 0; k < n_columns; k++)
         inverse_std[k] = 1 / SQRT(variance[k] + (real)p->norm_epsilon);
     normalize(s->n_rows, layer->n_out, n_columns, mean, inverse_std,
-                 (real *)layer->gamma + j, (real *)layer->b + j, U,
-                 (real *)layer->U_hat + j);
+              (real *)layer->gamma + j, (real *)layer->b + j, U,
+              (real *)layer->U_hat + j);
 }
 
 KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                   const real *delta, const real *U_hat, double *sums,
-                                   double *products)
+                                const real *delta, const real *U_hat, double *sums,
+                                double *products)
 {
     for (ptrdiff_t j = 0; j < n_columns; j++)
         sums[j] = products[j] = 0;
@@ -368,9 +368,9 @@ KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_colu
 }
 
 KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                   const real *grad_b, const real *grad_gamma,
-                                   const real *U_hat, const real *w, double n,
-                                   real *delta)
+                                const real *grad_b, const real *grad_gamma,
+                                const real *U_hat, const real *w, double n,
+                                real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const real v = (real)((w == NULL ? 1.0 : (double)w[i]) / n);
@@ -380,8 +380,8 @@ KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_colu
 }
 
 KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                    const real *gamma, const real *inverse_std,
-                                    real *delta)
+                                 const real *gamma, const real *inverse_std,
+                                 real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++)
         ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) delta[i * ld + j] *=
@@ -389,8 +389,8 @@ KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_col
 }
 
 /* From dE/dZ to dE/dU, and the gradient of biases and scales. */
-static void norm_backward(const Plan *p, const Samples * s, ptrdiff_t l,
-                             ptrdiff_t j, ptrdiff_t n_columns)
+static void norm_backward(const Plan *p, const Samples *s, ptrdiff_t l,
+                          ptrdiff_t j, ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     const ptrdiff_t n_rows = s->n_rows, ld = layer->n_out;
@@ -406,5 +406,5 @@ static void norm_backward(const Plan *p, const Samples * s, ptrdiff_t l,
         center_delta(n_rows, ld, n_columns, grad_b, grad_gamma, U_hat, s->w,
                         s->batch->n, delta);
     scale_columns(n_rows, ld, n_columns, (real *)layer->gamma + j,
-                     (real *)layer->inverse_std + j, delta);
+                  (real *)layer->inverse_std + j, delta);
 }
