@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -643,7 +644,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         # A probability of one half is a logit of zero.
         labels = (decision > 0).astype(int)
         if self._is_multilabel():
-            return labels
+            return csr_matrix(labels) if self._sparse_y else labels
         return self.classes_[np.minimum(labels.ravel(), len(self.classes_) - 1)]
 
     def predict_proba(self, X):
@@ -688,18 +689,19 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             return np.log(P, out=P)
 
     def _check_targets(self, y, continues, incremental):
+        is_sparse = issparse(y)
         y, multilabel = self._check_kind(y)
         if not (incremental or continues) or not hasattr(self, "classes_"):
             self.classes_ = unique_labels(y)
-            self._set_kind(multilabel)
+            self._set_kind(multilabel, is_sparse)
         else:
             if not hasattr(self, "_y_type"):  # in the first partial_fit
-                self._set_kind(multilabel)
+                self._set_kind(multilabel, is_sparse)
             self._check_classes(y, multilabel, incremental)
         return y
 
     def _check_kind(self, y):
-        """Refuse what are no classes; whether y is a label indicator matrix."""
+        """Refuse what are no classes; y, and whether it is a label indicator matrix."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -711,10 +713,11 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
                 "supported. Fit a classifier for each, as MultiOutputClassifier does."
             )
-        return y, True
+        return y.toarray() if issparse(y) else y, True
 
-    def _set_kind(self, multilabel):
+    def _set_kind(self, multilabel, is_sparse):
         """Remember the kind of targets, by scikit-learn's name for it."""
+        self._sparse_y = is_sparse
         if multilabel:
             self._y_type = "multilabel-indicator"
         else:

@@ -101,7 +101,7 @@ def decision_function(engine, coefs, intercepts, activations, X):
     coefs, intercepts, activations, X
         As of `skmlp.core.inference.decision_function`.
     """
-    compute = inference.decision_function
+    compute: Callable = inference.decision_function
     if (
         engine != "numpy"
         and compiled.UNAVAILABLE is None

@@ -550,6 +550,24 @@ def test_sparse_input(datasets, solver, container, layout, early_stopping):
     np.testing.assert_allclose(ours.predict_proba(X), dense.predict_proba(X), 1e-6)
 
 
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_sparse_labels(datasets, early_stopping, container):
+    dataset = datasets["multilabel"]
+    X, y = dataset.X, dataset.y
+    ours, theirs = both(dataset, early_stopping=early_stopping)
+    ours.fit(X, container(y))
+    theirs.fit(X, container(y))
+    assert_same_values(ours.coefs_, theirs.coefs_, "coefs_")
+    predicted, expected = ours.predict(X), theirs.predict(X)
+    assert type(predicted) is type(expected)
+    np.testing.assert_array_equal(predicted.toarray(), expected.toarray())
+    if not early_stopping:
+        ours.partial_fit(X, container(y))
+        ours.fit(X, y, X_val=X, y_val=container(y))
+        assert_same_values(ours.loss_curve_, theirs.loss_curve_, "loss_curve_")
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_fortran_ordered_input(datasets, solver, early_stopping):

@@ -86,7 +86,6 @@ cdef extern from "src/engine.h" nogil:
         void *Y
         void *w
         ptrdiff_t X_row, X_column
-        int Y_is_bool
         ptrdiff_t batch_size
         void *X_batch
         void *Y_batch
@@ -146,14 +145,6 @@ OPTIMIZERS = (
     None, "sgd", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "nadam",
 )
 
-# Arrays of the optimizers' state, in the order in which src/optimizers.h has them.
-_STATE = {
-    "sgd": ("velocity",),
-    "adagrad": ("v",),
-    "rmsprop": ("v",),
-    "amsgrad": ("m", "v", "v_max"),
-}
-
 # Weights of a layer that are worth being cut into parts, for threads to share, and
 # weights of a part: BLAS copies an operand of the product for each of them.
 _WORTH_CUTTING, _PART_SIZE = 2**15, 2**18
@@ -177,6 +168,13 @@ cdef void *address(array) except? NULL:
 
 cdef bitgen_t *bit_generator(generator) except NULL:
     return <bitgen_t *>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
+
+
+cdef const intptr_t *first_row(const intptr_t[::1] order) except? NULL:
+    """Where the memory of an order begins; NULL for None."""
+    if order is None:
+        return NULL
+    return &order[0]
 
 
 cdef void set_activation(Layer *layer, activation) except *:
@@ -212,7 +210,6 @@ cdef class Model:
     cdef Batch *batches
     cdef list owners
     cdef object optimizer
-    cdef readonly ptrdiff_t n_batches
 
     def __cinit__(self, objective, tape, X, Y, w):
         cdef Plan *p = &self.plan
@@ -247,7 +244,6 @@ cdef class Model:
 
         set_input(p, X)
         p.Y, p.w = address(Y), address(w)
-        p.Y_is_bool = p.hard_labels
         p.batch_size = tape.n_samples
         self.n_samples = X.shape[0]
         buffers = [
@@ -328,11 +324,10 @@ cdef class Model:
         cdef Plan *p = &self.plan
         self.optimizer = step.optimizer
         p.optimizer.kind = OPTIMIZERS.index(step.optimizer.name)
-        state = [
-            getattr(step.optimizer, name)
-            for name in _STATE.get(step.optimizer.name, ("m", "v"))
-        ]
-        self.owners.append(state)
+        # In the order in which src/optimizers.h has them.
+        state = [getattr(step.optimizer, name) for name in step.optimizer.state]
+        state = [value for value in state if isinstance(value, np.ndarray)]
+        self.owners += [state, step.rng]
         for k, array in enumerate(state):
             p.optimizer.state[k] = address(array)
         p.weight_decay = step.weight_decay
@@ -354,10 +349,8 @@ cdef class Model:
             Those of the batches with a positive weight.
         """
         divide = divide_f32 if self.is_single else divide_f64
-        self.n_batches = divide(
-            &self.plan, NULL if order is None else &order[0], n_train, self.batches
-        )
-        return [self.batches[k].number for k in range(self.n_batches)]
+        n_batches = divide(&self.plan, first_row(order), n_train, self.batches)
+        return [self.batches[k].number for k in range(n_batches)]
 
     def train(
         self,
@@ -393,7 +386,7 @@ cdef class Model:
         """
         cdef Totals totals
         cdef Plan *p = &self.plan
-        cdef const intptr_t *rows = NULL if order is None else &order[0]
+        cdef const intptr_t *rows = first_row(order)
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
@@ -490,6 +483,11 @@ cdef class Model:
         """
         cdef Totals totals
         cdef Batch batch
+        if self.plan.batch_size != self.n_samples:
+            raise ValueError(
+                f"the tape must be for all {self.n_samples} samples, got "
+                f"{self.plan.batch_size}."
+            )
         totals.loss = totals.grad_norm = 0
         with nogil:
             if self.is_single:
@@ -526,8 +524,8 @@ def predict(coefs, intercepts, activations, X, out, int n_threads):
     cdef ptrdiff_t n_samples = X.shape[0], widest = max(max(W.shape) for W in coefs)
     cdef bint is_single = out.dtype == np.float32
     buffers = np.empty(2 * n_threads * BLOCK_ROWS * widest, out.dtype)
-    cdef void *buffers_, *out_ = address(out)
-    buffers_ = address(buffers)
+    cdef void *buffers_ = address(buffers)
+    cdef void *out_ = address(out)
     plan.gemm = <gemm_t *>sgemm if is_single else <gemm_t *>dgemm
     plan.n_layers = len(coefs)
     plan.layers = <Layer *>calloc(plan.n_layers, sizeof(Layer))

@@ -10,9 +10,13 @@ from skmlp.compiled._engine import Model
 from skmlp.core.network import Tape
 from skmlp.training.engine import Engine, Epoch
 
-# Multiplications in one call into C, which keeps Python from hearing of an interrupt by
-# the user: some hundredths of a second.
-_MULTIPLICATIONS = 4e9
+# Cost of the steps between two looks at what Python has to do, an interrupt by the user
+# among them: some hundredths of a second. It is counted in the multiplications of a
+# matrix product; the other numbers are what the same time would do of them, roughly.
+_COST_BETWEEN_LOOKS = 3e9
+_COST_OF_STEP = 1e4
+_COST_OF_PARAMETER = 20  # moved by the optimizer
+_COST_OF_UNIT = 50  # activated for a sample, and dropped or not
 
 
 class CompiledEngine(Engine):
@@ -57,14 +61,23 @@ class CompiledEngine(Engine):
         # The lock of the generator that draws the masks of dropout.
         self._lock = nullcontext() if step.rng is None else step.rng.bit_generator.lock
         self._multiplications = 3 * self.batch_size * objective.theta.weights.size
+        n_units = sum(objective.network.layer_sizes)
+        self._cost_of_step = (
+            self._multiplications
+            + _COST_OF_UNIT * self.batch_size * n_units
+            + _COST_OF_PARAMETER * objective.theta.flat.size
+            + _COST_OF_STEP
+        )
 
     def run_epochs(self, order, n_epochs, t):
         """Run epochs without the interpreter; see `Engine.run_epochs`."""
         n_steps = -(-self.n_train // self.batch_size)
         n_epochs = int(
-            min(n_epochs, _MULTIPLICATIONS / (self._multiplications * n_steps))
+            min(n_epochs, _COST_BETWEEN_LOOKS / (self._cost_of_step * n_steps))
         )
-        if n_epochs <= 1 or self._schedule.per_step:
+        # A class derived from RandomState may shuffle in a way of its own.
+        knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
+        if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
             return super().run_epochs(order, 1, t)
         optimizer = self.step.optimizer
         rates = [optimizer.base_learning_rate]
@@ -96,7 +109,7 @@ class CompiledEngine(Engine):
                 schedule.at_step(optimizer.base_learning_rate, step, position + number)
                 for step, number in enumerate(numbers, optimizer.t)
             ]
-        n_steps = max(1, int(_MULTIPLICATIONS / self._multiplications))
+        n_steps = max(1, int(_COST_BETWEEN_LOOKS / self._cost_of_step))
         total, total_norm, n_samples = 0.0, 0.0, 0
         for first in range(0, len(numbers), n_steps):
             last = min(first + n_steps, len(numbers))

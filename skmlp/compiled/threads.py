@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock, get_ident
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -23,7 +24,7 @@ _BLAS_SHARES = 2**17
 _lock = Lock()
 _running: Counter = Counter()  # computations, by the user's thread
 _n_limiting = 0
-_limit = None
+_limit: Any = None
 
 
 @cache
@@ -58,11 +59,11 @@ def running(multiplications=math.inf):
     global _n_limiting, _limit
     me, limiting = get_ident(), multiplications > _BLAS_SHARES
     with _lock:
-        _running[me] += 1
         if limiting and _n_limiting == 0:
             _take_control()
             _limit = _controller().limit(limits=1)
         _n_limiting += limiting
+        _running[me] += 1
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 
 from skmlp.core.network import Tape
 from skmlp.training.batches import gatherer
+from skmlp.training.step import TrainingStep
 
 
 class Epoch(NamedTuple):
@@ -37,11 +38,27 @@ class Epoch(NamedTuple):
 
 
 class Engine:
-    """What the training loop knows of an engine, besides its attributes.
+    """What the training loop knows of an engine.
 
-    This `run_epochs` runs one epoch at a time, by `run_epoch(order)` of the class that
-    is derived.
+    Attributes
+    ----------
+    step : TrainingStep
+        What a batch does to the parameters.
+
+    grad_norm : float
+        Mean norm of the gradients of the last epoch, before they were bounded.
+
+    gradient : ndarray of shape (n_parameters,) or None
+        Gradient of the last batch, if it is kept.
     """
+
+    step: TrainingStep
+    grad_norm: float
+    gradient: np.ndarray | None
+
+    def run_epoch(self, order):
+        """Run one epoch in the given order; returns the loss."""
+        raise NotImplementedError
 
     def run_epochs(self, order, n_epochs, t):
         """Run at least one epoch, and at most `n_epochs`.

@@ -4,9 +4,11 @@ import os
 import signal
 import threading
 import tracemalloc
+from time import perf_counter
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.core.activations import ACTIVATIONS
@@ -121,6 +123,15 @@ def test_one_row(tmp_path, layout):
     row = LAYOUTS[layout](X, tmp_path)[:1]
     estimator = fit(X=row, Y=Y[:1], batch_size=1)
     assert bits(estimator, row) == bits(fit(X=X[:1], Y=Y[:1], batch_size=1), X[:1])
+
+
+def test_a_stride_that_is_too_long_for_blas():
+    """Of a single row, so that there need not be as much memory."""
+    row = as_strided(X[0].copy(), (1, X.shape[1]), (2**31 * X.itemsize, X.itemsize))
+    params = {"batch_size": 1, "shuffle": False}
+    assert bits(fit(X=row, Y=Y[:1], **params), row) == bits(
+        fit(X=row.copy(), Y=Y[:1], **params), row.copy()
+    )
 
 
 def test_rows_that_are_one_and_the_same():
@@ -295,6 +306,40 @@ def test_a_signal_in_a_long_epoch(continues):
         assert np.isfinite(estimator.predict(large)).all()
     assert not compiled.engine.threads._running
     estimator.set_params(max_iter=1).fit(large, large[:, 0])
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("n_samples", [100, 500_000])
+def test_a_signal_among_small_steps(n_samples):
+    """Also where a step does next to nothing: in many epochs, and in a long one."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread hears signals")
+    small = np.ones((n_samples, 1))
+    params = SMALL | {"hidden_layer_sizes": (), "max_iter": 10**6, "batch_size": 1}
+    estimator = MLPRegressorScratch(
+        **params, engine="compiled", learning_rate_init=1e-9, tol=0.0
+    )
+    sent = []
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    def send():
+        sent.append(perf_counter())
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    timer = threading.Timer(0.5, send)
+    timer.start()
+    try:
+        estimator.fit(small, small[:, 0])
+    except KeyboardInterrupt:  # in the first epoch
+        pass
+    finally:
+        timer.join()
+        signal.signal(signal.SIGALRM, before)
+    assert perf_counter() - sent[0] < 3  # it would be a minute
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])

@@ -6,7 +6,7 @@
 
 /* A -> g(Z) elementwise; c and s are the activation's constants. */
 #define FORWARD(name, formula)                                                         \
-    KERNEL static void name(ptrdiff_t n, const real *Z, real *A, real c, real s)    \
+    KERNEL static void name(ptrdiff_t n, const real *Z, real *A, real c, real s)       \
     {                                                                                  \
         (void)c, (void)s;                                                              \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
@@ -18,8 +18,8 @@
 
 /* delta -> delta * g'(Z) elementwise. */
 #define BACKWARD(name, formula)                                                        \
-    KERNEL static void name(ptrdiff_t n, const real *Z, const real *A, real *delta, \
-                               real c, real s)                                         \
+    KERNEL static void name(ptrdiff_t n, const real *Z, const real *A, real *delta,    \
+                            real c, real s)                                            \
     {                                                                                  \
         (void)c, (void)s;                                                              \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
@@ -43,16 +43,16 @@
 FORWARD(logistic, SIGMOID(z))
 FORWARD(tanh_, TANH(z))
 FORWARD(relu, MAXIMUM(z, 0))
-FORWARD(leaky_relu, MAXIMUM(z, c *z))
-FORWARD(elu, s *MAXIMUM(z, 0) + s * c * EXPM1(MINIMUM(z, 0)))
+FORWARD(leaky_relu, MAXIMUM(z, c * z))
+FORWARD(elu, s * MAXIMUM(z, 0) + s * c * EXPM1(MINIMUM(z, 0)))
 FORWARD(softplus, LOG_ONE_PLUS_EXP(z))
 FORWARD(softsign, z / (1 + FABS(z)))
-FORWARD(gelu, z *NORMAL_CDF(z))
-FORWARD(silu, z *SIGMOID(z))
-FORWARD(mish, z *TANH(LOG_ONE_PLUS_EXP(z)))
+FORWARD(gelu, z * NORMAL_CDF(z))
+FORWARD(silu, z * SIGMOID(z))
+FORWARD(mish, z * TANH(LOG_ONE_PLUS_EXP(z)))
 FORWARD(exp_, EXP(z))
 
-BACKWARD(logistic_backward, a *(1 - a))
+BACKWARD(logistic_backward, a * (1 - a))
 BACKWARD(tanh_backward, 1 - a * a)
 /* The last case is a NaN, which stays one. */
 BACKWARD(relu_backward, a > 0 ? 1 : a <= 0 ? 0 : a)
@@ -88,7 +88,7 @@ static void softmax(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *Z, real *
 }
 
 static void softmax_backward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *A,
-                                real *delta)
+                             real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++, A += n_columns, delta += n_columns) {
         real sum = 0;
@@ -100,7 +100,7 @@ static void softmax_backward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *
 }
 
 static void forward(int code, const double *constants, ptrdiff_t n_rows,
-                       ptrdiff_t n_columns, const real *Z, real *A)
+                    ptrdiff_t n_columns, const real *Z, real *A)
 {
     const ptrdiff_t n = n_rows * n_columns;
     const real c = (real)constants[0], s = (real)constants[1];
@@ -126,7 +126,7 @@ static void forward(int code, const double *constants, ptrdiff_t n_rows,
 }
 
 static void backward(int code, const double *constants, ptrdiff_t n_rows,
-                        ptrdiff_t n_columns, const real *Z, const real *A, real *delta)
+                     ptrdiff_t n_columns, const real *Z, const real *A, real *delta)
 {
     const ptrdiff_t n = n_rows * n_columns;
     const real c = (real)constants[0], s = (real)constants[1];

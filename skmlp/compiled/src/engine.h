@@ -101,10 +101,11 @@ typedef struct {
     double norm_momentum;       /* 0 leaves the running statistics alone */
     OptimizerState optimizer;
 
-    /* The samples: X with its strides in elements, Y in the type or as bytes. */
+    /* The samples: X with its strides in elements, Y in the type, or as bytes if its
+     * labels are hard.
+     */
     const void *X, *Y, *w;
     ptrdiff_t X_row, X_column;
-    int Y_is_bool;
 
     /* Buffers for a batch. */
     ptrdiff_t batch_size;

@@ -19,7 +19,7 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
 
 /* C -> A^T B, where A has k rows, of which m columns are used, that are `lda` apart. */
 static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                                  const real *A, ptrdiff_t lda, const real *B, real *C)
+                               const real *A, ptrdiff_t lda, const real *B, real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
     real one = 1, zero = 0;
@@ -28,7 +28,7 @@ static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
 
 /* C -> A B^T, of m rows and n columns. */
 static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                                  const real *A, const real *B, real *C)
+                               const real *A, const real *B, real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k;
     real one = 1, zero = 0;
@@ -87,15 +87,20 @@ typedef struct {
     const Batch *batch;
 } Samples;
 
+/* Whether BLAS can take the samples as they lie. */
+static int has_plain_rows(const Plan *p)
+{
+    return p->X_column == 1 && p->X_row >= p->layers[0].n_in && p->X_row <= INT_MAX;
+}
+
 /* Where the samples of a batch are, or where `gather` has to put them. */
 static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
 {
     Samples s = {.n_rows = batch->stop - batch->start, .batch = batch};
     const Layer *first = &p->layers[0], *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t start = batch->start;
-    s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || p->X_column != 1 ||
-                  p->X_row < first->n_in;
-    s.gathers_Y = order != NULL || p->Y_is_bool;
+    s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
+    s.gathers_Y = order != NULL || p->hard_labels;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
     s.Y = s.gathers_Y ? p->Y_batch : (const real *)p->Y + start * last->n_out;
@@ -122,7 +127,7 @@ static void gather(const Plan *p, const intptr_t *order, const Samples *s,
         if (order != NULL)
             row = order[row];
         real *y = (real *)p->Y_batch + i * K;
-        if (p->Y_is_bool) {
+        if (p->hard_labels) {
             const unsigned char *source = (const unsigned char *)p->Y + row * K;
             for (ptrdiff_t k = 0; k < K; k++)
                 y[k] = source[k];
@@ -166,8 +171,8 @@ static void draw_masks(const Plan *p, ptrdiff_t n_rows)
 }
 
 /* What layer l sees: its rows are `*ld` apart. */
-static const real *input(const Plan *p, const Samples * s, ptrdiff_t l,
-                            ptrdiff_t *ld)
+static const real *input(const Plan *p, const Samples *s, ptrdiff_t l,
+                         ptrdiff_t *ld)
 {
     const Layer *layer = &p->layers[l];
     *ld = layer->n_in;
@@ -233,7 +238,7 @@ static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff
 static ptrdiff_t n_stripes(const Layer *layer)
 {
     const ptrdiff_t n_groups = layer->n_out / GROUP;
-    const ptrdiff_t n = layer->n_in * layer->n_out / 131072 & ~(ptrdiff_t)1;
+    const ptrdiff_t n = (layer->n_in * layer->n_out / 131072) & ~(ptrdiff_t)1;
     return n < 2 ? 1 : n < n_groups ? n : n_groups > 1 ? n_groups : 1;
 }
 
@@ -246,15 +251,15 @@ static void multiply_stripe(const Plan *p, const Samples *s, ptrdiff_t l, ptrdif
 }
 
 /* The output of some rows. Returns the weighted sum of their losses. */
-static double output_rows(const Plan *p, const Samples * s, ptrdiff_t begin,
-                             ptrdiff_t end)
+static double output_rows(const Plan *p, const Samples *s, ptrdiff_t begin,
+                          ptrdiff_t end)
 {
     const Layer *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t K = last->n_out, n_rows = end - begin;
     const real *Y = s->Y + begin * K;
     real *P = (real *)last->A + begin * K;
     forward(last->activation, last->constants, n_rows, K, (real *)last->Z + begin * K,
-               P);
+            P);
     if (s->w == NULL)
         return sum_loss(p->loss, p->loss_constant, p->hard_labels, n_rows * K, Y, P);
     double sum = 0;
@@ -267,8 +272,8 @@ static double output_rows(const Plan *p, const Samples * s, ptrdiff_t begin,
 }
 
 /* The delta of the output layer, for some rows. */
-static void output_delta(const Plan *p, const Samples * s, ptrdiff_t begin,
-                            ptrdiff_t end)
+static void output_delta(const Plan *p, const Samples *s, ptrdiff_t begin,
+                         ptrdiff_t end)
 {
     const Layer *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t K = last->n_out, n_rows = end - begin, n = n_rows * K;
@@ -292,11 +297,11 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
     const ptrdiff_t n_rows = end - begin, n = layer->n_in;
     real *D = (real *)below->D + begin * n;
     product_transposed(p->gemm, n_rows, layer->n_out, n,
-                          (real *)layer->D + begin * layer->n_out, layer->W, D);
+                       (real *)layer->D + begin * layer->n_out, layer->W, D);
     if (layer->mask != NULL)
         multiply(n_rows * n, D, (real *)layer->mask + begin * n, D);
     backward(below->activation, below->constants, n_rows, n,
-                (real *)below->Z + begin * n, (real *)below->A + begin * n, D);
+             (real *)below->Z + begin * n, (real *)below->A + begin * n, D);
 }
 
 /* Batch normalization, by columns; the formulas are those of
@@ -309,8 +314,8 @@ static void backward_rows(const Plan *p, ptrdiff_t l, ptrdiff_t begin, ptrdiff_t
 typedef double Columns[MAX_COLUMNS];
 
 KERNEL static void average(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                              const real *U, const real *center, const real *w, double n,
-                              double *out)
+                           const real *U, const real *center, const real *w, double n,
+                           double *out)
 {
     for (ptrdiff_t j = 0; j < n_columns; j++)
         out[j] = 0;
@@ -331,8 +336,8 @@ KERNEL static void average(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
 }
 
 KERNEL static void normalize(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                const real *mean, const real *inverse_std,
-                                const real *gamma, const real *b, real *U, real *U_hat)
+                             const real *mean, const real *inverse_std,
+                             const real *gamma, const real *b, real *U, real *U_hat)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++)
         ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++)
@@ -343,14 +348,14 @@ KERNEL static void normalize(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns
         }
 }
 
-static int is_normalized_by_batch(const Layer *layer, const Samples * s)
+static int is_normalized_by_batch(const Layer *layer, const Samples *s)
 {
     return s->batch->n_weighted > 1 && !layer->frozen;
 }
 
 /* Up to MAX_COLUMNS columns of layer l, from column j on. */
-static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_t j,
-                            ptrdiff_t n_columns)
+static void norm_forward(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t j,
+                         ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     real *U = (real *)layer->Z + j, *mean = (real *)layer->mean + j;
@@ -379,13 +384,13 @@ static void norm_forward(const Plan *p, const Samples * s, ptrdiff_t l, ptrdiff_
     for (ptrdiff_t k = 0; k < n_columns; k++)
         inverse_std[k] = 1 / SQRT(variance[k] + (real)p->norm_epsilon);
     normalize(s->n_rows, layer->n_out, n_columns, mean, inverse_std,
-                 (real *)layer->gamma + j, (real *)layer->b + j, U,
-                 (real *)layer->U_hat + j);
+              (real *)layer->gamma + j, (real *)layer->b + j, U,
+              (real *)layer->U_hat + j);
 }
 
 KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                   const real *delta, const real *U_hat, double *sums,
-                                   double *products)
+                                const real *delta, const real *U_hat, double *sums,
+                                double *products)
 {
     for (ptrdiff_t j = 0; j < n_columns; j++)
         sums[j] = products[j] = 0;
@@ -397,9 +402,9 @@ KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_colu
 }
 
 KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                   const real *grad_b, const real *grad_gamma,
-                                   const real *U_hat, const real *w, double n,
-                                   real *delta)
+                                const real *grad_b, const real *grad_gamma,
+                                const real *U_hat, const real *w, double n,
+                                real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const real v = (real)((w == NULL ? 1.0 : (double)w[i]) / n);
@@ -409,8 +414,8 @@ KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_colu
 }
 
 KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
-                                    const real *gamma, const real *inverse_std,
-                                    real *delta)
+                                 const real *gamma, const real *inverse_std,
+                                 real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++)
         ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) delta[i * ld + j] *=
@@ -418,8 +423,8 @@ KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_col
 }
 
 /* From dE/dZ to dE/dU, and the gradient of biases and scales. */
-static void norm_backward(const Plan *p, const Samples * s, ptrdiff_t l,
-                             ptrdiff_t j, ptrdiff_t n_columns)
+static void norm_backward(const Plan *p, const Samples *s, ptrdiff_t l,
+                          ptrdiff_t j, ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     const ptrdiff_t n_rows = s->n_rows, ld = layer->n_out;
@@ -435,5 +440,5 @@ static void norm_backward(const Plan *p, const Samples * s, ptrdiff_t l,
         center_delta(n_rows, ld, n_columns, grad_b, grad_gamma, U_hat, s->w,
                         s->batch->n, delta);
     scale_columns(n_rows, ld, n_columns, (real *)layer->gamma + j,
-                     (real *)layer->inverse_std + j, delta);
+                  (real *)layer->inverse_std + j, delta);
 }

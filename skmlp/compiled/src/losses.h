@@ -6,7 +6,7 @@
 
 /* Sum of l(y, p) over n elements. In double: it sums up many samples. */
 #define LOSS(name, formula)                                                            \
-    KERNEL static double name(ptrdiff_t n, const real *Y, const real *P, real c)    \
+    KERNEL static double name(ptrdiff_t n, const real *Y, const real *P, real c)       \
     {                                                                                  \
         double sum = 0;                                                                \
         (void)c;                                                                       \
@@ -19,8 +19,8 @@
 
 /* out -> dl/dp elementwise. */
 #define GRADIENT(name, formula)                                                        \
-    KERNEL static void name(ptrdiff_t n, const real *Y, const real *P, real *out,   \
-                               real c)                                                 \
+    KERNEL static void name(ptrdiff_t n, const real *Y, const real *P, real *out,      \
+                            real c)                                                    \
     {                                                                                  \
         (void)c;                                                                       \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
@@ -47,7 +47,7 @@ LOSS(absolute_error, FABS(y - p))
 LOSS(huber, FABS(y - p) <= c ? (real)0.5 * SQUARE(y - p)
                              : c * (FABS(y - p) - (real)0.5 * c))
 LOSS(quantile, (y - p) * (y > p ? c : c - 1))
-LOSS(poisson, y *LOG(QUOTIENT(y, p)) - y + p)
+LOSS(poisson, y * LOG(QUOTIENT(y, p)) - y + p)
 /* Of the probability given to the true label, where y is 0 or 1. As |1 - y - p| it would
  * lose its digits, for the compiler may subtract p first.
  */
@@ -67,7 +67,7 @@ GRADIENT(binary_log_loss_gradient,
 GRADIENT(log_loss_gradient, -y / AWAY_FROM_ZERO(p))
 
 static double sum_loss(int code, double constant, int hard_labels, ptrdiff_t n,
-                          const real *Y, const real *P)
+                       const real *Y, const real *P)
 {
     const real c = (real)constant;
     switch (code) {
@@ -84,7 +84,7 @@ static double sum_loss(int code, double constant, int hard_labels, ptrdiff_t n,
 }
 
 static void differentiate_loss(int code, double constant, ptrdiff_t n, const real *Y,
-                                  const real *P, real *out)
+                               const real *P, real *out)
 {
     const real c = (real)constant;
     switch (code) {

@@ -26,16 +26,16 @@ typedef struct {
 /* The loop of an optimizer: `update` moves the state and the parameter `w` along the
  * gradient `g`, and leaves in `step` the step size for the proximal operator.
  */
-#define OPTIMIZER(name, ...) /* the update */                                           \
-    static inline __attribute__((always_inline)) void name##_loop(                  \
-        ptrdiff_t n, const Slice * part, const Scalars * k, const int has_prox)  \
+#define OPTIMIZER(name, ...) /* the update */                                          \
+    static inline __attribute__((always_inline)) void name##_loop(                     \
+        ptrdiff_t n, const Slice *part, const Scalars *k, const int has_prox)          \
     {                                                                                  \
         real *theta = part->theta, *s0 = part->state[0], *s1 = part->state[1],         \
              *s2 = part->state[2];                                                     \
         const real *gradient = part->g;                                                \
         const real decay = part->decay, shorten = part->shorten;                       \
         const real threshold = part->threshold;                                        \
-        const Scalars c = *k;                                                       \
+        const Scalars c = *k;                                                          \
         (void)s0, (void)s1, (void)s2, (void)c, (void)threshold;                        \
         ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)                                  \
         {                                                                              \
@@ -45,14 +45,14 @@ typedef struct {
             theta[i] = w;                                                              \
         }                                                                              \
     }                                                                                  \
-    KERNEL static void name(ptrdiff_t n, const Slice * p, const Scalars * c)  \
+    KERNEL static void name(ptrdiff_t n, const Slice *p, const Scalars *c)             \
     {                                                                                  \
-        name##_loop(n, p, c, 0);                                                    \
+        name##_loop(n, p, c, 0);                                                       \
     }                                                                                  \
-    KERNEL static void name##_prox(ptrdiff_t n, const Slice * p,                 \
-                                      const Scalars * c)                            \
+    KERNEL static void name##_prox(ptrdiff_t n, const Slice *p,                        \
+                                   const Scalars *c)                                   \
     {                                                                                  \
-        name##_loop(n, p, c, 1);                                                    \
+        name##_loop(n, p, c, 1);                                                       \
     }
 
 /* soft(w, t) = w - clip(w, -t, t) */
@@ -179,8 +179,8 @@ static Scalars begin_step(OptimizerState *o, double learning_rate)
     return c;
 }
 
-static void optimize(int kind, ptrdiff_t n, const Slice * part,
-                        const Scalars * c)
+static void optimize(int kind, ptrdiff_t n, const Slice *part,
+                     const Scalars *c)
 {
     const int has_prox = part->threshold > 0;
 #define CASE(name) (has_prox ? name##_prox(n, part, c) : name(n, part, c))

@@ -21,7 +21,7 @@ static void predict_blocks(Team *team, int me, void *argument)
         const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
         const real *A = (const real *)p->X + begin * p->X_row;
         ptrdiff_t ld = p->X_row;
-        if (p->X_column != 1 || p->X_row < n) {
+        if (!has_plain_rows(p)) {
             for (ptrdiff_t r = 0; r < n_rows; r++)
                 copy_row(n, A + r * p->X_row, p->X_column, buffers[1] + r * n);
             A = buffers[1];

@@ -18,6 +18,7 @@
 #undef __FAST_MATH__
 #endif
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -29,10 +29,16 @@ typedef struct {
     double *block_loss;
 } Worker;
 
+/* Where part `i` of n begins, in 64 bits also where pointers have 32. */
+static ptrdiff_t cut(ptrdiff_t n_rows, ptrdiff_t i, ptrdiff_t n)
+{
+    return (ptrdiff_t)((int64_t)n_rows * i / n);
+}
+
 /* Blocks of samples, to be claimed: block `i` is [begin, end). */
 #define FOR_BLOCKS(w, n_rows, i, begin, end)                                           \
     for (ptrdiff_t n_ = n_blocks(n_rows), i = claim((w)->team), begin, end;            \
-         i < n_ && (begin = n_rows * i / n_, end = n_rows * (i + 1) / n_, 1);          \
+         i < n_ && (begin = cut(n_rows, i, n_), end = cut(n_rows, i + 1, n_), 1);      \
          i = claim((w)->team))
 
 /* Columns in groups that are the same for any number of threads: the compiler may treat
@@ -48,12 +54,12 @@ typedef struct {
          width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS)
 
 static void normalize_columns(Worker *w, const Samples *s, ptrdiff_t l,
-                              void normalize(const Plan *, const Samples *, ptrdiff_t,
-                                             ptrdiff_t, ptrdiff_t))
+                              void pass(const Plan *, const Samples *, ptrdiff_t,
+                                        ptrdiff_t, ptrdiff_t))
 {
     barrier(w->team);
     FOR_MY_COLUMNS(w, w->plan->layers[l].n_out, j, width)
-    normalize(w->plan, s, l, j, width);
+    pass(w->plan, s, l, j, width);
     barrier(w->team);
 }
 
@@ -135,7 +141,7 @@ static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s
 }
 
 /* The gradient of a part, but for penalty and division by n. */
-static void differentiate_part(const Plan *p, const Samples * s, const Part *part)
+static void differentiate_part(const Plan *p, const Samples *s, const Part *part)
 {
     const Layer *layer = &p->layers[part->layer];
     real *g = (real *)p->grad + part->begin;
@@ -152,12 +158,11 @@ static void differentiate_part(const Plan *p, const Samples * s, const Part *par
 }
 
 static void move_chunk(const Plan *p, const Part *part, ptrdiff_t offset, ptrdiff_t n,
-                          const Scalars * c, double n_samples, double shorten)
+                       const Scalars *c, double n_samples, double shorten)
 {
     const ptrdiff_t at = part->begin + offset;
     const int is_weights = part->kind == WEIGHTS, frozen = p->layers[part->layer].frozen;
-    Slice
-    slice = {
+    Slice slice = {
         .theta = (real *)p->theta + at,
         .g = (real *)p->grad + at,
         .decay = 1,
@@ -185,7 +190,7 @@ static void restore(const Plan *p, const Part *part)
 }
 
 KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
-                                      ptrdiff_t n_columns, double bound, real *W)
+                                   ptrdiff_t n_columns, double bound, real *W)
 {
     Columns squares = {0};
     real factor[MAX_COLUMNS];
@@ -256,8 +261,8 @@ static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t 
 }
 
 /* The gradient of all parts; with a step `c` that needs no bound, their move, too. */
-static void go_through_parts(Worker * w, const Samples * s,
-                                const Scalars * c)
+static void go_through_parts(Worker *w, const Samples *s,
+                             const Scalars *c)
 {
     const Plan *p = w->plan;
     for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
@@ -292,7 +297,7 @@ static void sum_weights(Worker *w)
     }
 }
 
-static void move_parts(Worker * w, const Samples * s, const Scalars * c)
+static void move_parts(Worker *w, const Samples *s, const Scalars *c)
 {
     const Plan *p = w->plan;
     const double norm = grad_norm(p);
@@ -305,7 +310,7 @@ static void move_parts(Worker * w, const Samples * s, const Scalars * c)
     }
 }
 
-static void bound_weights(Worker * w)
+static void bound_weights(Worker *w)
 {
     const Plan *p = w->plan;
     for (ptrdiff_t l = 0; l < p->n_layers; l++) {
@@ -319,8 +324,8 @@ static void bound_weights(Worker * w)
 }
 
 /* Add up what the threads have left of a batch. */
-static void sum_up(const Worker * w, const Samples * s, int with_gradient,
-                      Totals *totals)
+static void sum_up(const Worker *w, const Samples *s, int with_gradient,
+                   Totals *totals)
 {
     const Plan *p = w->plan;
     double loss = 0, squares = 0, magnitudes = 0;
@@ -387,7 +392,7 @@ static void work(Team *team, int me, void *argument)
 }
 
 void F(train)(Plan *plan, const intptr_t *order, ptrdiff_t n_batches, const Batch *batches,
-             int n_threads, Totals *totals)
+              int n_threads, Totals *totals)
 {
     Run run = {plan, order, n_batches, batches, 1, totals};
     team_run(n_threads, work, &run);
