@@ -145,9 +145,10 @@ OPTIMIZERS = (
     None, "sgd", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "nadam",
 )
 
-# Weights of a layer that are worth being cut into parts, for threads to share, and
-# weights of a part: BLAS copies an operand of the product for each of them.
-_WORTH_CUTTING, _PART_SIZE = 2**15, 2**18
+# A network of so many weights is worth the work of several threads; so many weights of
+# its layer are then cut into parts, which have so many at most: BLAS copies an operand
+# of the product for each of them.
+_WORTH_SHARING, _WORTH_CUTTING, _PART_SIZE = 2**16, 2**12, 2**18
 
 
 def instruction_set():
@@ -301,7 +302,7 @@ cdef class Model:
         for l, W in enumerate(theta.coefs):
             n_rows, n_columns = W.shape
             n_parts = 1
-            if W.size > _WORTH_CUTTING:
+            if theta.weights.size > _WORTH_SHARING and W.size > _WORTH_CUTTING:
                 n_parts = min(n_rows, 2 * -(-W.size // (2 * _PART_SIZE)))
             for k in range(n_parts):
                 row, stop = n_rows * k // n_parts, n_rows * (k + 1) // n_parts
