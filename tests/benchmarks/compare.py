@@ -92,6 +92,11 @@ SEARCH_JOBS = """
 The same search by skmlp, with {epochs} epochs, the default, and joblib's n_jobs=1, or
 n_jobs=2 in threads or in processes (loky) that have been started before:"""
 
+FLOOR = """
+What the matrix products alone take, by NumPy's BLAS with all its threads, in
+milliseconds per epoch. No library that leaves them to BLAS can be faster:
+"""
+
 COLD_START = """\
 
 ## A fit from a cold start
@@ -482,12 +487,37 @@ def compile_jax(task, activation, sizes, batch_size, n_samples, dtype, target_ty
     return jax.jit(start).lower(0).compile(), train.compile()
 
 
+def prepare_products(case, X, y, seed):
+    """The matrix products of training alone, by NumPy's BLAS with all its threads."""
+    rng = np.random.default_rng(seed)
+    n_outputs = y.max() + 1 if y.dtype == np.int64 and y.max() > 1 else 1
+    shapes = list(pairwise([X.shape[1], *case.hidden, n_outputs]))
+
+    def fit():
+        n = case.batch_size
+        inputs = [rng.random((n, k), X.dtype) for k, _ in shapes]
+        weights = [rng.random(shape, X.dtype) for shape in shapes]
+        outputs = [np.empty((n, k), X.dtype) for _, k in shapes]
+        gradients = [np.empty_like(W) for W in weights]
+        deltas = [np.empty_like(A) for A in inputs]
+        for _ in range(case.epochs * (len(X) // n)):
+            for A, W, Z in zip(inputs, weights, outputs, strict=True):
+                np.dot(A, W, Z)
+            for A, Z, G in zip(inputs, outputs, gradients, strict=True):
+                np.dot(A.T, Z, G)
+            for Z, W, D in list(zip(outputs, weights, deltas, strict=True))[1:]:
+                np.dot(Z, W.T, D)
+
+    return fit
+
+
 PEERS = {  # ours, then those that it has to beat, by the name to import them by
     "skmlp": prepare_skmlp,
     "sklearn": prepare_sklearn,
     "torch": prepare_torch,
     "jax": prepare_jax,
     "numpy": prepare_numpy,  # skmlp without its compiled engine
+    "products": prepare_products,  # no library: what is left if nothing else took time
     "baseline": prepare_skmlp,  # skmlp from another folder
 }
 
@@ -756,6 +786,7 @@ def report(runs, search, iris, repeats, peers, results):
     yield from describe_machine(peers)
     if runs:
         yield from report_time(runs, peers, repeats, results)
+        yield from report_floor(runs, repeats)
     if search is not None:
         yield from report_search(search, repeats, results)
     if iris:
@@ -780,6 +811,21 @@ def report_time(runs, peers, repeats, results):
     yield from table_head("case", "dtype", *ratios, "targets")
     for result in results:
         cells = [result.case, result.dtype, *result.spreads(), result.verdict()]
+        yield table_line(cells)
+
+
+def report_floor(runs, repeats):
+    """How much of the time of a wide network its matrix products take."""
+    runs = [run for run in runs if run[0].make_data is make_mnist]
+    if not runs:
+        return
+    yield FLOOR
+    peers = {"skmlp": None, "products": None}
+    yield from table_head("case", "dtype", "rounds", *peers, "products / skmlp")
+    for case, dtype in runs:
+        result = time_case(case, dtype, peers, repeats)
+        medians = result.medians(unit=case.epochs / 1000)
+        cells = [case.name, dtype, len(result.seconds), *medians, *result.spreads()]
         yield table_line(cells)
 
 
