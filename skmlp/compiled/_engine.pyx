@@ -239,7 +239,7 @@ cdef class Model:
         p.theta, p.grad = address(theta.flat), address(grad.flat)
         p.running = address(theta.running)
         p.n_parameters, p.n_running = theta.flat.size, theta.running.size
-        self._cut_parts(network.layer_sizes, theta)
+        self._cut_parts(theta)
         p.l1, p.l2 = penalty.l1, penalty.l2
         p.clip_norm = p.max_norm = INFINITY
 
@@ -295,7 +295,7 @@ cdef class Model:
             self.owners += kept
         return 0
 
-    cdef int _cut_parts(self, layer_sizes, theta) except -1:
+    cdef int _cut_parts(self, theta) except -1:
         """Cut the vector of all parameters into parts, in its order."""
         cdef Part *part
         cuts, begin = [], 0

@@ -52,6 +52,7 @@ ALPHA = 1e-4
 LEARNING_RATE = 1e-3
 DTYPES = ("float32", "float64")
 SECONDS_PER_ROW = 20  # then no new turn begins, lest a busy machine take hours
+PAUSE = 0.1  # seconds before each turn
 MIB = 2**20
 
 INTRODUCTION = f"""\
@@ -72,7 +73,8 @@ TIME = """\
 
 Milliseconds per epoch: the time of a whole fit, with all its fixed costs, divided by
 the number of epochs. The libraries take turns, each in a process of its own,
-in another order each round. Medians over the rounds:
+in another order each round, and {pause} s after the one before: its threads may still
+spin. Medians over the rounds:
 """
 
 RATIOS = """
@@ -582,7 +584,11 @@ def play(turn, players, repeats):
         # difference of up to 15 %, also between two copies of one library.
         seed = len(seconds)
         order = np.random.default_rng(seed).permutation(len(players))
-        times = {i: turn(players[i], seed) for i in order}
+        times = {}
+        for i in order:
+            # The threads of the one before still spin for a while.
+            time.sleep(PAUSE)
+            times[i] = turn(players[i], seed)
         seconds.append([times[i] for i in range(len(players))])
     return np.array(seconds)
 
@@ -798,7 +804,7 @@ def report(runs, search, iris, repeats, peers, results):
 
 
 def report_time(runs, peers, repeats, results):
-    yield TIME
+    yield TIME.format(pause=PAUSE)
     yield from table_head("case", "dtype", "rounds", *peers)
     for case, dtype in runs:
         result = time_case(case, dtype, peers, repeats)
