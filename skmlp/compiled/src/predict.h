@@ -14,8 +14,7 @@ static void predict_blocks(Team *team, int me, void *argument)
     real *buffers[2];
     for (int k = 0; k < 2; k++)
         buffers[k] = task->buffers + (2 * me + k) * BLOCK_ROWS * task->widest;
-    for (ptrdiff_t i = share(team, me, n_blocks_); i < share(team, me + 1, n_blocks_);
-         i++) {
+    for (ptrdiff_t i; (i = claim(team)) < n_blocks_;) {
         const ptrdiff_t begin = i * BLOCK_ROWS;
         const ptrdiff_t rest = task->n_samples - begin;
         const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
