@@ -38,17 +38,8 @@ def choose_engine(engine, network, optimizer, X, augment):
     engine : {'auto', 'numpy', 'compiled'}
         The parameter of the estimators.
 
-    network : Network
-        The network to train.
-
-    optimizer : Optimizer or None
-        What trains it; None for L-BFGS.
-
-    X : {ndarray, sparse matrix}
-        The samples.
-
-    augment : callable or None
-        What changes each batch.
+    network, optimizer, X, augment
+        As of `skmlp.compiled.uncovered`.
 
     Returns
     -------

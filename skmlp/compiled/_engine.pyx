@@ -184,6 +184,11 @@ cdef void set_activation(Layer *layer, activation) except *:
     layer.constants[1] = getattr(activation, "scale", 1.0)
 
 
+def constant_of(loss):
+    """The constant in the formula of a loss; 0 if it has none."""
+    return getattr(loss, "huber_delta", getattr(loss, "quantile", 0.0))
+
+
 cdef void set_input(Plan *plan, X) except *:
     plan.X = address(X)
     plan.X_row = X.strides[0] // X.itemsize
@@ -228,9 +233,7 @@ cdef class Model:
         for l in range(p.n_layers):
             self._set_layer(&p.layers[l], l, network, theta, grad, tape, dtype)
         p.loss = LOSSES.index(network.loss.name)
-        p.loss_constant = getattr(
-            network.loss, "huber_delta", getattr(network.loss, "quantile", 0.0)
-        )
+        p.loss_constant = constant_of(network.loss)
         p.has_canonical_output = network.has_canonical_output
         p.hard_labels = Y.dtype == bool
         p.loss_divisor = objective.divisor
@@ -581,7 +584,7 @@ def differentiate(activation, Z, A, delta):
 def loss_and_gradient(loss, Y, P, out, hard_labels=False):
     """Sum of the loss; its gradient goes into `out`, as by `Loss.gradient`."""
     cdef int code = LOSSES.index(loss.name), hard = hard_labels
-    cdef double constant = getattr(loss, "huber_delta", getattr(loss, "quantile", 0.0))
+    cdef double constant = constant_of(loss)
     if P.dtype == np.float32:
         loss_gradient_f32(code, constant, P.size, address(Y), address(P), address(out))
         return loss_sum_f32(code, constant, hard, P.size, address(Y), address(P))

@@ -103,34 +103,32 @@ OPTIMIZER(rmsprop, {
     PROX(c.learning_rate / d)
 })
 
-OPTIMIZER(adam, {
-    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
-    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
-    const real d = SQRT(v) + c.epsilon;
-    s0[i] = m;
+/* m and v, which Adam and its relatives have. */
+#define MOMENTS                                                                        \
+    const real m = s0[i] * c.beta_1 + c.rest_1 * g;                                    \
+    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);                              \
+    s0[i] = m;                                                                         \
     s1[i] = v;
+
+OPTIMIZER(adam, {
+    MOMENTS
+    const real d = SQRT(v) + c.epsilon;
     w -= c.m_share * m / d;
     PROX(c.eta / d)
 })
 
 OPTIMIZER(amsgrad, {
-    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
-    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
+    MOMENTS
     const real v_max = MAXIMUM(v, s2[i]);
     const real d = SQRT(v_max) + c.epsilon;
-    s0[i] = m;
-    s1[i] = v;
     s2[i] = v_max;
     w -= c.m_share * m / d;
     PROX(c.eta / d)
 })
 
 OPTIMIZER(nadam, {
-    const real m = s0[i] * c.beta_1 + c.rest_1 * g;
-    const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);
+    MOMENTS
     const real d = SQRT(v) + c.epsilon;
-    s0[i] = m;
-    s1[i] = v;
     w -= (c.m_share * m + c.g_share * g) / d;
     PROX(c.eta / d)
 })
