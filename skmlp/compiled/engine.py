@@ -51,6 +51,7 @@ class CompiledEngine(Engine):
         self.step = step
         self.n_train = n_train
         self.batch_size = min(batch_size, n_train)
+        self._n_batches = math.ceil(n_train / self.batch_size)
         self.grad_norm = math.nan
         # The optimizers in NumPy overwrite it; those in C do not, so it is no copy.
         self.gradient = objective.grad.flat if keep_gradient else None
@@ -71,10 +72,8 @@ class CompiledEngine(Engine):
 
     def run_epochs(self, order, n_epochs, t):
         """Run epochs without the interpreter; see `Engine.run_epochs`."""
-        n_steps = -(-self.n_train // self.batch_size)
-        n_epochs = int(
-            min(n_epochs, _COST_BETWEEN_LOOKS / (self._cost_of_step * n_steps))
-        )
+        cost = self._cost_of_step * self._n_batches
+        n_epochs = int(min(n_epochs, _COST_BETWEEN_LOOKS / cost))
         # A class derived from RandomState may shuffle in a way of its own.
         knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
         if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
@@ -104,7 +103,7 @@ class CompiledEngine(Engine):
         numbers = model.begin_epoch(order, self.n_train)
         rates = [optimizer.base_learning_rate] * len(numbers)
         if schedule.per_step:
-            position = optimizer.epoch * -(-self.n_train // self.batch_size)
+            position = optimizer.epoch * self._n_batches
             rates = [
                 schedule.at_step(optimizer.base_learning_rate, step, position + number)
                 for step, number in enumerate(numbers, optimizer.t)

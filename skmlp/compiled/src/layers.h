@@ -265,9 +265,9 @@ static double output_rows(const Plan *p, const Samples *s, ptrdiff_t begin,
     double sum = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++)
         if (s->w[begin + i] > 0)
-            sum += (double)s->w[begin + i] * sum_loss(p->loss, p->loss_constant,
-                                                         p->hard_labels, K, Y + i * K,
-                                                         P + i * K);
+            sum += (double)s->w[begin + i] *
+                   sum_loss(p->loss, p->loss_constant, p->hard_labels, K, Y + i * K,
+                            P + i * K);
     return sum;
 }
 
@@ -284,7 +284,7 @@ static void output_delta(const Plan *p, const Samples *s, ptrdiff_t begin,
     } else {
         differentiate_loss(p->loss, p->loss_constant, n, Y, P, delta);
         backward(last->activation, last->constants, n_rows, K,
-                    (real *)last->Z + begin * K, P, delta);
+                 (real *)last->Z + begin * K, P, delta);
     }
     if (s->w != NULL)
         multiply_rows(n_rows, K, s->w + begin, delta);

@@ -151,7 +151,7 @@ static void differentiate_part(const Plan *p, const Samples *s, const Part *part
         ptrdiff_t ld;
         const real *A = input(p, s, part->layer, &ld);
         transposed_product(p->gemm, part->n_rows, s->n_rows, layer->n_out,
-                              A + part->row, ld, layer->D, g);
+                           A + part->row, ld, layer->D, g);
     } else if (part->kind == BIASES && !layer->has_norm) {
         sum_rows(s->n_rows, layer->n_out, layer->D, g);
     } /* else the normalization has computed it */
@@ -319,7 +319,7 @@ static void bound_weights(Worker *w)
             continue;
         FOR_MY_COLUMNS(w, layer->n_out, j, width)
         shorten_columns(layer->n_in, layer->n_out, width, p->max_norm,
-                           (real *)layer->W + j);
+                        (real *)layer->W + j);
     }
 }
 
