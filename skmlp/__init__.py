@@ -7,6 +7,7 @@ import sklearn.base  # noqa: F401
 from skmlp._show_versions import show_versions
 from skmlp.classifier import MLPClassifierScratch
 from skmlp.gradcheck import GradientCheck, check_gradient
+from skmlp.persistence.model import load, save
 from skmlp.regressor import MLPRegressorScratch
 
 __version__ = "0.1.0"
@@ -16,5 +17,7 @@ __all__ = [
     "MLPClassifierScratch",
     "MLPRegressorScratch",
     "check_gradient",
+    "load",
+    "save",
     "show_versions",
 ]

@@ -37,6 +37,7 @@ from skmlp.core.schedules import SCHEDULES
 from skmlp.data import Data
 from skmlp.engines import choose_engine, decision_function
 from skmlp.inspection import InspectionMixin
+from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.training.batches import EpochOrder
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
@@ -326,6 +327,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         sample_weight_val=None,
         coefs_init=None,
         intercepts_init=None,
+        resume_from=None,
     ):
         """Train the network on X and y.
 
@@ -363,6 +365,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         intercepts_init : list of array-like or None, default=None
             Biases to start from, likewise.
 
+        resume_from : str or os.PathLike, default=None
+            A file that `skmlp.callbacks.Checkpoint` wrote in a training with the
+            same parameters and data, to go on from. The result is that of a
+            training in one piece. `coefs_init`, `intercepts_init` and what the
+            estimator has learned before are then of no account; `max_iter` may
+            be more than it was, unless the learning rate depends on it.
+
         Returns
         -------
         self : object
@@ -370,9 +379,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
         Raises
         ------
+        OSError
+            If there is no file `resume_from`.
+
         ValueError
-            If a parameter or an argument is not valid, or training diverges.
-            The estimator is then as it was before the call.
+            If a parameter or an argument is not valid, `resume_from` is damaged
+            or of another training, or training diverges. The estimator is then
+            as it was before the call.
         """
         tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
         with unchanged_on_error(self):
@@ -383,6 +396,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 validation_data=(X_val, y_val, sample_weight_val),
                 initial=(coefs_init, intercepts_init),
                 callbacks=tasks,
+                resume_from=resume_from,
             )
         for task in tasks:
             task.end()
@@ -408,10 +422,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         initial=(None, None),
         incremental=False,
         callbacks=(),
+        resume_from=None,
     ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        if resume_from is not None:
+            continues = False  # with what there is, but with what there was
         has_validation = any(part is not None for part in validation_data)
-        build.check_solver(self, has_validation)
+        build.check_solver(self, has_validation, resume_from)
         check_metric(self.early_stopping_metric)
         data = self._check_training_data(X, y, sample_weight, continues, incremental)
         validation_data = (
@@ -439,8 +456,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 data,
                 validation_data,
                 random_state,
-                incremental,
-                [*callbacks, *build.list_callbacks(self)],
+                callbacks,
+                resume_from,
+                incremental=incremental,
                 is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
@@ -543,14 +561,23 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 tol=self.tol,
                 verbose=self.verbose,
             )
-        if not (theta.isfinite() and np.isfinite(result.fun)):
+        interrupted = result.get("interrupted", False)
+        if not (theta.isfinite() and (interrupted or np.isfinite(result.fun))):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may "
                 "contain large values and need to be preprocessed: training diverged "
                 f"in iteration {result.nit} of {self.max_iter}. Scale X (and y in "
                 "regression), for example with StandardScaler."
             )
-        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        if interrupted:
+            self.n_iter_ = result.nit
+            warnings.warn(
+                f"Training interrupted by user, after {result.nit} of at most "
+                f"{self.max_iter} iterations.",
+                stacklevel=5,
+            )
+        else:
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
         self._scored_on = None  # the best score is of other weights now
@@ -562,33 +589,55 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         data,
         validation_data,
         random_state,
-        incremental,
-        callbacks,
+        tasks,
+        resume_from,
         *,
+        incremental,
         is_moved,
     ):
         optimizer = self._make_optimizer(theta, incremental)
         engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
-        train_rows, own_split = None, validation_data is None
+        callbacks = build.list_callbacks(self)
+        run = Run(self, engine.name, data, validation_data, callbacks)
+        checkpoint = None
+        if resume_from is not None:
+            checkpoint = run.read_checkpoint(resume_from)
+            callbacks = [*callbacks, RestoredCallbacks(callbacks, checkpoint)]
+
+        train_rows, val_rows, own_split = None, None, validation_data is None
         if self.early_stopping and own_split:
-            train_rows, rows = split(
-                self, data, self._stratify(data.y, data.Y), random_state
-            )
-            validation_data = data.take(rows)
+            if checkpoint is None:
+                train_rows, val_rows = split(
+                    self, data, self._stratify(data.y, data.Y), random_state
+                )
+            else:
+                train_rows, val_rows = checkpoint.rows, checkpoint.val_rows
+            validation_data = data.take(val_rows)
         validate = None
         if validation_data is not None:
             validate = Validation(self, network, theta, validation_data)
 
-        state = self._state(network, theta, optimizer)
+        self._rng = self._generator(network, random_state)
+        # The order within one batch does not matter.
+        one_batch = self.batch_size == "full" or optimizer.full_batch
+        shuffles = self.shuffle and not one_batch
+        order = EpochOrder(
+            data.X.shape[0], train_rows, random_state if shuffles else None
+        )
+        state = self._state(network, theta, optimizer, order, run)
+        state.val_rows, state.incremental = val_rows, incremental
+        # What the best score was a score of: another is not to be compared.
+        scored_on = (self.early_stopping_metric, own_split)
+        if checkpoint is not None:
+            checkpoint.restore(state)
+        elif self.early_stopping and (
+            is_moved or not own_split or scored_on != self._scored_on
+        ):
+            state.rescore(validate)
         if self.early_stopping:
-            # What the best score was a score of: another is not to be compared.
-            scored_on = (self.early_stopping_metric, own_split)
-            if is_moved or not own_split or scored_on != self._scored_on:
-                state.rescore(validate)
             self._scored_on = scored_on
 
-        self._rng = self._generator(network, random_state)
-        n_train = data.X.shape[0] if train_rows is None else len(train_rows)
+        n_train = order.n_samples
         batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
         schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
         epochs = engine.Epochs(
@@ -613,27 +662,20 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             rng=self._rng,
             keep_gradient=any(getattr(c, "needs_gradient", False) for c in callbacks),
         )
-        # The order within one batch does not matter.
-        one_batch = self.batch_size == "full" or optimizer.full_batch
-        shuffles = self.shuffle and not one_batch
-        order = EpochOrder(
-            data.X.shape[0], train_rows, random_state if shuffles else None
-        )
         with engine.running(batch_size * max(W.size for W in theta.coefs)):
             run_epochs(
                 state,
                 epochs,
-                order,
                 schedule,
-                max_iter=self.max_iter,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
                 validate=validate,
                 early_stopping=self.early_stopping,
-                incremental=incremental,
                 verbose=self.verbose,
-                callbacks=callbacks,
+                callbacks=[*tasks, *callbacks],
             )
+        for name, value in run.earlier.items():
+            setattr(self, name, value)
         self._publish(state)
 
     def _make_optimizer(self, theta, incremental):
@@ -676,14 +718,23 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             )
         return min(int(self.batch_size), n_train)
 
-    def _state(self, network, theta, optimizer):
+    def _state(self, network, theta, optimizer, order, run):
         """Where training starts, or goes on from."""
 
         def fitted_estimator():
             return self._fitted_copy(network, theta.copy())
 
         before = {name: getattr(self, name, None) for name in _PROGRESS}
-        state = TrainingState(theta, optimizer, self, fitted_estimator)
+        state = TrainingState(
+            theta,
+            optimizer,
+            order,
+            rng=self._rng,
+            estimator=self,
+            fitted_estimator=fitted_estimator,
+            run=run,
+            max_iter=self.max_iter,
+        )
         state.t = before["t_"] or 0
         state.no_improvement_count = before["_no_improvement_count"] or 0
         if self.early_stopping:

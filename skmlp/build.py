@@ -34,7 +34,7 @@ _FIRST_ORDER_ONLY = {
 _HOOKS = ("on_fit_begin", "on_epoch_end", "on_fit_end")
 
 
-def check_solver(estimator, has_validation):
+def check_solver(estimator, has_validation, resume_from=None):
     """Refuse parameters that the solver would silently ignore.
 
     Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
@@ -45,6 +45,11 @@ def check_solver(estimator, has_validation):
         raise ValueError(
             "X_val and y_val need a first-order solver, such as 'adam', whose epochs "
             "are scored on them; got solver='lbfgs'."
+        )
+    if resume_from is not None:
+        raise ValueError(
+            "resume_from needs a first-order solver, such as 'adam', of which "
+            "skmlp.callbacks.Checkpoint writes checkpoints; got solver='lbfgs'."
         )
     for name, off in _FIRST_ORDER_ONLY.items():
         value = getattr(estimator, name)

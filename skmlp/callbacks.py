@@ -27,6 +27,8 @@ and with it `GridSearchCV`, copies them as it copies every parameter.
 
 import inspect
 import math
+import os
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -34,11 +36,23 @@ from sklearn.utils import check_scalar
 
 __all__ = [
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "ProgressBar",
     "ReduceLROnPlateau",
     "WeightRecorder",
 ]
+
+
+def settings(callback):
+    """What a callback was made with, by the names of its constructor's parameters."""
+    values: dict = {}
+    for name, parameter in inspect.signature(type(callback)).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            values.update(getattr(callback, name, {}))
+        elif hasattr(callback, name):
+            values[name] = getattr(callback, name)
+    return values
 
 
 class Callback:
@@ -73,9 +87,8 @@ class Callback:
     needs_gradient = False
 
     def __repr__(self):
-        parameters = inspect.signature(type(self)).parameters
-        settings = [f"{p}={getattr(self, p)!r}" for p in parameters if hasattr(self, p)]
-        return f"{type(self).__name__}({', '.join(settings)})"
+        values = [f"{name}={value!r}" for name, value in settings(self).items()]
+        return f"{type(self).__name__}({', '.join(values)})"
 
     def on_fit_begin(self, training):
         """Called before the first epoch of each `fit` or `partial_fit`."""
@@ -96,6 +109,29 @@ class Callback:
 
     def on_fit_end(self, training):
         """Called at the end, also if training is interrupted or fails."""
+
+    def state_dict(self):
+        """What a `Checkpoint` has to store of this callback.
+
+        Returns
+        -------
+        state : dict
+            By default all attributes but what the constructor was given: None,
+            booleans, numbers, strings, arrays of them, `Parameters`, random
+            generators, and lists, tuples and dicts of all these.
+        """
+        given = inspect.signature(type(self)).parameters
+        return {name: value for name, value in vars(self).items() if name not in given}
+
+    def load_state_dict(self, state):
+        """Go on from what was stored; called after `on_fit_begin`.
+
+        Parameters
+        ----------
+        state : dict
+            As from `state_dict`.
+        """
+        vars(self).update(state)
 
 
 class _Monitor(Callback):
@@ -334,6 +370,89 @@ def _angle(g, h):
     return math.degrees(2 * math.atan2(np.linalg.norm(g - h), np.linalg.norm(g + h)))
 
 
+class Checkpoint(Callback):
+    """Write to a file, every so many epochs, all that it takes to go on from there.
+
+    ``fit(X, y, resume_from=path)``, with the same parameters and data, goes on from
+    the last epoch that was written. The result is that of a training that was never
+    interrupted, to the last bit, if it is by the same engine; see
+    docs/reliability.md.
+
+    A file is complete or not there: it is written beside its place, flushed to the
+    disk and renamed. It has arrays and JSON, and no code. Where writing fails, as on
+    a full disk, there is a warning, and training goes on.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file, in a directory that exists. It is replaced; two trainings at a time,
+        such as those of a grid search, need one each.
+
+    every : int, default=1
+        Write after each `every` epochs, and at the end.
+
+    Examples
+    --------
+    Here is a training that fails on the way, and goes on:
+
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import Callback, Checkpoint
+    >>> class Failure(Callback):
+    ...     def on_epoch_end(self, training):
+    ...         if training.n_iter == 7:
+    ...             raise RuntimeError("power failure")
+    >>> X, y = load_iris(return_X_y=True)
+    >>> path = os.path.join(tempfile.mkdtemp(), "iris.skmlp")
+    >>> clf = MLPClassifierScratch(max_iter=10, random_state=0)
+    >>> clf.set_params(callbacks=[Checkpoint(path), Failure()]).fit(X, y)
+    Traceback (most recent call last):
+        ...
+    RuntimeError: power failure
+    >>> clf.set_params(callbacks=Checkpoint(path)).fit(X, y, resume_from=path).n_iter_
+    10
+    """
+
+    def __init__(self, path, every=1):
+        self.path = path
+        self.every = every
+
+    def on_fit_begin(self, training):
+        check_scalar(self.every, "every", Integral, min_val=1)
+        if not isinstance(self.path, str | os.PathLike):
+            raise TypeError(f"path must be a str or os.PathLike, got {self.path!r}.")
+        directory = os.path.dirname(os.path.abspath(self.path))
+        if not os.path.isdir(directory) or os.path.isdir(self.path):
+            raise ValueError(
+                f"path must name a file in a directory that exists, got {self.path!r}."
+            )
+        if training.incremental:
+            raise ValueError(
+                "Checkpoint is for fit. After partial_fit, keep the estimator itself: "
+                "skmlp.save(estimator, path)."
+            )
+
+    def on_epoch_settled(self, training):
+        """Called when all callbacks and the stopping rules have had their say."""
+        ends = training.done or training.n_iter == training.max_iter
+        if not (ends or training.n_iter % self.every == 0):
+            return
+        try:
+            training.run.write_checkpoint(self.path, training)
+        except OSError as error:
+            warnings.warn(
+                f"The checkpoint after epoch {training.n_iter} could not be written: "
+                f"{error}. Training goes on.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def state_dict(self):
+        """Nothing."""
+        return {}
+
+
 class ProgressBar(Callback):
     """Show the progress of the epochs, with the time that is left.
 
@@ -360,7 +479,9 @@ class ProgressBar(Callback):
                 'ProgressBar needs tqdm: pip install "skmlp[progress]".'
             ) from error
         options = {"desc": "epochs", "unit": "epoch", **self.options}
-        self._bar = tqdm(total=training.max_iter, **options)
+        self._bar = tqdm(
+            total=training.max_iter, **{"initial": training.n_iter, **options}
+        )
 
     def on_epoch_end(self, training):
         shown = {"loss": training.history["loss"][-1]}
@@ -375,3 +496,7 @@ class ProgressBar(Callback):
         bar = self.__dict__.pop("_bar", None)
         if bar is not None:
             bar.close()
+
+    def state_dict(self):
+        """Nothing: the bar shows what training has reached."""
+        return {}

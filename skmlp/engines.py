@@ -14,6 +14,9 @@ class Engine(NamedTuple):
 
     Attributes
     ----------
+    name : str
+        'numpy' or 'compiled'.
+
     Epochs : type
         Runs epochs of steps, as `NumpyEngine` does.
 
@@ -25,6 +28,7 @@ class Engine(NamedTuple):
         the context manager that training runs in.
     """
 
+    name: str
     Epochs: type
     Objective: type
     running: Callable
@@ -51,7 +55,7 @@ def choose_engine(engine, network, optimizer, X, augment):
         If `engine` is 'compiled', and there is no such engine, or it does not cover
         all of this.
     """
-    in_numpy = Engine(NumpyEngine, Objective, NumpyEngine.running)
+    in_numpy = Engine("numpy", NumpyEngine, Objective, NumpyEngine.running)
     if engine == "numpy":
         return in_numpy
     if compiled.UNAVAILABLE is not None:
@@ -74,6 +78,7 @@ def choose_engine(engine, network, optimizer, X, augment):
     # What takes time in a search is its objective, on all samples again and again.
     searches = optimizer is not None and optimizer.full_batch
     return Engine(
+        "compiled",
         NumpyEngine if searches else Compiled,
         compiled.CompiledObjective if searches or optimizer is None else Objective,
         Compiled.running,

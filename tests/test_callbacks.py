@@ -15,6 +15,7 @@ import skmlp.callbacks
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.callbacks import (
     Callback,
+    Checkpoint,
     EarlyStopping,
     ProgressBar,
     ReduceLROnPlateau,
@@ -32,6 +33,7 @@ SMALL = {
 }
 SHIPPED = {
     "Callback": Callback,
+    "Checkpoint": Checkpoint,
     "EarlyStopping": EarlyStopping,
     "ProgressBar": ProgressBar,
     "ReduceLROnPlateau": ReduceLROnPlateau,
@@ -92,7 +94,8 @@ def test_every_shipped_callback_has_the_same_methods():
             signature = inspect.signature(getattr(cls, hook))
             assert list(signature.parameters) == ["self", "training"], (name, hook)
         assert isinstance(cls.needs_gradient, bool)
-        assert repr(cls()).startswith(f"{name}(")
+        required = ["path"] if cls is Checkpoint else []
+        assert repr(cls(*required)).startswith(f"{name}(")
 
 
 def test_order_of_the_calls(data):

@@ -282,9 +282,9 @@ def test_the_compiled_engine_is_the_one_that_is_chosen(engine):
         (None, compiled.CompiledEngine, compiled.CompiledObjective),
     ):
         chosen = choose_engine(engine, network, optimizer, X, None)
-        assert chosen[:2] == (Epochs, Evaluated)
+        assert (chosen.Epochs, chosen.Objective) == (Epochs, Evaluated)
         chosen = choose_engine("numpy", network, optimizer, X, None)
-        assert chosen[:2] == (NumpyEngine, Objective)
+        assert (chosen.Epochs, chosen.Objective) == (NumpyEngine, Objective)
 
 
 @needs_compiled

@@ -13,6 +13,8 @@ from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 import numpy as np
 
+from skmlp.training.engine import Epoch
+
 cdef extern from "src/engine.h" nogil:
     enum:
         BLOCK_ROWS
@@ -405,7 +407,9 @@ cdef class Model:
         self._store_optimizer()
         return totals.loss, totals.grad_norm, n_samples
 
-    def train_epochs(self, intptr_t[::1] order, random_state, rates, int n_threads):
+    def train_epochs(
+        self, intptr_t[::1] order, random_state, rates, int n_threads, reports
+    ):
         """Run whole epochs.
 
         Parameters
@@ -422,11 +426,10 @@ cdef class Model:
         n_threads : int
             How many threads to use.
 
-        Returns
-        -------
-        epochs : list of tuple
-            Loss, mean norm of the gradients, and seconds of each epoch: the last one
-            may have left something infinite behind.
+        reports : deque of Epoch
+            Where to append what came of them; the last one may have left something
+            infinite behind. The interpreter looks for an interrupt by the user when
+            this returns, and not before.
         """
         cdef Plan *p = &self.plan
         cdef const double[::1] etas = rates
@@ -447,7 +450,9 @@ cdef class Model:
                 n_done = train_epochs_f64(p, rows, n_train, self.batches, bitgen,
                                           n_epochs, &etas[0], n_threads, epochs)
         self._store_optimizer()
-        return results[:n_done].tolist()
+        self.optimizer.epoch += n_done
+        for (loss, grad_norm, seconds), rate in zip(results[:n_done].tolist(), rates):
+            reports.append(Epoch(loss, grad_norm, float(rate), seconds))
 
     cdef int _load_optimizer(self) except -1:
         cdef OptimizerState *state = &self.plan.optimizer

@@ -8,7 +8,7 @@ import numpy as np
 from skmlp.compiled import threads
 from skmlp.compiled._engine import Model
 from skmlp.core.network import Tape
-from skmlp.training.engine import Engine, Epoch
+from skmlp.training.engine import Engine
 
 # Cost of the steps between two looks at what Python has to do, an interrupt by the user
 # among them: some hundredths of a second. It is counted in the multiplications of a
@@ -70,14 +70,15 @@ class CompiledEngine(Engine):
             + _COST_OF_STEP
         )
 
-    def run_epochs(self, order, n_epochs, t):
+    def run_epochs(self, order, n_epochs, t, epochs):
         """Run epochs without the interpreter; see `Engine.run_epochs`."""
         cost = self._cost_of_step * self._n_batches
         n_epochs = int(min(n_epochs, _COST_BETWEEN_LOOKS / cost))
         # A class derived from RandomState may shuffle in a way of its own.
         knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
         if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
-            return super().run_epochs(order, 1, t)
+            super().run_epochs(order, 1, t, epochs)
+            return
         optimizer = self.step.optimizer
         rates = [optimizer.base_learning_rate]
         for k in range(1, n_epochs):
@@ -87,14 +88,9 @@ class CompiledEngine(Engine):
         if order.random_state is not None:
             shuffling = order.random_state._bit_generator.lock
         with self._lock, shuffling:
-            epochs = self._model.train_epochs(
-                order.rows, order.random_state, np.array(rates), n_threads
+            self._model.train_epochs(
+                order.rows, order.random_state, np.array(rates), n_threads, epochs
             )
-        optimizer.epoch += len(epochs)
-        return [
-            Epoch(loss, grad_norm, rate, seconds)
-            for (loss, grad_norm, seconds), rate in zip(epochs, rates, strict=False)
-        ]
 
     def run_epoch(self, order):
         """Take one step for each batch; see `NumpyEngine.run_epoch`."""

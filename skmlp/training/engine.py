@@ -60,7 +60,7 @@ class Engine:
         """Run one epoch in the given order; returns the loss."""
         raise NotImplementedError
 
-    def run_epochs(self, order, n_epochs, t):
+    def run_epochs(self, order, n_epochs, t, epochs):
         """Run at least one epoch, and at most `n_epochs`.
 
         Parameters
@@ -74,14 +74,14 @@ class Engine:
         t : int
             Number of samples seen before, for the schedule.
 
-        Returns
-        -------
-        epochs : list of Epoch
+        epochs : deque of Epoch
+            Where to append what came of them. It is not returned, for an
+            interrupt by the user would lose what was.
         """
         start = perf_counter()
         loss = self.run_epoch(order.draw())
         rate = self.step.optimizer.learning_rate
-        return [Epoch(loss, self.grad_norm, rate, perf_counter() - start)]
+        epochs.append(Epoch(loss, self.grad_norm, rate, perf_counter() - start))
 
 
 class NumpyEngine(Engine):

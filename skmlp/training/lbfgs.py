@@ -1,9 +1,7 @@
 """Full-batch training by L-BFGS."""
 
-from itertools import count
-
 import numpy as np
-from scipy.optimize import Bounds, minimize
+from scipy.optimize import Bounds, OptimizeResult, minimize
 from scipy.sparse import issparse
 
 from skmlp.core.network import Tape
@@ -51,7 +49,8 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
     Returns
     -------
     result : OptimizeResult
-        Of scipy; `fun` is the objective at the solution.
+        Of scipy; `fun` is the objective at the solution. If the user interrupts,
+        it has `x`, `fun` and `nit` of the last iteration, and `interrupted`.
 
     References
     ----------
@@ -77,11 +76,6 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
             E += l1 / objective.n * x[halves].sum()
         return E, g
 
-    iteration = count(1)
-
-    def report(intermediate_result):
-        print(f"Iteration {next(iteration)}, loss = {intermediate_result.fun:.8f}")
-
     x, bounds = theta.flat.astype(np.float64), None
     if l1:
         x = np.concatenate([x, np.maximum(-x[:n_weights], 0)])
@@ -91,17 +85,30 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         lower = np.full(x.size, -np.inf)
         lower[halves] = 0
         bounds = Bounds(lower)
+    reached = OptimizeResult(x=x.copy(), fun=np.nan, nit=0)  # by the last iteration
+
+    def keep(intermediate_result):
+        reached.x[...] = intermediate_result.x
+        reached.fun = intermediate_result.fun
+        reached.nit += 1
+        if verbose:
+            print(f"Iteration {reached.nit}, loss = {reached.fun:.8f}")
+
     # Overflow is not reported where it happens but by what it leads to.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        result = minimize(
-            fun,
-            x,
-            method="L-BFGS-B",
-            jac=True,
-            bounds=bounds,
-            callback=report if verbose else None,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-        )
+    quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    try:
+        with quietly:
+            result = minimize(
+                fun,
+                x,
+                method="L-BFGS-B",
+                jac=True,
+                bounds=bounds,
+                callback=keep,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            )
+    except KeyboardInterrupt:
+        result = OptimizeResult(reached, interrupted=True)
     set_theta(result.x)
     if l1:
         # Stopped on the way, both halves of a weight may be positive; their sum

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
+from skmlp.training.batches import EpochOrder
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
 """What is recorded of each epoch."""
@@ -61,6 +62,18 @@ class TrainingState:
     optimizer : Optimizer
         Moves them. Its `base_learning_rate` may be changed between epochs.
 
+    order : EpochOrder
+        Order of the samples.
+
+    rng : Generator, default=None
+        What dropout, augmentation and random search draw from.
+
+    val_rows : ndarray of int, default=None
+        Rows of X that early stopping has set aside.
+
+    best_theta : Parameters, default=None
+        Those that had the best validation score; None without early stopping.
+
     estimator : object, default=None
         The estimator that is being fitted. Its fitted attributes are those of
         an earlier call, if there are any, until training has ended.
@@ -69,8 +82,14 @@ class TrainingState:
         Returns a copy of the estimator that is ready to predict, as it would be
         were training to end here, with copies of the parameters.
 
+    run : Run, default=None
+        What can write a checkpoint.
+
     max_iter : int, default=1
         Largest number of epochs of this run.
+
+    incremental : bool, default=False
+        Whether this is one epoch, as part of a training that the caller directs.
 
     t : int, default=0
         Samples seen in all.
@@ -84,11 +103,14 @@ class TrainingState:
     no_improvement_count : int, default=0
         Epochs since the loss or the score last improved by the tolerance.
 
-    n_iter : int
+    n_iter : int, default=0
         Epochs of this run.
 
+    done : bool, default=False
+        Whether this run has ended before its largest number of epochs.
+
     loss : float
-        Training loss of the last epoch.
+        Training loss of the last epoch; NaN before the first has ended.
 
     history : dict of lists of float
         For each epoch of this run: `loss`, the training loss; `val_loss` and
@@ -109,15 +131,22 @@ class TrainingState:
 
     theta: Parameters
     optimizer: Optimizer
+    order: EpochOrder
+    rng: np.random.Generator | None = None
+    val_rows: np.ndarray | None = None
+    best_theta: Parameters | None = None
     estimator: object = None
     fitted_estimator: Callable | None = None
+    run: Any = None
     max_iter: int = 1
+    incremental: bool = False
     t: int = 0
     best_loss: float | None = np.inf
     best_validation_score: float | None = None
     no_improvement_count: int = 0
     n_iter: int = 0
-    loss: float | None = None
+    done: bool = False
+    loss: float = np.nan
     history: dict = field(default_factory=new_history)
     validation_scores: list = field(default_factory=list)
     has_validation: bool = False
@@ -135,36 +164,27 @@ class TrainingState:
 def run_epochs(
     state,
     engine,
-    order,
     schedule,
     *,
-    max_iter,
     tol,
     n_iter_no_change,
     validate=None,
     early_stopping=False,
-    incremental=False,
     verbose=False,
     callbacks=(),
 ):
-    """Train until convergence, or for `max_iter` epochs.
+    """Train until convergence, or for `state.max_iter` epochs.
 
     Parameters
     ----------
     state : TrainingState
-        Where to start; updated.
+        Where to start, or to go on; updated.
 
     engine : NumpyEngine or CompiledEngine
         Runs epochs.
 
-    order : EpochOrder
-        Order of the samples.
-
     schedule : Schedule
         Sets the optimizer's base learning rate between epochs.
-
-    max_iter : int
-        Largest number of epochs.
 
     tol : float
         Least improvement of the loss, or of the score, that counts.
@@ -178,9 +198,6 @@ def run_epochs(
     early_stopping : bool, default=False
         Whether that score rules instead of the loss, and the weights that were
         best by it are restored at the end.
-
-    incremental : bool, default=False
-        One epoch, as part of a training that the caller directs.
 
     verbose : bool or int, default=False
         Whether to print the progress; an integer k > 1 prints it after the
@@ -196,42 +213,49 @@ def run_epochs(
         when the score that rules early stopping was never a number.
     """
     theta, optimizer = state.theta, state.optimizer
-    state.max_iter, state.gradient = max_iter, engine.gradient
-    state.has_validation = validate is not None
-    best_theta = theta.copy() if early_stopping else theta
+    state.gradient, state.has_validation = engine.gradient, validate is not None
+    if early_stopping and state.best_theta is None:
+        state.best_theta = theta.copy()
     epochs: deque = deque()  # those that the engine has run, and we have not looked at
+
+    def look_at(epoch):
+        start = perf_counter()
+        scores = NO_SCORES if validate is None else validate(theta)
+        state.loss = epoch.loss
+        state.n_iter += 1
+        state.t += state.order.n_samples
+        _record(state, epoch, scores, perf_counter() - start)
+        if early_stopping:
+            _track_score(state, tol, scores.monitored)
+        else:
+            _track_loss(state, tol)
+        _print_progress(state, verbose, early_stopping)
+
+    def set_base_rate():
+        rate = schedule.after_epoch(optimizer.base_learning_rate, state.t)
+        _set_base_rate(optimizer, rate)
+
     # Overflow is not reported where it happens but by what it leads to.
     quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with _told(callbacks, state):
-        with _keep_on_interrupt(state, early_stopping), quietly:
-            for n_iter in range(1, max_iter + 1):
+    with _told(callbacks, state), quietly:
+        try:
+            while not state.done and state.n_iter < state.max_iter:
                 _tell(callbacks, "on_epoch_begin", state)
                 if not epochs:
                     # How many epochs can run before anything can come between.
                     free = 1
-                    if not (callbacks or validate or incremental):
+                    if not (callbacks or validate or state.incremental):
                         free = n_iter_no_change - state.no_improvement_count + 1
-                    free = min(free, max_iter - n_iter + 1)
-                    epochs.extend(engine.run_epochs(order, free, state.t))
+                    free = min(free, state.max_iter - state.n_iter)
+                    engine.run_epochs(state.order, free, state.t, epochs)
                 epoch = epochs.popleft()
-                start = perf_counter()
-                scores = NO_SCORES if validate is None else validate(theta)
-                state.loss, state.n_iter = epoch.loss, n_iter
-                state.t += order.n_samples
-                _record(state, epoch, scores, perf_counter() - start)
-                if early_stopping:
-                    _track_score(state, tol, scores.monitored, best_theta)
-                else:
-                    _track_loss(state, tol)
-                _print_progress(state, verbose, early_stopping)
+                look_at(epoch)
                 if not epochs and _has_diverged(state, epoch):
-                    _handle_divergence(state, incremental)
+                    _handle_divergence(state)
+                    state.done = True
                     break
 
-                _set_base_rate(
-                    optimizer,
-                    schedule.after_epoch(optimizer.base_learning_rate, state.t),
-                )
+                set_base_rate()
                 stop = _tell(callbacks, "on_epoch_end", state)
                 if state.no_improvement_count > n_iter_no_change:
                     learning_rate = schedule.on_plateau(optimizer.base_learning_rate)
@@ -240,27 +264,40 @@ def run_epochs(
                             early_stopping, tol, n_iter_no_change, learning_rate
                         )
                     if learning_rate is None:
-                        break
-                    _set_base_rate(optimizer, learning_rate)
-                    state.no_improvement_count = 0
-                if stop or optimizer.stationary or incremental:
-                    break
-            else:
-                if not schedule.ends:  # at max_iter, as planned
-                    warnings.warn(
-                        f"Stochastic Optimizer: Maximum iterations ({max_iter}) "
-                        "reached and the optimization hasn't converged yet.",
-                        ConvergenceWarning,
-                        stacklevel=2,
-                    )
-        if early_stopping:
+                        stop = True
+                    else:
+                        _set_base_rate(optimizer, learning_rate)
+                        state.no_improvement_count = 0
+                state.done = bool(stop or optimizer.stationary or state.incremental)
+                _tell(callbacks, "on_epoch_settled", state)
+            if not (state.done or schedule.ends):  # else at max_iter, as planned
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({state.max_iter}) "
+                    "reached and the optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+        except KeyboardInterrupt:
+            # A caller who trains piece by piece has to hear of it, and there may be
+            # nothing to keep.
+            if state.incremental or not (theta.isfinite() or state.validation_scores):
+                raise
+            while epochs:  # the parameters are further than we are
+                look_at(epochs.popleft())
+                set_base_rate()
+            warnings.warn(
+                f"Training interrupted by user, after {state.n_iter} of at most "
+                f"{state.max_iter} epochs.",
+                stacklevel=2,
+            )
+        if early_stopping and state.n_iter:
             if state.best_validation_score == -np.inf:
                 raise ValueError(
                     "early_stopping=True needs a validation score, which was not a "
                     f"number after any of the {state.n_iter} epochs: the validation "
                     "set and early_stopping_metric do not go together."
                 )
-            theta.assign(best_theta)
+            theta.assign(state.best_theta)
 
 
 @contextmanager
@@ -282,17 +319,6 @@ def _tell(callbacks, hook, state):
     """Call a hook of every callback that has it; whether one wants to stop."""
     hooks = [getattr(callback, hook, None) for callback in callbacks]
     return any([hook(state) for hook in hooks if hook is not None])
-
-
-@contextmanager
-def _keep_on_interrupt(state, early_stopping):
-    """Turn an interrupt by the user into a warning, if there is a result."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if state.n_iter == 0 or not (early_stopping or state.theta.isfinite()):
-            raise  # there is nothing to keep
-        warnings.warn("Training interrupted by user.", stacklevel=3)
 
 
 def _set_base_rate(optimizer, rate):
@@ -346,7 +372,7 @@ def _track_loss(state, tol):
     state.best_loss = min(state.best_loss, state.loss)
 
 
-def _track_score(state, tol, score, best_theta):
+def _track_score(state, tol, score):
     state.validation_scores.append(score)
     if score >= state.best_validation_score + tol:
         state.no_improvement_count = 0
@@ -354,12 +380,12 @@ def _track_score(state, tol, score, best_theta):
         state.no_improvement_count += 1
     if score > state.best_validation_score:
         state.best_validation_score = score
-        best_theta.assign(state.theta)
+        state.best_theta.assign(state.theta)
 
 
-def _handle_divergence(state, incremental):
+def _handle_divergence(state):
     epoch = f"epoch {state.n_iter}"
-    if not incremental:  # else there is no saying how many there will be
+    if not state.incremental:  # else there is no saying how many there will be
         epoch += f" of {state.max_iter}"
     where = (
         f"training diverged in {epoch}, at learning rate "

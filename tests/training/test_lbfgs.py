@@ -1,6 +1,5 @@
 """Tests of L-BFGS against closed forms and scipy's own termination."""
 
-import joblib
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -221,26 +220,40 @@ def test_verbose_prints_the_objective_after_every_iteration(l1, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
-def test_an_interruption_changes_nothing(monkeypatch, warm_start):
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_an_interruption_keeps_the_last_iteration(monkeypatch, l1_ratio):
+    """Not the point that the line search has just tried."""
     X, Y, _ = data()
-    reg = MLPRegressorScratch(
-        hidden_layer_sizes=(5,),
-        solver="lbfgs",
-        max_iter=5,
-        warm_start=warm_start,
-        engine="numpy",
-    ).fit(X, Y)
-    before = joblib.hash(vars(reg))
+    params = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "engine": "numpy"}
+    params |= {"random_state": 0, "l1_ratio": l1_ratio}
     evaluate = Objective.__call__
     count = iter(range(10**6))
 
     def interrupted(self, *args):
-        if next(count) == 3:
+        if next(count) == 12:
             raise KeyboardInterrupt
         return evaluate(self, *args)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "__call__", interrupted)
+        with pytest.warns(UserWarning, match=r"interrupted by user, after \d+ of"):
+            reg = MLPRegressorScratch(**params).fit(X, Y)
+    assert 1 < reg.n_iter_ < 12
+    other = MLPRegressorScratch(**params, max_iter=reg.n_iter_).fit(X, Y)
+    np.testing.assert_array_equal(reg.coefs_[0], other.coefs_[0])
+    assert reg.loss_ == other.loss_
+
+
+def test_an_interruption_of_the_first_iteration_keeps_the_start(monkeypatch):
+    X, Y, _ = data()
+
+    def interrupted(self, *args):
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(Objective, "__call__", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    reg = MLPRegressorScratch(hidden_layer_sizes=(5,), solver="lbfgs", engine="numpy")
+    with pytest.warns(UserWarning, match="interrupted by user, after 0 of"):
         reg.fit(X, Y)
-    assert joblib.hash(vars(reg)) == before
+    assert reg.n_iter_ == 0
+    assert np.isnan(reg.loss_)
+    assert np.isfinite(reg.predict(X)).all()

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from functools import partial
 from types import SimpleNamespace
 
 import joblib
@@ -63,7 +62,9 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
     A score is also, negated, the validation loss.
     """
     theta = Parameters([2, 1])
-    state = TrainingState(theta, options.pop("optimizer", Rates(0.1)))
+    state = TrainingState(theta, options.pop("optimizer", Rates(0.1)), EpochOrder(10))
+    state.max_iter = options.pop("max_iter", 100)
+    state.incremental = options.pop("incremental", False)
     ends = (options.pop(name, None) for name in ("diverges_at", "overflows_at"))
     engine = Script(theta, losses, *ends)
     engine.step = SimpleNamespace(optimizer=state.optimizer)
@@ -84,11 +85,10 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
         return run_epoch(order)
 
     engine.run_epoch = noting_the_rate
-    options = {"max_iter": 100, "tol": 0.01, "n_iter_no_change": 2, **options}
+    options = {"tol": 0.01, "n_iter_no_change": 2, **options}
     run_epochs(
         state,
         engine,
-        EpochOrder(10),
         SCHEDULES[schedule](0.1),
         validate=validate,
         **options,
@@ -183,9 +183,41 @@ def test_an_interruption_keeps_what_has_been_reached(scores):
     assert state.theta.flat.tolist() == [2.0] * 3  # in the middle of the fourth
 
 
-def test_an_interruption_of_the_first_epoch_is_passed_on():
+@pytest.mark.parametrize("scores", [None, [0.1]])
+def test_an_interruption_of_the_first_epoch_keeps_how_far_it_came(scores):
+    with pytest.warns(UserWarning, match="interrupted by user, after 0 of at most 100"):
+        state, _ = run([KeyboardInterrupt()], scores)
+    assert state.n_iter == state.t == 0
+    assert np.isnan(state.loss)
+    assert state.theta.flat.tolist() == [0.5] * 3
+
+
+def test_an_interruption_of_an_incremental_training_is_passed_on():
+    """Or a loop of calls to partial_fit could not be interrupted."""
     with pytest.raises(KeyboardInterrupt):
-        run([KeyboardInterrupt()])
+        run([KeyboardInterrupt()], incremental=True)
+
+
+class RunsAhead(Script):
+    """Is interrupted when it has run more epochs than the loop has looked at."""
+
+    def run_epochs(self, order, n_epochs, t, epochs):
+        for _ in range(n_epochs):
+            super().run_epochs(order, 1, t, epochs)
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_loses_no_epoch_that_has_run(monkeypatch):
+    """The history is as long as the parameters are trained."""
+    monkeypatch.setitem(globals(), "Script", RunsAhead)
+    with pytest.warns(UserWarning, match="interrupted by user, after 3 of at most 100"):
+        state, _ = run([3, 2, 1, 0.5], schedule="invscaling")
+    assert state.history["loss"] == [3, 2, 1]
+    assert state.n_iter == 3
+    assert state.t == 30
+    assert state.theta.flat.tolist() == [3.0] * 3
+    assert state.best_loss == 1
+    assert state.optimizer.base_learning_rate < 0.1
 
 
 @pytest.mark.parametrize("scores", [None, [np.nan, np.nan]])
@@ -253,24 +285,37 @@ def test_an_interrupted_estimator_is_fitted(monkeypatch, solver, early_stopping)
     assert len(clf.loss_curve_) == 3
 
 
-@pytest.mark.parametrize("method", ["fit", "warm_start", "partial_fit"])
+@pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_an_interruption_of_the_first_epoch_changes_nothing(
-    monkeypatch, solver, method
+def test_an_estimator_is_fitted_if_its_first_epoch_is_interrupted(
+    monkeypatch, solver, early_stopping
 ):
+    """As far as it came; what it says of epochs is that there is none."""
+    interrupt(monkeypatch, solver, at_epoch=1)
+    clf = MLPClassifierScratch(
+        solver=solver, early_stopping=early_stopping, engine="numpy", **PARAMS
+    )
+    with pytest.warns(UserWarning, match="interrupted by user, after 0 of at most 200"):
+        clf.fit(X, Y)
+    assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.history_["loss"]) == 0
+    assert np.isnan(clf.loss_)
+    assert np.isfinite(clf.predict_proba(X)).all()
+    clf.set_params(early_stopping=False, max_iter=2, warm_start=True).fit(X, Y)
+    assert len(clf.loss_curve_) == 2
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_an_interruption_of_partial_fit_changes_nothing(monkeypatch, solver):
+    """And is passed on, for the user's loop over the parts of the data."""
     params = {"solver": solver, "engine": "numpy", **PARAMS}
     fitted = MLPClassifierScratch(max_iter=3, **params).fit(X, Y)
-    fitted.set_params(warm_start=method == "warm_start")
     unfitted = MLPClassifierScratch(**params)
     before = joblib.hash(vars(fitted))
     for clf in (fitted, unfitted):
-        train = clf.fit
-        if method == "partial_fit":
-            train = partial(clf.partial_fit, classes=[0, 1])
         with monkeypatch.context() as patch:
             interrupt(patch, solver, at_epoch=1)
             with pytest.raises(KeyboardInterrupt):
-                train(X, Y)
+                clf.partial_fit(X, Y, classes=[0, 1])
     assert joblib.hash(vars(fitted)) == before
     assert set(vars(unfitted)) == set(unfitted.get_params())
 
@@ -505,7 +550,7 @@ def test_of_several_ends_that_fail_each_is_run():
     ("options", "error", "n_iter"),
     [
         ({"losses": [3.0, RuntimeError("out of luck")]}, RuntimeError, 1),
-        ({"losses": [KeyboardInterrupt()]}, KeyboardInterrupt, 0),
+        ({"losses": [KeyboardInterrupt()], "incremental": True}, KeyboardInterrupt, 0),
         ({"losses": [3.0, np.nan], "diverges_at": 2}, ValueError, 2),
     ],
 )

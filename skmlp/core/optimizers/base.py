@@ -5,6 +5,9 @@ import numpy as np
 OPTIMIZERS: dict = {}
 """Optimizers, by name."""
 
+# What every optimizer has to go on from.
+_PROGRESS = ("epoch", "learning_rate_init", "base_learning_rate", "learning_rate")
+
 
 class Optimizer:
     """Base class of the optimizers.
@@ -69,6 +72,29 @@ class Optimizer:
         self.learning_rate_init = self.base_learning_rate = self.learning_rate
         self.t = self.epoch = 0
 
+    def state_dict(self):
+        """What it takes to go on from here, but for the hyperparameters.
+
+        Returns
+        -------
+        state : dict of {int, float, ndarray}
+            The arrays are those that the steps change, and not copies.
+        """
+        return {name: getattr(self, name) for name in (*_PROGRESS, *self.state)}
+
+    def load_state_dict(self, state):
+        """Go on from a state; arrays are copied, into the dtype that there is.
+
+        Parameters
+        ----------
+        state : dict
+            As from `state_dict`, or a part of it.
+        """
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value = value.astype(getattr(self, name).dtype)  # a copy
+            setattr(self, name, value)
+
     def resume(self, other):
         """Go on from where another optimizer of this kind has got to.
 
@@ -76,15 +102,10 @@ class Optimizer:
         own, and arrays of its own dtype. A learning rate that began with another
         value begins anew.
         """
-        self.epoch = other.epoch
-        for name in self.state:
-            value = getattr(other, name)
-            if isinstance(value, np.ndarray):
-                value = value.astype(getattr(self, name).dtype)  # a copy
-            setattr(self, name, value)
-        if self.learning_rate_init == other.learning_rate_init:
-            self.base_learning_rate = other.base_learning_rate
-            self.learning_rate = other.learning_rate
+        state = other.state_dict()
+        if state.pop("learning_rate_init") != self.learning_rate_init:
+            del state["base_learning_rate"], state["learning_rate"]
+        self.load_state_dict(state)
 
     def isfinite(self):
         """Whether what it remembers is finite; if not, it may not move again."""

@@ -1,0 +1,530 @@
+"""Values as JSON and arrays, and back.
+
+None, booleans, integers, finite numbers, strings and lists stand for themselves.
+Everything else is an object with a ``kind``, of which there are those below and no
+more: a name in a file is looked up in a table, and never imported. Where a file has
+something else, `decode` raises ValueError, TypeError or LookupError.
+
+To add a kind, write its class here. It has ``takes(value)``, whether it can encode a
+value; ``encode(encoder, value, where)``, which returns the object without its kind; and
+``decode(decoder, **content)``, which checks whatever its caller relies on.
+"""
+
+import math
+import os
+from copy import copy
+from itertools import pairwise
+from numbers import Real
+
+import numpy as np
+
+from skmlp import callbacks
+from skmlp.core.activations import ACTIVATIONS
+from skmlp.core.losses import LOSSES
+from skmlp.core.network import Network
+from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.parameters import Parameters
+
+_KINDS: dict = {}
+
+
+def encode(value, where, arrays):
+    """Turn a value into what the json module takes.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    where : str
+        What the value is, as a path: for errors, and for the names of its arrays.
+
+    arrays : dict
+        Where its arrays are put, by name.
+
+    Returns
+    -------
+    encoded : object
+
+    Raises
+    ------
+    TypeError
+        If there is no kind for it, or for something in it.
+    """
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if type(value) is list and not _is_series(value):
+        return [encode(v, f"{where}/{i}", arrays) for i, v in enumerate(value)]
+    for name, kind in _KINDS.items():
+        if kind.takes(value):
+            return {"kind": name, **kind.encode(value, where, arrays)}
+    raise TypeError(f"{where} is {value!r}, of {type(value)}")
+
+
+def decode(encoded, arrays):
+    """Turn what `encode` has returned into a value again.
+
+    Parameters
+    ----------
+    encoded : object
+        The value encoded.
+
+    arrays : dict of str to ndarray
+        Its arrays.
+
+    Returns
+    -------
+    value : object
+    """
+    if isinstance(encoded, list):
+        return [decode(e, arrays) for e in encoded]
+    if not isinstance(encoded, dict):
+        return encoded
+    kind, content = encoded["kind"], encoded.copy()
+    del content["kind"]
+    return _KINDS[kind].decode(arrays, **content)
+
+
+def check(condition, message):
+    """Raise ValueError unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+class Kind:
+    """Base class of the kinds, whose names are those in the files."""
+
+    def __init_subclass__(cls, name):
+        _KINDS[name] = cls
+
+
+class NonFinite(Kind, name="number"):
+    """inf, -inf and nan, which JSON does not have."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is float
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return {"value": repr(value)}
+
+    @staticmethod
+    def decode(arrays, value):
+        check(value in ("inf", "-inf", "nan"), f"a number is {value!r}")
+        return float(value)
+
+
+def _is_series(value):
+    return bool(value) and all(type(v) is float for v in value)
+
+
+class Series(Kind, name="series"):
+    """A list of numbers, NaN perhaps among them: an array has them exactly."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is list
+
+    @staticmethod
+    def encode(value, where, arrays):
+        arrays[where] = np.array(value)
+        return {"array": where}
+
+    @staticmethod
+    def decode(arrays, array):
+        values = arrays[array]
+        check(values.ndim == 1 and values.dtype == np.float64, "a series is no list")
+        return values.tolist()
+
+
+class Tuple(Kind, name="tuple"):
+    """A tuple."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is tuple
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return {"items": encode(list(value), where, arrays)}
+
+    @staticmethod
+    def decode(arrays, items):
+        return tuple(decode(items, arrays))
+
+
+class Dict(Kind, name="dict"):
+    """A dict, whose keys need not be strings."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is dict
+
+    @staticmethod
+    def encode(value, where, arrays):
+        items = [
+            [encode(k, where, arrays), encode(v, f"{where}/{k}", arrays)]
+            for k, v in value.items()
+        ]
+        return {"items": items}
+
+    @staticmethod
+    def decode(arrays, items):
+        return dict(decode(items, arrays))
+
+
+class Array(Kind, name="array"):
+    """An array of numbers, booleans or strings."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is np.ndarray and value.dtype.kind in "biufUS"
+
+    @staticmethod
+    def encode(value, where, arrays):
+        arrays[where] = value.astype(value.dtype.newbyteorder("="), copy=False)
+        return {"array": where}
+
+    @staticmethod
+    def decode(arrays, array):
+        return arrays[array]
+
+
+class ObjectArray(Kind, name="object array"):
+    """An array of objects, such as the names of features, or classes of strings."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is np.ndarray and value.dtype == object and value.ndim == 1
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return {"items": encode(list(value), where, arrays)}
+
+    @staticmethod
+    def decode(arrays, items):
+        items = decode(items, arrays)
+        array = np.empty(len(items), object)
+        array[:] = items
+        return array
+
+
+class Scalar(Kind, name="scalar"):
+    """A number of one of NumPy's types."""
+
+    @staticmethod
+    def takes(value):
+        return isinstance(value, np.generic) and value.dtype.kind in "biufUS"
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return Array.encode(np.asarray(value), where, arrays)
+
+    @staticmethod
+    def decode(arrays, array):
+        return arrays[array][()]
+
+
+class DType(Kind, name="dtype"):
+    """The parameter `dtype`, where it is no string."""
+
+    @staticmethod
+    def takes(value):
+        return value in (np.float32, np.float64)  # also as a dtype
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return {"name": np.dtype(value).name, "is_type": isinstance(value, type)}
+
+    @staticmethod
+    def decode(arrays, name, is_type):
+        check(name in ("float32", "float64"), f"a dtype is {name!r}")
+        dtype = np.dtype(name)
+        return dtype.type if is_type else dtype
+
+
+# What training draws from. NumPy's own readers of their states do not check them all,
+# and would read beyond their memory.
+
+
+def _mt19937(key, pos, has_gauss, gauss):
+    check(key.shape == (624,) and key.dtype == np.uint32, "an MT19937 has another key")
+    check(type(pos) is int and 0 <= pos <= 624, f"an MT19937 is at {pos!r}")
+    check(has_gauss in (0, 1) and isinstance(gauss, float), "an MT19937 is malformed")
+    return {
+        "bit_generator": "MT19937",
+        "state": {"key": key, "pos": pos},
+        "has_gauss": has_gauss,
+        "gauss": gauss,
+    }
+
+
+def _pcg64(state, inc, has_uint32, uinteger):
+    for value, bits in (state, 128), (inc, 128), (has_uint32, 1), (uinteger, 32):
+        check(type(value) is int and 0 <= value < 2**bits, "a PCG64 is malformed")
+    return {
+        "bit_generator": "PCG64",
+        "state": {"state": state, "inc": inc},
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
+    }
+
+
+class RandomState(Kind, name="RandomState"):
+    """A RandomState as `check_random_state` makes it."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is np.random.RandomState and (
+            type(value._bit_generator) is np.random.MT19937
+        )
+
+    @staticmethod
+    def encode(value, where, arrays):
+        _, arrays[where], pos, has_gauss, gauss = value.get_state()
+        gauss = encode(gauss, where, arrays)
+        return {"key": where, "pos": pos, "has_gauss": has_gauss, "gauss": gauss}
+
+    @staticmethod
+    def decode(arrays, key, pos, has_gauss, gauss):
+        state = _mt19937(arrays[key], pos, has_gauss, decode(gauss, arrays))
+        random_state = np.random.RandomState(0)
+        random_state.set_state(state)
+        return random_state
+
+
+class Generator(Kind, name="Generator"):
+    """A Generator as `default_rng` makes it."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is np.random.Generator and (
+            type(value.bit_generator) is np.random.PCG64
+        )
+
+    @staticmethod
+    def encode(value, where, arrays):
+        state = value.bit_generator.state
+        return {
+            **state["state"],
+            "has_uint32": state["has_uint32"],
+            "uinteger": state["uinteger"],
+        }
+
+    @staticmethod
+    def decode(arrays, state, inc, has_uint32, uinteger):
+        generator = np.random.Generator(np.random.PCG64(0))
+        generator.bit_generator.state = _pcg64(state, inc, has_uint32, uinteger)
+        return generator
+
+
+# The package's own classes. What is derived from them may do something else.
+
+
+def _settings(value, arrays):
+    """Numbers that a formula has, by name."""
+    settings = decode(value, arrays)
+    check(
+        isinstance(settings, dict)
+        and all(isinstance(number, Real) for number in settings.values()),
+        "settings are not numbers",
+    )
+    return settings
+
+
+class ActivationKind(Kind, name="activation"):
+    """An activation of the package's, with settings of its own or as registered."""
+
+    @staticmethod
+    def takes(value):
+        return any(type(value) is type(own) for own in ACTIVATIONS.values())
+
+    @staticmethod
+    def encode(value, where, arrays):
+        settings = {name: float(number) for name, number in vars(value).items()}
+        return {"name": value.name, "settings": encode(settings, where, arrays)}
+
+    @staticmethod
+    def decode(arrays, name, settings):
+        registered, settings = ACTIVATIONS[name], _settings(settings, arrays)
+        check(settings.keys() == vars(registered).keys(), f"{name} has other settings")
+        if settings == vars(registered):
+            return registered
+        activation = copy(registered)
+        vars(activation).update(settings)
+        return activation
+
+
+class LossKind(Kind, name="loss"):
+    """A loss of the package's."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) in LOSSES.values()
+
+    @staticmethod
+    def encode(value, where, arrays):
+        settings = {name: float(number) for name, number in vars(value).items()}
+        return {"name": value.name, "settings": encode(settings, where, arrays)}
+
+    @staticmethod
+    def decode(arrays, name, settings):
+        return LOSSES[name](**_settings(settings, arrays))
+
+
+class CallbackKind(Kind, name="callback"):
+    """A callback of the package's with its settings, not with what it has recorded."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) in _CALLBACKS.values()
+
+    @staticmethod
+    def encode(value, where, arrays):
+        settings = {
+            name: os.fspath(v) if isinstance(v, os.PathLike) else v
+            for name, v in callbacks.settings(value).items()
+        }
+        return {
+            "name": type(value).__name__,
+            "settings": encode(settings, where, arrays),
+        }
+
+    @staticmethod
+    def decode(arrays, name, settings):
+        return _CALLBACKS[name](**decode(settings, arrays))
+
+
+_CALLBACKS = {
+    name: getattr(callbacks, name) for name in callbacks.__all__ if name != "Callback"
+}
+
+
+class NetworkKind(Kind, name="network"):
+    """A network, without its parameters."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is Network
+
+    @staticmethod
+    def encode(value, where, arrays):
+        parts = {
+            "layer_sizes": list(map(int, value.layer_sizes)),
+            "activations": value.activations,
+            "loss": value.loss,
+            "dropout": list(value.dropout),
+            "batch_norm_epsilon": value.batch_norm_epsilon,
+            "frozen": sorted(value.frozen),
+        }
+        return {
+            name: encode(part, f"{where}/{name}", arrays)
+            for name, part in parts.items()
+        }
+
+    @staticmethod
+    def decode(arrays, **parts):
+        network = Network(
+            **{name: decode(part, arrays) for name, part in parts.items()}
+        )
+        check_layer_sizes(network.layer_sizes)
+        n_layers = len(network.layer_sizes) - 1
+        check(
+            len(network.activations) == n_layers
+            and all(map(ActivationKind.takes, network.activations))
+            and LossKind.takes(network.loss)
+            and len(network.dropout) == n_layers
+            and all(isinstance(p, float) and 0 <= p < 1 for p in network.dropout)
+            and isinstance(network.batch_norm_epsilon, float | None)
+            and network.frozen < set(range(n_layers)),
+            "a network is malformed",
+        )
+        return network
+
+
+def check_layer_sizes(sizes):
+    """Refuse sizes of layers that no network has."""
+    check(
+        len(sizes) > 1 and all(type(size) is int and size > 0 for size in sizes),
+        "a network has no layers, or layers without units",
+    )
+
+
+class ParametersKind(Kind, name="parameters"):
+    """Weights and biases of a network, in one vector."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) is Parameters
+
+    @staticmethod
+    def encode(value, where, arrays):
+        arrays[f"{where}/flat"], arrays[f"{where}/running"] = value.flat, value.running
+        return {
+            "layer_sizes": list(value.layer_sizes),
+            "batch_norm": bool(value.batch_norm),
+            "flat": f"{where}/flat",
+            "running": f"{where}/running",
+        }
+
+    @staticmethod
+    def decode(arrays, layer_sizes, batch_norm, flat, running):
+        flat, running = arrays[flat], arrays[running]
+        check_layer_sizes(layer_sizes)
+        hidden = sum(layer_sizes[1:-1]) if batch_norm else 0
+        n_parameters = hidden + sum(
+            (n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)
+        )
+        check(
+            flat.shape == (n_parameters,)
+            and running.shape == (2 * hidden,)
+            and flat.dtype == running.dtype
+            and flat.dtype in (np.float32, np.float64),
+            f"parameters of layers with {layer_sizes} units have other shapes",
+        )
+        return Parameters(layer_sizes, flat.dtype, batch_norm, flat, running)
+
+
+class OptimizerKind(Kind, name="optimizer"):
+    """An optimizer, with what it remembers."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) in OPTIMIZERS.values()
+
+    @staticmethod
+    def encode(value, where, arrays):
+        settings = {name: getattr(value, name) for name in value.hyperparameters}
+        return {
+            "name": value.name,
+            "settings": encode(settings, where, arrays),
+            "state": encode(value.state_dict(), where, arrays),
+        }
+
+    @staticmethod
+    def decode(arrays, name, settings, state):
+        cls, state = OPTIMIZERS[name], decode(state, arrays)
+        vectors = [v for v in state.values() if isinstance(v, np.ndarray)]
+        theta = vectors[0] if vectors else np.empty(0)
+        optimizer = cls(theta, 1.0, **_settings(settings, arrays))
+        check_state(optimizer, state)
+        optimizer.load_state_dict(state)
+        return optimizer
+
+
+def check_state(optimizer, state):
+    """Refuse a state that is not one of this optimizer's."""
+    own = optimizer.state_dict()
+    check(own.keys() == state.keys(), f"{optimizer.name} has another state")
+    for name, value in own.items():
+        other = state[name]
+        if isinstance(value, np.ndarray):
+            fits = isinstance(other, np.ndarray) and (
+                (other.shape, other.dtype) == (value.shape, value.dtype)
+            )
+        else:
+            fits = isinstance(other, Real)
+        check(fits, f"{optimizer.name} has another {name}")
