@@ -51,6 +51,7 @@ class Objective:
         self.work = np.empty_like(theta.flat)
         self._frozen = network.frozen_views(self.grad)
         self.divisor = network.loss_divisor if report_mean else 1
+        self.n = np.nan
 
     def __call__(self, X, Y, w, tape):
         """Evaluate the objective and its gradient on a batch.
