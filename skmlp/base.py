@@ -30,6 +30,7 @@ from skmlp._sklearn import (
     task_callbacks,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
+from skmlp.core.inference import check_output, quietly
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -735,14 +736,28 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     def _decision_function(self, X):
         """Output of the network before the output activation."""
-        X = self._check_input(X)
-        coefs, intercepts, activations = self._inference()
-        return decision_function(self.engine, coefs, intercepts, activations, X)
+        return self._compute(self._check_input(X))
 
     def _output(self, X):
         """Output of the network, of shape (n_samples, n_outputs)."""
-        Z = self._decision_function(X)
-        return self._network.activations[-1].apply(Z)
+        X = self._check_input(X)
+        Z = self._compute(X)
+        with quietly():
+            output = self._network.activations[-1].apply(Z)
+        self._check_finite(output, X)
+        return output
+
+    def _compute(self, X):
+        """The decision function of samples that have been validated."""
+        with quietly():
+            coefs, intercepts, activations = self._inference()
+            Z = decision_function(self.engine, coefs, intercepts, activations, X)
+        self._check_finite(Z, X)
+        return Z
+
+    def _check_finite(self, output, X, what="network's output"):
+        """Refuse what the network has made of finite samples, if it is not finite."""
+        check_output(output, X, [*self.coefs_, *self.intercepts_], what)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
