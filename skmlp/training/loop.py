@@ -199,6 +199,7 @@ def run_epochs(
     state.max_iter, state.gradient = max_iter, engine.gradient
     state.has_validation = validate is not None
     best_theta = theta.copy() if early_stopping else theta
+    diverged = False
     epochs: deque = deque()  # those that the engine has run, and we have not looked at
     # Overflow is not reported where it happens but by what it leads to.
     quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -224,8 +225,8 @@ def run_epochs(
                 else:
                     _track_loss(state, tol)
                 _print_progress(state, verbose, early_stopping)
-                if not epochs and _has_diverged(state, epoch):
-                    _handle_divergence(state, incremental)
+                diverged = not epochs and _has_diverged(state, epoch)
+                if diverged:
                     break
 
                 _set_base_rate(
@@ -253,6 +254,16 @@ def run_epochs(
                         ConvergenceWarning,
                         stacklevel=2,
                     )
+        if diverged:
+            _handle_divergence(state, incremental)
+        elif not np.isfinite(state.loss):  # that of an earlier epoch does not matter
+            warnings.warn(
+                f"The loss is {state.loss} in epoch {state.n_iter}, though the weights "
+                f"are finite: it is beyond the range of {theta.flat.dtype}. Scale X "
+                "(and y in regression), for example with StandardScaler.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         if early_stopping:
             if state.best_validation_score == -np.inf:
                 raise ValueError(
