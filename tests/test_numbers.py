@@ -300,6 +300,19 @@ def test_numbers_that_the_dtype_has_no_place_for(dtype, engine):
 
 
 @parametrize_engine
+@parametrize_dtype
+def test_a_norm_whose_squares_overflow_is_bounded(dtype, engine):
+    """The weights are shortened, and not lost."""
+    start = np.array([[3.0], [-4.0], [0.0], [12.0]])
+    coefs_init = [start * (float(np.finfo(dtype).max) / 100)]
+    params = {"hidden_layer_sizes": (), "max_norm": 26.0, "solver": "sgd", "alpha": 0}
+    params |= {"learning_rate_init": 1e-30, "loss": "absolute_error", "max_iter": 1}
+    estimator = regressor(engine=engine, dtype=dtype, **params)
+    estimator.fit(X / 100, NUMBERS, coefs_init=coefs_init)
+    np.testing.assert_allclose(estimator.coefs_[0], 2 * start, rtol=1e-6)
+
+
+@parametrize_engine
 def test_a_power_that_overflows_is_a_learning_rate_of_zero(engine):
     params = {"learning_rate": "invscaling", "power_t": 1e300, "solver": "sgd"}
     estimator = regressor(engine=engine, **params).fit(X, NUMBERS)
