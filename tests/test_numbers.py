@@ -25,6 +25,8 @@ from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 needs_compiled = pytest.mark.skipif(
     compiled.UNAVAILABLE is not None,
     reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
