@@ -30,6 +30,7 @@ from skmlp._sklearn import (
     task_callbacks,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
+from skmlp.core.inference import check_output, quietly
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -44,6 +45,7 @@ from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
 from skmlp.validation import (
     Validation,
+    as_weights,
     check_metric,
     check_validation_data,
     split,
@@ -485,18 +487,21 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         )
         y = self._check_targets(y, continues, incremental)
         Y = self._encode_targets(y, X.dtype)
-        w = self._class_weights(y)
+        w, name = self._class_weights(y), "class_weight"
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            w = sample_weight if w is None else sample_weight * w
+            with np.errstate(over="ignore"):
+                w = sample_weight if w is None else sample_weight * w
+            name = "sample_weight"
         if w is not None:
-            w = _as_weights(w, X.dtype)
+            w = as_weights(w, X.dtype, name)
         # The base class of a memory map is quicker to slice.
         return Data(X if issparse(X) else np.asarray(X), y, Y, w)
 
     def _start(self, data, random_state, continues):
         """Build the network and the parameters that training starts from."""
         dtype = data.X.dtype
+        build.check_numbers(self, dtype)
         network = build.make_network(
             self, data.X.shape[1], data.Y.shape[1], *self._loss_and_output()
         )
@@ -786,14 +791,28 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     def _decision_function(self, X):
         """Output of the network before the output activation."""
-        X = self._check_input(X)
-        coefs, intercepts, activations = self._inference()
-        return decision_function(self.engine, coefs, intercepts, activations, X)
+        return self._compute(self._check_input(X))
 
     def _output(self, X):
         """Output of the network, of shape (n_samples, n_outputs)."""
-        Z = self._decision_function(X)
-        return self._network.activations[-1].apply(Z)
+        X = self._check_input(X)
+        Z = self._compute(X)
+        with quietly():
+            output = self._network.activations[-1].apply(Z)
+        self._check_finite(output, X)
+        return output
+
+    def _compute(self, X):
+        """The decision function of samples that have been validated."""
+        with quietly():
+            coefs, intercepts, activations = self._inference()
+            Z = decision_function(self.engine, coefs, intercepts, activations, X)
+        self._check_finite(Z, X)
+        return Z
+
+    def _check_finite(self, output, X, what="network's output"):
+        """Refuse what the network has made of finite samples, if it is not finite."""
+        check_output(output, X, [*self.coefs_, *self.intercepts_], what)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -815,24 +834,3 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def _as_weights(w, dtype):
-    """Sample weights as a column, in the type that the network computes in."""
-    if (w < 0).any():
-        raise ValueError(
-            f"sample_weight must be non-negative, got {w.min()} at index {w.argmin()}."
-        )
-    with np.errstate(over="ignore"):
-        column = w.astype(dtype)[:, np.newaxis]
-        total = column.sum()
-    if not np.isfinite(total):
-        raise ValueError(
-            f"sample_weight must have a sum that is finite in {np.dtype(dtype)}, got "
-            f"weights of up to {w.max():g}."
-        )
-    if not total > 0:
-        raise ValueError(
-            "sample_weight must have at least one positive entry, got only zeros."
-        )
-    return column

@@ -307,6 +307,31 @@ def set_parameters(views, arrays, name):
             )
 
 
+def check_numbers(estimator, dtype):
+    """Refuse parameters that would be zero or infinite where the network computes.
+
+    They are divided by, or divide: of a zero and an infinity come numbers that are
+    none, and training would be said to diverge.
+    """
+    optimizer, names = OPTIMIZERS.get(estimator.solver), []
+    if optimizer is not None and "epsilon" in optimizer.hyperparameters:
+        names.append("epsilon")
+    if estimator.batch_norm:
+        names.append("batch_norm_epsilon")
+    if estimator.max_norm is not None:
+        names.append("max_norm")
+    if estimator.loss == "huber":
+        names.append("huber_delta")
+    limits = np.finfo(dtype)
+    for name in names:
+        value = getattr(estimator, name)
+        if not float(limits.tiny) <= value <= float(limits.max):
+            raise ValueError(
+                f"{name} must be from {limits.tiny:.2g} to {limits.max:.2g}, the range "
+                f"of {np.dtype(dtype)}, in which the network computes; got {value!r}."
+            )
+
+
 def make_penalty(estimator):
     """The penalty on the weights."""
     return ElasticNet(estimator.alpha, estimator.l1_ratio)

@@ -40,8 +40,12 @@ class InspectionMixin:
         [(150, 8), (150, 4)]
         """
         X = self._check_input(X)
-        coefs, intercepts, activations = self._inference()
-        return inference.hidden_activations(coefs, intercepts, activations, X)
+        with inference.quietly():
+            coefs, intercepts, activations = self._inference()
+            hidden = inference.hidden_activations(coefs, intercepts, activations, X)
+        for l, A in enumerate(hidden):
+            self._check_finite(A, X, f"activation of hidden layer {l}")
+        return hidden
 
     def input_gradient(self, X, output=None):
         r"""Gradient of an output with respect to the input (saliency).
@@ -93,8 +97,7 @@ class InspectionMixin:
         def seed(A):
             return _one_hot(A, A.argmax(axis=1) if output is None else output)
 
-        coefs, intercepts, activations = self._layers_up_to(-1)
-        return inference.input_gradient(coefs, intercepts, activations, X, seed)
+        return self._input_gradient(self._layers_up_to(-1), X, seed)
 
     def reconstruct_input(
         self,
@@ -185,7 +188,8 @@ class InspectionMixin:
                 "learning_rate must be less than 2 / l2, or the ascent diverges; got "
                 f"learning_rate={learning_rate!r} with l2={l2!r}."
             )
-        coefs, intercepts, activations = self._layers_up_to(layer)
+        layers = self._layers_up_to(layer)
+        coefs = layers[0]
         n_units = coefs[-1].shape[1]
         output = _check_index(output, n_units, f"units of layer {layer}")
         if X_init is None:
@@ -204,17 +208,25 @@ class InspectionMixin:
             return _one_hot(A, output)
 
         for _ in range(max_iter):
-            gradient = inference.input_gradient(coefs, intercepts, activations, X, seed)
+            gradient = self._input_gradient(layers, X, seed)
             gradient -= l2 * X
             if np.abs(gradient).max() <= tol:
                 break
             X += learning_rate * gradient
         return X
 
+    def _input_gradient(self, layers, X, seed):
+        coefs, intercepts, activations = layers
+        with inference.quietly():
+            gradient = inference.input_gradient(coefs, intercepts, activations, X, seed)
+        self._check_finite(gradient, X, "gradient")
+        return gradient
+
     def _layers_up_to(self, layer):
         """The network, cut off after a layer."""
         check_is_fitted(self)
-        coefs, intercepts, activations = self._inference()
+        with inference.quietly():
+            coefs, intercepts, activations = self._inference()
         activations = [*activations[:-1], self._inspected_output()]
         n_layers = len(coefs)
         if not isinstance(layer, INTEGERS) or not -n_layers <= layer < n_layers:
@@ -256,6 +268,6 @@ def _check_index(output, n_units, what):
 
 def _one_hot(A, units):
     """Factors that choose a unit, the same or another for each sample."""
-    factors = np.zeros_like(A)
-    factors[np.arange(len(A)), units] = 1
+    factors = 0 * A  # which is no number where A is not finite: the gradient shows it
+    factors[np.arange(len(A)), units] += 1
     return factors

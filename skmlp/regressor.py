@@ -598,6 +598,28 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         output = self._output(X)
         return output.ravel() if self.n_outputs_ == 1 else output
 
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination R^2 of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        score : float
+            As :func:`sklearn.metrics.r2_score`, but right also for targets whose
+            squares overflow, or round to 0.
+        """
+        return _r2(y, self.predict(X), sample_weight)
+
     def _check_targets(self, y, continues, incremental):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -636,10 +658,30 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     def _score_output(self, decision, P, Y, sample_weight):
         """R^2, averaged over the outputs."""
-        return r2_score(Y, P, sample_weight=sample_weight)
+        return _r2(Y, P, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
+
+
+def _r2(y, P, sample_weight):
+    """R^2, averaged over the outputs.
+
+    It does not depend on the unit of the targets. So they are measured in another one
+    where their squares, or those of the errors, would overflow or round to 0.
+    """
+    Y, P = np.asarray(y), np.asarray(P)
+    limit = float(np.finfo(P.dtype).max) ** (1 / 3)
+    if Y.dtype.kind not in "biuf" or not Y.size:
+        return r2_score(y, P, sample_weight=sample_weight)
+    Y64 = Y.astype(np.float64)
+    unit = np.abs(Y64).max(axis=0)
+    unit = np.where(unit > 0, unit, 1.0)
+    if (unit > 1 / limit).all() and (unit < limit).all() and np.abs(P).max() < limit:
+        return r2_score(y, P, sample_weight=sample_weight)
+    with np.errstate(over="ignore"):  # predictions that are far off score -inf
+        P64 = np.clip(P.astype(np.float64) / unit, -1e200, 1e200)
+        return r2_score(Y64 / unit, P64, sample_weight=sample_weight)

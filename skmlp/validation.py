@@ -120,14 +120,8 @@ def check_validation_data(estimator, validation_data, data):
             raise ValueError(f"early_stopping=True needs 2 samples, got {len(y)}.")
         w = None
         if sample_weight_val is not None:
-            w = _check_sample_weight(
-                sample_weight_val,
-                X,
-                dtype=dtype,
-                ensure_non_negative=True,
-            )[:, np.newaxis]
-            if not w.any():
-                raise ValueError("sample_weight_val is zero for all samples.")
+            w = _check_sample_weight(sample_weight_val, X, dtype=np.float64)
+            w = as_weights(w, dtype, "sample_weight_val")
     except ValueError as error:
         raise ValueError(
             f"X_val, y_val and sample_weight_val are not valid: {error}"
@@ -215,6 +209,49 @@ class Validation:
                 f"{value!r}."
             )
         return float(value)
+
+
+def as_weights(w, dtype, name):
+    """Sample weights as a column, in the type that the network computes in.
+
+    Parameters
+    ----------
+    w : ndarray of shape (n_samples,)
+        The weights.
+
+    dtype : dtype
+        The type.
+
+    name : str
+        What the argument is called that they come from.
+
+    Returns
+    -------
+    column : ndarray of shape (n_samples, 1)
+    """
+    if (w < 0).any():
+        raise ValueError(
+            f"{name} must be non-negative, got {w.min()} at index {w.argmin()}."
+        )
+    with np.errstate(over="ignore"):
+        column = w.astype(dtype)[:, np.newaxis]
+        total = column.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} must have a sum that is finite in {np.dtype(dtype)}, got "
+            f"weights of up to {w.max():g}."
+        )
+    if not w.any():
+        raise ValueError(
+            f"{name} must have at least one positive entry, got only zeros."
+        )
+    tiny = np.finfo(dtype).tiny
+    if total < tiny:
+        raise ValueError(
+            f"{name} must have a sum of at least {tiny:.2g}, to divide by it in "
+            f"{np.dtype(dtype)}; got weights of up to {w.max():g}."
+        )
+    return column
 
 
 def _takes_sample_weight(scorer):

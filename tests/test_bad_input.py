@@ -582,7 +582,7 @@ BAD_ARGUMENTS = [
     (
         {"X_val": X, "y_val": LABELS, "sample_weight_val": -W},
         "sample_weight_val",
-        "Negative values",
+        "must be non-negative, got -1.0 at index 0",
     ),
     ({"X_val": X, "y_val": LABELS, "sample_weight_val": 0 * W}, "sample_weight_val"),
     (

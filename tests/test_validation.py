@@ -396,7 +396,7 @@ def bad_arguments(data):
         ),
         "negative weights": (
             {"X_val": X_val, "y_val": y_val, "sample_weight_val": -np.ones(40)},
-            "sample_weight_val are not valid: Negative values",
+            "sample_weight_val must be non-negative, got -1.0 at index 0",
         ),
         "zero weights": (
             {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(40)},

@@ -15,6 +15,10 @@ _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
 
 
+_LONGEST = 2**31 - 1
+"""Largest number of rows and of columns that BLAS is asked for: an int in C."""
+
+
 def uncovered(network, optimizer, X, augment):
     """What this configuration needs NumPy for.
 
@@ -45,6 +49,9 @@ def uncovered(network, optimizer, X, augment):
     if optimizer is not None and not _is_covered_optimizer(optimizer):
         reasons.append(f"solver={optimizer.name!r}")
     reasons += uncovered_input(X)
+    # A layer's gradient is a product over all rows of a batch, which may be those of X.
+    if max(X.shape[0], *network.layer_sizes) > _LONGEST:
+        reasons.append(f"more than {_LONGEST} samples, or units of a layer")
     if augment is not None:
         reasons.append("augment")
     return list(dict.fromkeys(reasons))  # layers may share an activation
@@ -65,7 +72,8 @@ def uncovered_input(X):
 
 
 def uncovered_parameters(coefs, intercepts, n_features):
-    """Whether these are anything but the weights and biases of one network and dtype.
+    """Whether these are anything but the weights and biases of one network and dtype,
+    of no more units in a layer than BLAS can count.
 
     They may have been set by hand. If they do not fit together, NumPy computes with
     them, or raises its error; compiled code would read beyond their memory.
@@ -78,6 +86,8 @@ def uncovered_parameters(coefs, intercepts, n_features):
         if not all(isinstance(a, np.ndarray) and a.dtype == dtype for a in (W, b)):
             return True
         if W.ndim != 2 or W.shape[0] != n_in or b.shape != W.shape[1:]:
+            return True
+        if max(W.shape) > _LONGEST:
             return True
         n_in = W.shape[1]
     return False

@@ -104,6 +104,8 @@ class MaxNorm:
         for W, row in zip(theta.coefs, self._rows, strict=True):
             np.einsum("ij,ij->j", W, W, out=row)
             np.sqrt(row, out=row)
+            if not np.isfinite(row).all():  # the squares overflow, the norms need not
+                row[...] = [euclidean_norm(column) for column in W.T]
             np.maximum(row, self.bound, out=row)
             np.divide(self.bound, row, out=row)
             W *= row

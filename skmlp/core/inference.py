@@ -116,6 +116,51 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
     return gradient
 
 
+def quietly():
+    """Context in which NumPy does not warn of overflow, which is reported by what it
+    leads to.
+    """
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+def check_output(output, X, parameters, what):
+    """Refuse an output that is not finite, though the input is.
+
+    An infinite sum has lost what else went into it, and the next layer makes a NaN
+    of it or not as BLAS happens to add up. So infinity is refused as NaN is.
+
+    Parameters
+    ----------
+    output : ndarray of shape (n_samples, n_units)
+        What a network made of X.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Its input, which is finite.
+
+    parameters : list of ndarray
+        The network's weights and biases.
+
+    what : str
+        What to call the output.
+    """
+    if np.isfinite(output).all():
+        return
+    rows = np.flatnonzero(~np.isfinite(output).all(axis=1))
+    if all(np.isfinite(array).all() for array in parameters):
+        why = (
+            f"It overflows {output.dtype}: in that row, X has values of up to "
+            f"{np.abs(_entries(X[rows[:1]])).max(initial=0):g}, and the weights and "
+            f"biases are of up to {max(np.abs(a).max() for a in parameters):g}. Scale "
+            "X before fit, for example with StandardScaler, and here in the same way."
+        )
+    else:
+        why = "coefs_ and intercepts_ have numbers that are not finite: fit anew."
+    raise ValueError(
+        f"The {what} must be finite, but is not for {len(rows)} of {len(output)} "
+        f"samples, the first of them in row {rows[0]}. {why}"
+    )
+
+
 def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
     """X in the dtype of the parameters: its rows, and copies of them if it has to be.
 

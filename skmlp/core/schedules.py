@@ -134,7 +134,10 @@ class InvScaling(Schedule, name="invscaling"):
     """eta = eta_0 / (t + 1)^power_t, with t in samples, at each epoch's end."""
 
     def after_epoch(self, level, t):
-        return self.learning_rate_init / (t + 1) ** self.power_t
+        try:
+            return self.learning_rate_init / (t + 1) ** self.power_t
+        except OverflowError:
+            return 0.0
 
 
 class Adaptive(Schedule, name="adaptive"):

@@ -216,6 +216,7 @@ def run_epochs(
     state.gradient, state.has_validation = engine.gradient, validate is not None
     if early_stopping and state.best_theta is None:
         state.best_theta = theta.copy()
+    diverged = False
     epochs: deque = deque()  # those that the engine has run, and we have not looked at
 
     def look_at(epoch):
@@ -250,8 +251,8 @@ def run_epochs(
                     engine.run_epochs(state.order, free, state.t, epochs)
                 epoch = epochs.popleft()
                 look_at(epoch)
-                if not epochs and _has_diverged(state, epoch):
-                    _handle_divergence(state)
+                diverged = not epochs and _has_diverged(state, epoch)
+                if diverged:
                     state.done = True
                     break
 
@@ -288,6 +289,16 @@ def run_epochs(
             warnings.warn(
                 f"Training interrupted by user, after {state.n_iter} of at most "
                 f"{state.max_iter} epochs.",
+                stacklevel=2,
+            )
+        if diverged:
+            _handle_divergence(state)
+        elif state.n_iter and not np.isfinite(state.loss):  # earlier ones do not matter
+            warnings.warn(
+                f"The loss is {state.loss} in epoch {state.n_iter}, though the weights "
+                f"are finite: it is beyond the range of {theta.flat.dtype}. Scale X "
+                "(and y in regression), for example with StandardScaler.",
+                ConvergenceWarning,
                 stacklevel=2,
             )
         if early_stopping and state.n_iter:

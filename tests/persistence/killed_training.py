@@ -51,7 +51,7 @@ REGRESSORS = [
 
 def trainings():
     """Name, estimator, data and callbacks of each training."""
-    common = {"hidden_layer_sizes": (16, 8), "max_iter": 25, "random_state": 1}
+    common = {"hidden_layer_sizes": (16, 8), "max_iter": 15, "random_state": 1}
     for engine in ENGINES:
         for params in CLASSIFIERS:
             estimator = MLPClassifierScratch(**common | params, engine=engine)
@@ -152,8 +152,8 @@ def left_behind(directory):
     return [name for name in os.listdir(directory) if name.startswith(".c")]
 
 
-def killed_at_each_line(directory):
-    """Kill a training at each line of the code that writes its second checkpoint."""
+def killed_at_lines(directory, stride):
+    """Kill a training at lines of the code that writes its second checkpoint."""
     _, estimator, data = next(trainings())
     path = os.path.join(directory, "checkpoint")
     first = os.path.join(directory, "first")
@@ -184,7 +184,7 @@ def killed_at_each_line(directory):
 
     assert not wait(in_a_process(train_until, 2))
     os.replace(path, first)
-    for line in count():
+    for line in count(step=stride):
         with open(first, "rb") as source, open(path, "wb") as target:
             target.write(source.read())
         killed = wait(in_a_process(train_until, 4, line))
@@ -196,6 +196,6 @@ def killed_at_each_line(directory):
 
 if __name__ == "__main__":
     mode, directory, *arguments = sys.argv[1:]
-    {"random": killed_at_random, "lines": killed_at_each_line}[mode](
+    {"random": killed_at_random, "lines": killed_at_lines}[mode](
         directory, *map(int, arguments)
     )

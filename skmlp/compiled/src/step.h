@@ -189,6 +189,18 @@ static void restore(const Plan *p, const Part *part)
     memcpy((real *)p->theta + part->begin, kept, part->size * sizeof(real));
 }
 
+/* Norm of a column whose squares overflow. */
+static double large_norm(ptrdiff_t n_rows, ptrdiff_t ld, const real *W)
+{
+    double largest = 0, squares = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        if (!(fabs((double)W[i * ld]) <= largest))
+            largest = fabs((double)W[i * ld]);
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        squares += (W[i * ld] / largest) * (W[i * ld] / largest);
+    return largest * sqrt(squares);
+}
+
 KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
                                    ptrdiff_t n_columns, double bound, real *W)
 {
@@ -198,7 +210,9 @@ KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
         for (ptrdiff_t j = 0; j < n_columns; j++)
             squares[j] += (double)(W[i * ld + j] * W[i * ld + j]);
     for (ptrdiff_t j = 0; j < n_columns; j++) {
-        const double norm = sqrt(squares[j]);
+        double norm = sqrt(squares[j]);
+        if (isinf(norm))
+            norm = large_norm(n_rows, ld, W + j);
         factor[j] = (real)(bound / MAXIMUM(norm, bound));
     }
     for (ptrdiff_t i = 0; i < n_rows; i++)
