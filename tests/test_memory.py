@@ -198,7 +198,7 @@ from threading import Event, Thread
 import numpy as np
 from skmlp import MLPClassifierScratch
 warnings.simplefilter("ignore")
-path, n_samples, n_features, limit, engine = sys.argv[1:]
+path, n_samples, n_features, limit, engine, shuffle = sys.argv[1:]
 n_samples, n_features, limit = int(n_samples), int(n_features), int(limit)
 
 def status(key):
@@ -208,7 +208,7 @@ def status(key):
 def estimator(**params):
     return MLPClassifierScratch(
         hidden_layer_sizes=(4,), batch_size=256, max_iter=1, random_state=0,
-        engine=engine, **params,
+        engine=engine, shuffle=shuffle == "True", **params,
     )
 
 y = np.arange(n_samples) % 2
@@ -247,14 +247,14 @@ print(peak[0])
 """
 
 
-def train_from_a_file(path, n_samples, n_features, limit, engine):
+def train_from_a_file(path, n_samples, n_features, limit, engine, shuffle):
     """Train where no more than `limit` bytes may be allocated; the peak of these.
 
     The file has holes only, which take no space on the disk.
     """
     with path.open("wb") as file:
         file.truncate(4 * n_samples * n_features)
-    arguments = [path, n_samples, n_features, limit, engine]
+    arguments = [path, n_samples, n_features, limit, engine, shuffle]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         output = subprocess.check_output(
@@ -273,7 +273,7 @@ def test_X_larger_than_what_may_be_allocated(tmp_path, engine):
     """Four times as large, through `fit`, `partial_fit` and `predict`."""
     n_samples, n_features = 20_000, 2500  # 200 MB
     limit = n_samples * n_features  # in bytes, a quarter of them
-    peak = train_from_a_file(tmp_path / "X", n_samples, n_features, limit, engine)
+    peak = train_from_a_file(tmp_path / "X", n_samples, n_features, limit, engine, True)
     assert peak < limit
 
 
@@ -281,7 +281,10 @@ def test_X_larger_than_what_may_be_allocated(tmp_path, engine):
 @pytest.mark.slow
 @parametrize_engine
 def test_X_larger_than_the_memory_of_the_machine(tmp_path, engine):
-    """It takes a file system that has holes in files, which are read as zeros."""
+    """It takes a file system that has holes in files, which are read as zeros.
+
+    The samples are not shuffled: the system would read ahead in vain at each of them.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     inside = [m for m in mounts if tmp_path.is_relative_to(m[1])]
@@ -289,6 +292,8 @@ def test_X_larger_than_the_memory_of_the_machine(tmp_path, engine):
         pytest.skip("the file would be in memory itself")
     n_features = 8192
     n_samples = int(1.1 * memory) // (4 * n_features)
-    peak = train_from_a_file(tmp_path / "X", n_samples, n_features, 2**29, engine)
+    peak = train_from_a_file(
+        tmp_path / "X", n_samples, n_features, 2**29, engine, False
+    )
     print(f"X of {4 * n_samples * n_features} bytes, {peak} beside it")
     assert peak < 2**29
