@@ -10,7 +10,8 @@ What is promised:
   processes.
 - With the compiled engine, which trains dense X where it was built and nothing of the
   user's own takes part, they do not depend on the number of threads, of its own or of
-  BLAS, nor on whether X is C-ordered, Fortran-ordered, strided or memory-mapped.
+  BLAS, nor, in batches of up to 8192 samples, on whether X is C-ordered,
+  Fortran-ordered, strided or memory-mapped.
 - With the NumPy engine, which also computes `hidden_activations`, `input_gradient` and
   predictions from sparse X, they depend on the number of BLAS's threads, and on the
   memory layout of X. "Any process" is then one with as many of these threads: those of
