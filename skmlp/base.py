@@ -554,7 +554,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
     def _fit_lbfgs(self, network, theta, data):
         engine = choose_engine(self.engine, network, None, data.X, self.augment)
         penalty = build.make_penalty(self)
-        with engine.running(data.X.shape[0] * max(W.size for W in theta.coefs)):
+        # Whatever the size of the products: SciPy has BLAS add up long vectors.
+        with engine.running():
             result = minimize_lbfgs(
                 engine.Objective(network, penalty.smooth, theta),
                 penalty.l1,
@@ -667,7 +668,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             rng=self._rng,
             keep_gradient=any(getattr(c, "needs_gradient", False) for c in callbacks),
         )
-        with engine.running(batch_size * max(W.size for W in theta.coefs)):
+        largest = batch_size * max(W.size for W in theta.coefs)
+        if optimizer.full_batch:  # a search adds up long vectors, too
+            largest = math.inf
+        with engine.running(largest):
             run_epochs(
                 state,
                 epochs,

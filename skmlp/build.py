@@ -5,6 +5,7 @@ say, and names the parameter in its error.
 """
 
 from collections.abc import Mapping, Set
+from contextlib import nullcontext
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,6 +18,7 @@ from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.engines import one_blas_thread
 
 # What plain L-BFGS has no place for, with the value that switches it off.
 _FIRST_ORDER_ONLY = {
@@ -254,7 +256,9 @@ def draw_parameters(estimator, network, dtype, random_state):
         factors = [HIDDEN_ACTIVATIONS[estimator.activation].init_factor]
     else:
         factors = [6.0]
-    initialize(theta, estimator.init, factors, random_state)
+    # The bits of an orthogonal matrix depend on the number of BLAS's threads.
+    with one_blas_thread() if estimator.init == "orthogonal" else nullcontext():
+        initialize(theta, estimator.init, factors, random_state)
     for gamma, variance in zip(theta.scales, theta.variances, strict=True):
         gamma[...] = variance[...] = 1
     return theta

@@ -34,6 +34,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skmlp.core.constraints import euclidean_norm
+
 __all__ = [
     "Callback",
     "Checkpoint",
@@ -352,7 +354,7 @@ class WeightRecorder(Callback):
         self.intercepts_.append([b.copy() for b in training.theta.intercepts])
         gradient = None if gradient is None else gradient.astype(np.float64)
         self.grad_norms_.append(
-            math.nan if gradient is None else float(np.linalg.norm(gradient))
+            math.nan if gradient is None else euclidean_norm(gradient)
         )
         self.angles_.append(_angle(self._previous, gradient))
         self._previous = gradient
@@ -365,9 +367,9 @@ def _angle(g, h):
     """Angle between two vectors in degrees, NaN if there is none."""
     if g is None or h is None or not (g.any() and h.any()):
         return math.nan
-    g, h = g / np.linalg.norm(g), h / np.linalg.norm(h)
+    g, h = g / euclidean_norm(g), h / euclidean_norm(h)
     # Exact for small angles too, where the arc cosine would lose half the digits.
-    return math.degrees(2 * math.atan2(np.linalg.norm(g - h), np.linalg.norm(g + h)))
+    return math.degrees(2 * math.atan2(euclidean_norm(g - h), euclidean_norm(g + h)))
 
 
 class Checkpoint(Callback):

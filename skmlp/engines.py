@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from skmlp import compiled
+from skmlp.compiled.threads import running as one_blas_thread
 from skmlp.core import inference
 from skmlp.core.objective import Objective
 from skmlp.training.engine import NumpyEngine
+
+__all__ = ["Engine", "choose_engine", "decision_function", "one_blas_thread"]
 
 
 class Engine(NamedTuple):

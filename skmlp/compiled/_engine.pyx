@@ -18,6 +18,7 @@ from skmlp.training.engine import Epoch
 cdef extern from "src/engine.h" nogil:
     enum:
         BLOCK_ROWS
+        MOST_GATHERED
 
     ctypedef struct bitgen_t:
         pass
@@ -253,7 +254,7 @@ cdef class Model:
         p.batch_size = tape.n_samples
         self.n_samples = X.shape[0]
         buffers = [
-            np.empty((p.batch_size, X.shape[1]), dtype),
+            np.empty((min(p.batch_size, MOST_GATHERED), X.shape[1]), dtype),
             np.empty((p.batch_size, Y.shape[1]), dtype),
             np.empty(p.batch_size, dtype),
             np.empty(2 * n_blocks(p.batch_size)),

@@ -132,6 +132,12 @@ typedef struct {
 /* Samples that are computed together; a batch is shared out in such blocks. */
 #define BLOCK_ROWS 128
 
+/* Samples of which X_batch is a copy, if they do not lie as BLAS wants them. From larger
+ * batches, which may be all samples, every thread gathers a block of its own again and
+ * again: a second copy of X may not fit into memory.
+ */
+#define MOST_GATHERED (MAX_THREADS * BLOCK_ROWS)
+
 static inline ptrdiff_t n_blocks(ptrdiff_t n_rows)
 {
     return (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;

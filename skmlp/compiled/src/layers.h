@@ -17,13 +17,16 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
     gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C, &ld_B);
 }
 
-/* C -> A^T B, where A has k rows, of which m columns are used, that are `lda` apart. */
+/* C -> A^T B + beta C, where A has k rows, of which m columns are used, that are `lda`
+ * apart.
+ */
 static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                               const real *A, ptrdiff_t lda, const real *B, real *C)
+                               const real *A, ptrdiff_t lda, const real *B, real beta,
+                               real *C)
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
-    real one = 1, zero = 0;
-    gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &zero, C, &M);
+    real one = 1;
+    gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
 }
 
 /* C -> A B^T, of m rows and n columns. */
@@ -82,8 +85,10 @@ KERNEL static void sum_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *A, real *
 /* A batch in memory. */
 typedef struct {
     ptrdiff_t n_rows, ldx;
-    const real *X, *Y, *w; /* rows of X are `ldx` apart */
+    const real *X, *Y, *w; /* rows of X are `ldx` apart, and begin with `first_row` */
+    ptrdiff_t first_row;
     int gathers_X, gathers_Y;
+    int streams_X; /* into a thread's own block, each time that it is needed */
     const Batch *batch;
 } Samples;
 
@@ -100,6 +105,7 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     const Layer *first = &p->layers[0], *last = &p->layers[p->n_layers - 1];
     const ptrdiff_t start = batch->start;
     s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
+    s.streams_X = s.gathers_X && p->batch_size > MOST_GATHERED;
     s.gathers_Y = order != NULL || p->hard_labels;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
@@ -107,6 +113,12 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     if (p->w != NULL)
         s.w = order != NULL ? p->w_batch : (const real *)p->w + start;
     return s;
+}
+
+/* Where a row of the batch is among the samples. */
+static ptrdiff_t row_of(const intptr_t *order, const Samples *s, ptrdiff_t i)
+{
+    return order == NULL ? s->batch->start + i : order[s->batch->start + i];
 }
 
 static void copy_row(ptrdiff_t n, const real *source, ptrdiff_t step, real *out)
@@ -118,33 +130,61 @@ static void copy_row(ptrdiff_t n, const real *source, ptrdiff_t step, real *out)
             out[j] = source[j * step];
 }
 
-static void gather(const Plan *p, const intptr_t *order, const Samples *s,
-                   ptrdiff_t begin, ptrdiff_t end)
+/* The columns [j, j + n) of X that stand for some rows of the batch. */
+static void gather_X(const Plan *p, const intptr_t *order, const Samples *s,
+                     ptrdiff_t begin, ptrdiff_t end, ptrdiff_t j, ptrdiff_t n, real *out)
 {
-    const ptrdiff_t n = p->layers[0].n_in, K = p->layers[p->n_layers - 1].n_out;
+    for (ptrdiff_t i = begin; i < end; i++, out += n) {
+        ptrdiff_t row = row_of(order, s, i);
+        /* A sample of weight zero must not matter even if it overflows. */
+        if (p->w != NULL && ((const real *)p->w)[row] == 0)
+            row = s->batch->heaviest;
+        copy_row(n, (const real *)p->X + row * p->X_row + j * p->X_column, p->X_column,
+                 out);
+    }
+}
+
+static void gather_targets(const Plan *p, const intptr_t *order, const Samples *s,
+                           ptrdiff_t begin, ptrdiff_t end)
+{
+    const ptrdiff_t K = p->layers[p->n_layers - 1].n_out;
     for (ptrdiff_t i = begin; i < end; i++) {
-        ptrdiff_t row = s->batch->start + i;
-        if (order != NULL)
-            row = order[row];
+        const ptrdiff_t row = row_of(order, s, i);
         real *y = (real *)p->Y_batch + i * K;
         if (p->hard_labels) {
             const unsigned char *source = (const unsigned char *)p->Y + row * K;
             for (ptrdiff_t k = 0; k < K; k++)
                 y[k] = source[k];
-        } else if (s->gathers_Y) {
+        } else {
             memcpy(y, (const real *)p->Y + row * K, K * sizeof(real));
         }
-        if (p->w != NULL) {
-            const real w = ((const real *)p->w)[row];
-            ((real *)p->w_batch)[i] = w;
-            /* A sample of weight zero must not matter even if it overflows. */
-            if (w == 0)
-                row = s->batch->heaviest;
-        }
-        if (s->gathers_X)
-            copy_row(n, (const real *)p->X + row * p->X_row, p->X_column,
-                     (real *)p->X_batch + i * n);
+        if (p->w != NULL)
+            ((real *)p->w_batch)[i] = ((const real *)p->w)[row];
     }
+}
+
+/* The block of X_batch that is thread `me`'s own, where X is streamed. */
+static real *own_block(const Plan *p, int me)
+{
+    return (real *)p->X_batch + (ptrdiff_t)me * BLOCK_ROWS * p->layers[0].n_in;
+}
+
+/* Gather a block; returns the samples as thread `me` then has them. */
+static Samples gather(const Plan *p, const intptr_t *order, const Samples *s,
+                      ptrdiff_t begin, ptrdiff_t end, int me)
+{
+    const ptrdiff_t n = p->layers[0].n_in;
+    Samples block = *s;
+    if (s->gathers_Y)
+        gather_targets(p, order, s, begin, end);
+    if (s->streams_X) {
+        block.X = own_block(p, me);
+        block.first_row = begin;
+    }
+    if (s->gathers_X)
+        gather_X(p, order, s, begin, end, 0, n,
+                 (real *)block.X + (begin - block.first_row) * n);
+    return block;
 }
 
 /* The masks of a batch, drawn as NumPy's Generator.random draws them. */
@@ -170,18 +210,24 @@ static void draw_masks(const Plan *p, ptrdiff_t n_rows)
     }
 }
 
-/* What layer l sees: its rows are `*ld` apart. */
-static const real *input(const Plan *p, const Samples *s, ptrdiff_t l,
+/* What layer l sees, from row `begin` on: its rows are `*ld` apart. */
+static const real *input(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t begin,
                          ptrdiff_t *ld)
 {
     const Layer *layer = &p->layers[l];
     *ld = layer->n_in;
     if (layer->mask != NULL)
-        return layer->dropped;
+        return (const real *)layer->dropped + begin * *ld;
     if (l > 0)
-        return p->layers[l - 1].A;
+        return (const real *)p->layers[l - 1].A + begin * *ld;
     *ld = s->ldx;
-    return s->X;
+    return s->X + (begin - s->first_row) * *ld;
+}
+
+/* Whether the first layer sees samples that are streamed. */
+static int sees_stream(const Plan *p, const Samples *s, ptrdiff_t l)
+{
+    return l == 0 && s->streams_X && p->layers[0].mask == NULL;
 }
 
 /* From the pre-activations of layer l - 1 to what layer l sees, for some rows. */
@@ -197,14 +243,15 @@ static void prepare_rows(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t
     }
     if (layer->mask == NULL)
         return;
-    const real *A = l > 0 ? layer[-1].A : s->X;
+    const real *A = l > 0 ? (const real *)layer[-1].A + begin * n_in
+                          : s->X + (begin - s->first_row) * s->ldx;
     const ptrdiff_t ld = l > 0 ? n_in : s->ldx;
-    real *mask = layer->mask, *dropped = layer->dropped;
+    real *mask = (real *)layer->mask + begin * n_in;
+    real *dropped = (real *)layer->dropped + begin * n_in;
     if (ld == n_in)
-        multiply(n_rows * n_in, A + begin * n_in, mask + begin * n_in,
-                 dropped + begin * n_in);
+        multiply(n_rows * n_in, A, mask, dropped);
     else
-        for (ptrdiff_t i = begin; i < end; i++)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
             multiply(n_in, A + i * ld, mask + i * n_in, dropped + i * n_in);
 }
 
@@ -224,8 +271,8 @@ static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff
         for (ptrdiff_t i = 0; i < n_rows; i++)
             memcpy(Z + i * n_out, b, n_columns * sizeof(real));
     ptrdiff_t ld;
-    const real *A = input(p, s, l, &ld);
-    product(p->gemm, n_rows, layer->n_in, n_columns, A + begin * ld, ld,
+    const real *A = input(p, s, l, begin, &ld);
+    product(p->gemm, n_rows, layer->n_in, n_columns, A, ld,
             (real *)layer->W + j, layer->has_norm ? 0 : 1, Z, n_out);
 }
 
@@ -235,8 +282,11 @@ static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff
  */
 #define GROUP 16
 
-static ptrdiff_t n_stripes(const Layer *layer)
+static ptrdiff_t n_stripes(const Plan *p, const Samples *s, ptrdiff_t l)
 {
+    const Layer *layer = &p->layers[l];
+    if (sees_stream(p, s, l))
+        return 1; /* there is only a block at a time */
     const ptrdiff_t n_groups = layer->n_out / GROUP;
     const ptrdiff_t n = (layer->n_in * layer->n_out / 131072) & ~(ptrdiff_t)1;
     return n < 2 ? 1 : n < n_groups ? n : n_groups > 1 ? n_groups : 1;
@@ -244,7 +294,7 @@ static ptrdiff_t n_stripes(const Layer *layer)
 
 static void multiply_stripe(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t i)
 {
-    const ptrdiff_t n_out = p->layers[l].n_out, n = n_stripes(&p->layers[l]);
+    const ptrdiff_t n_out = p->layers[l].n_out, n = n_stripes(p, s, l);
     const ptrdiff_t j = n_out / GROUP * i / n * GROUP;
     const ptrdiff_t end = i == n - 1 ? n_out : n_out / GROUP * (i + 1) / n * GROUP;
     multiply_layer(p, s, l, 0, s->n_rows, j, end - j);

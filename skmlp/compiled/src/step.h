@@ -102,17 +102,18 @@ static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s
     for (ptrdiff_t first = 0, l; first <= last; first = l + 1) {
         /* Up to the next layer that takes a barrier: layer l is it, or the last. */
         for (l = first; l < last; l++)
-            if (p->layers[l].has_norm || n_stripes(&p->layers[l]) > 1)
+            if (p->layers[l].has_norm || n_stripes(p, s, l) > 1)
                 break;
-        const ptrdiff_t stripes = l < last ? n_stripes(&p->layers[l]) : 1;
+        const ptrdiff_t stripes = l < last ? n_stripes(p, s, l) : 1;
         FOR_BLOCKS(w, s->n_rows, i, begin, end)
         {
+            Samples block = *s;
             if (first == 0 && (s->gathers_X || s->gathers_Y))
-                gather(p, order, s, begin, end);
+                block = gather(p, order, s, begin, end, w->me);
             for (ptrdiff_t k = first; k <= l; k++) {
-                prepare_rows(p, s, k, begin, end);
+                prepare_rows(p, &block, k, begin, end);
                 if (k < l || stripes == 1)
-                    multiply_layer(p, s, k, begin, end, 0, p->layers[k].n_out);
+                    multiply_layer(p, &block, k, begin, end, 0, p->layers[k].n_out);
             }
             if (l == last)
                 turn_back(w, s, i, begin, end, with_gradient, stop);
@@ -140,18 +141,38 @@ static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s
     }
 }
 
-/* The gradient of a part, but for penalty and division by n. */
-static void differentiate_part(const Plan *p, const Samples *s, const Part *part)
+/* The gradient of some of the first layer's weights, over samples that are streamed. */
+static void differentiate_stream(const Worker *w, const intptr_t *order,
+                                 const Samples *s, const Part *part)
 {
+    const Plan *p = w->plan;
+    const ptrdiff_t n_out = p->layers[0].n_out;
+    real *X = own_block(p, w->me), *g = (real *)p->grad + part->begin;
+    for (ptrdiff_t begin = 0; begin < s->n_rows; begin += BLOCK_ROWS) {
+        const ptrdiff_t rest = s->n_rows - begin;
+        const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
+        gather_X(p, order, s, begin, begin + n_rows, part->row, part->n_rows, X);
+        transposed_product(p->gemm, part->n_rows, n_rows, n_out, X, part->n_rows,
+                           (real *)p->layers[0].D + begin * n_out, begin > 0, g);
+    }
+}
+
+/* The gradient of a part, but for penalty and division by n. */
+static void differentiate_part(const Worker *w, const intptr_t *order, const Samples *s,
+                               const Part *part)
+{
+    const Plan *p = w->plan;
     const Layer *layer = &p->layers[part->layer];
     real *g = (real *)p->grad + part->begin;
     if (layer->frozen) {
         memset(g, 0, part->size * sizeof(real));
+    } else if (part->kind == WEIGHTS && sees_stream(p, s, part->layer)) {
+        differentiate_stream(w, order, s, part);
     } else if (part->kind == WEIGHTS) {
         ptrdiff_t ld;
-        const real *A = input(p, s, part->layer, &ld);
+        const real *A = input(p, s, part->layer, 0, &ld);
         transposed_product(p->gemm, part->n_rows, s->n_rows, layer->n_out,
-                           A + part->row, ld, layer->D, g);
+                           A + part->row, ld, layer->D, 0, g);
     } else if (part->kind == BIASES && !layer->has_norm) {
         sum_rows(s->n_rows, layer->n_out, layer->D, g);
     } /* else the normalization has computed it */
@@ -275,14 +296,14 @@ static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t 
 }
 
 /* The gradient of all parts; with a step `c` that needs no bound, their move, too. */
-static void go_through_parts(Worker *w, const Samples *s,
+static void go_through_parts(Worker *w, const intptr_t *order, const Samples *s,
                              const Scalars *c)
 {
     const Plan *p = w->plan;
     for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
         Part *part = &p->parts[i];
         part->grad_squares = part->weight_squares = part->weight_magnitudes = 0;
-        differentiate_part(p, s, part);
+        differentiate_part(w, order, s, part);
         for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
             const ptrdiff_t rest = part->size - offset;
             const ptrdiff_t n = rest < CHUNK ? rest : CHUNK;
@@ -385,7 +406,7 @@ static void work(Team *team, int me, void *argument)
             Scalars c;
             if (trains)
                 c = begin_step(&plan.optimizer, run->batches[k].learning_rate);
-            go_through_parts(&w, &s, trains && !bounded ? &c : NULL);
+            go_through_parts(&w, run->order, &s, trains && !bounded ? &c : NULL);
             if (trains && bounded) {
                 barrier(team);
                 move_parts(&w, &s, &c);
