@@ -5,6 +5,7 @@ The way of a `fit`: validate parameters and data, build the objects of
 """
 
 import math
+import operator
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -51,10 +52,11 @@ from skmlp.validation import (
 
 def has_partial_fit(estimator):
     """Whether the solver can train on part of the data (for `available_if`)."""
-    if estimator.solver not in OPTIMIZERS:
+    solver = estimator.solver
+    if not (isinstance(solver, str) and solver in OPTIMIZERS):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
+            f"{solver} is not stochastic."
         )
     return True
 
@@ -250,6 +252,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.engine = engine
 
     _scored_on: tuple | None = None
+    _trained_with: list | None = None  # the parameters of the last call
 
     # What a derived class has to say.
 
@@ -390,6 +393,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     def _partial_fit(self, X, y, sample_weight):
         """One epoch over X and y."""
+        # scikit-learn validates parameters in the first call alone, to save the time.
+        if not _are_same(self._parameters_given(), self._trained_with):
+            self._validate_params()
         if self.early_stopping:
             # A different validation set each time would mean nothing.
             raise ValueError(
@@ -444,7 +450,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
+        self._trained_with = self._parameters_given()
         return self
+
+    def _parameters_given(self):
+        """The values of the constructor's parameters."""
+        return [getattr(self, name) for name in self._parameter_constraints]
 
     def _check_training_data(self, X, y, sample_weight, continues, incremental):
         """Validate the arguments of fit, as `Data`."""
@@ -764,6 +775,11 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _are_same(values, others):
+    """Whether two lists, or None, have the same objects."""
+    return others is not None and all(map(operator.is_, values, others))
 
 
 def _as_weights(w, dtype):

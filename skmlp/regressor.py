@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -599,6 +600,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         return output.ravel() if self.n_outputs_ == 1 else output
 
     def _check_targets(self, y, continues, incremental):
+        if issparse(y):
+            raise ValueError("y must be an array, got a sparse matrix.")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "biuf":
