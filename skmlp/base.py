@@ -727,6 +727,15 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             self.history_[name].extend(values)
         self.loss_curve_.extend(state.history["loss"])
 
+    def __copy__(self):
+        """A shallow copy, but for the history: `partial_fit` extends it in place."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(vars(self))
+        if hasattr(self, "history_"):
+            copied.history_ = {name: [*v] for name, v in self.history_.items()}
+            copied.loss_curve_ = [*self.loss_curve_]
+        return copied
+
     # Prediction.
 
     def _check_input(self, X):
