@@ -352,7 +352,8 @@ def make_schedule(estimator, steps_per_epoch):
         learning_rate_min=estimator.learning_rate_min,
         warmup_steps=estimator.warmup_steps,
         steps_per_epoch=steps_per_epoch,
-        total_steps=steps_per_epoch * estimator.max_iter,
+        # The schedules compute with it in floats, of which there is a largest.
+        total_steps=min(steps_per_epoch * estimator.max_iter, 2**63),
     )
 
 

@@ -448,6 +448,14 @@ def test_numbers_that_no_float_can_hold(cls, method, value):
         )
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@parametrize_class
+def test_more_epochs_than_a_float_can_count(cls, schedule):
+    params = {"learning_rate": schedule, "tol": 1e300, "n_iter_no_change": 1}
+    estimator = build(cls, max_iter=10**400, **params).fit(X, TARGETS[cls])
+    assert np.isfinite(estimator.loss_)
+
+
 @parametrize_class
 def test_fractions_are_floats(cls):
     third = Fraction(1, 3)
