@@ -5,9 +5,12 @@ and warnings as scikit-learn's own. A new release of scikit-learn that moves one
 of them is answered here, and so is an old one that lacks something.
 """
 
+from numbers import Real
+
 from sklearn.base import _fit_context
+from sklearn.utils import _param_validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
@@ -33,6 +36,21 @@ __all__ = [
     "_openmp_effective_n_threads",
     "task_callbacks",
 ]
+
+
+class Interval(_param_validation.Interval):
+    """An interval; if of real numbers, then as they are when they are floats.
+
+    scikit-learn's fails on a fraction, and lets an integer pass that no float can hold.
+    """
+
+    def is_satisfied_by(self, val):
+        if self.type is Real and isinstance(val, Real):
+            try:
+                val = float(val)
+            except OverflowError:
+                return False
+        return super().is_satisfied_by(val)
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):

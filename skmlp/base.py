@@ -5,6 +5,7 @@ The way of a `fit`: validate parameters and data, build the objects of
 """
 
 import math
+import operator
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -54,10 +55,11 @@ from skmlp.validation import (
 
 def has_partial_fit(estimator):
     """Whether the solver can train on part of the data (for `available_if`)."""
-    if estimator.solver not in OPTIMIZERS:
+    solver = estimator.solver
+    if not (isinstance(solver, str) and solver in OPTIMIZERS):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
+            f"{solver} is not stochastic."
         )
     return True
 
@@ -253,6 +255,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.engine = engine
 
     _scored_on: tuple | None = None
+    _trained_with: list | None = None  # the parameters of the last call
 
     # What a derived class has to say.
 
@@ -406,6 +409,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     def _partial_fit(self, X, y, sample_weight):
         """One epoch over X and y."""
+        # scikit-learn validates parameters in the first call alone, to save the time.
+        if not _are_same(self._parameters_given(), self._trained_with):
+            self._validate_params()
         if self.early_stopping:
             # A different validation set each time would mean nothing.
             raise ValueError(
@@ -464,7 +470,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 is_moved=any(part is not None for part in initial),
             )
         self._adopt(network, theta)
+        self._trained_with = self._parameters_given()
         return self
+
+    def _parameters_given(self):
+        """The values of the constructor's parameters."""
+        return [getattr(self, name) for name in self._parameter_constraints]
 
     def _check_training_data(self, X, y, sample_weight, continues, incremental):
         """Validate the arguments of fit, as `Data`."""
@@ -776,6 +787,15 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             self.history_[name].extend(values)
         self.loss_curve_.extend(state.history["loss"])
 
+    def __copy__(self):
+        """A shallow copy, but for the history: `partial_fit` extends it in place."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(vars(self))
+        if hasattr(self, "history_"):
+            copied.history_ = {name: [*v] for name, v in self.history_.items()}
+            copied.loss_curve_ = [*self.loss_curve_]
+        return copied
+
     # Prediction.
 
     def _check_input(self, X):
@@ -838,3 +858,8 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _are_same(values, others):
+    """Whether two lists, or None, have the same objects."""
+    return others is not None and all(map(operator.is_, values, others))

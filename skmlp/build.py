@@ -6,6 +6,7 @@ say, and names the parameter in its error.
 
 from collections.abc import Mapping, Set
 from contextlib import nullcontext
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -197,6 +198,7 @@ def frozen_layers(estimator, n_layers):
 def make_network(estimator, n_features, n_outputs, loss, output):
     """The network that the parameters describe."""
     sizes = hidden_layer_sizes(estimator)
+    _check_memory((n_features, *sizes, n_outputs))
     hidden = hidden_activations(estimator, len(sizes))
     for activation, size in zip(hidden, sizes, strict=True):
         if ACTIVATIONS.get(activation.name) is not activation:
@@ -212,6 +214,18 @@ def make_network(estimator, n_features, n_outputs, loss, output):
         epsilon,
         frozen_layers(estimator, len(sizes) + 1),
     )
+
+
+def _check_memory(layer_sizes):
+    """Refuse a network that is too large, before anything is made of its size."""
+    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
+    try:
+        np.empty(n_parameters)  # what is not written takes no memory yet
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ValueError(
+            f"hidden_layer_sizes={list(layer_sizes[1:-1])} makes {n_parameters} "
+            "weights and biases, which are more than fit into memory."
+        ) from error
 
 
 # One's own activation or loss may return its result, as a function would, where it
@@ -372,7 +386,8 @@ def make_schedule(estimator, steps_per_epoch):
         learning_rate_min=estimator.learning_rate_min,
         warmup_steps=estimator.warmup_steps,
         steps_per_epoch=steps_per_epoch,
-        total_steps=steps_per_epoch * estimator.max_iter,
+        # The schedules compute with it in floats, of which there is a largest.
+        total_steps=min(steps_per_epoch * estimator.max_iter, 2**63),
     )
 
 

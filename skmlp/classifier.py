@@ -583,7 +583,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             or training diverges. The estimator is then as it was before the
             call.
         """
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which sees "
                 "only part of y. Compute the weights of all of it with "
@@ -704,7 +704,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         """Refuse what are no classes; y, and whether it is a label indicator matrix."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except TypeError as error:  # they cannot be sorted
+            raise ValueError(f"y must have labels of one type: {error}.") from error
         if y.ndim == 1:
             return y, False
         y_type = type_of_target(y)

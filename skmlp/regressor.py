@@ -1,8 +1,10 @@
 """Multilayer perceptron regressor."""
 
+import math
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -621,6 +623,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         return _r2(y, self.predict(X), sample_weight)
 
     def _check_targets(self, y, continues, incremental):
+        if issparse(y):
+            raise ValueError("y must be an array, got a sparse matrix.")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "biuf":
@@ -674,13 +678,14 @@ def _r2(y, P, sample_weight):
     where their squares, or those of the errors, would overflow or round to 0.
     """
     Y, P = np.asarray(y), np.asarray(P)
-    limit = float(np.finfo(P.dtype).max) ** (1 / 3)
     if Y.dtype.kind not in "biuf" or not Y.size:
         return r2_score(y, P, sample_weight=sample_weight)
+    largest = float(np.finfo(P.dtype).max)
+    high, low = math.sqrt(largest / (4 * len(P))), largest ** (-1 / 3)
     Y64 = Y.astype(np.float64)
     unit = np.abs(Y64).max(axis=0)
     unit = np.where(unit > 0, unit, 1.0)
-    if (unit > 1 / limit).all() and (unit < limit).all() and np.abs(P).max() < limit:
+    if (unit > low).all() and max(unit.max(), np.abs(P).max()) < high:
         return r2_score(y, P, sample_weight=sample_weight)
     with np.errstate(over="ignore"):  # predictions that are far off score -inf
         P64 = np.clip(P.astype(np.float64) / unit, -1e200, 1e200)

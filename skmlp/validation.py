@@ -36,7 +36,7 @@ def split(estimator, data, stratify, random_state):
     train_rows, val_rows : ndarray of int
         Row numbers.
     """
-    fraction, n_samples = estimator.validation_fraction, data.X.shape[0]
+    fraction, n_samples = float(estimator.validation_fraction), data.X.shape[0]
     try:
         train_rows, val_rows = train_test_split(
             np.arange(n_samples),
@@ -198,7 +198,7 @@ class Validation:
             weights = {"sample_weight": self._w}
         try:
             value = self._scorer(self._fitted, X, y, **weights)
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"early_stopping_metric={self._metric!r} fails on the validation set: "
                 f"{error}"

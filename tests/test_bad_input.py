@@ -1,6 +1,7 @@
 """Tests that bad input is refused with a helpful error, and changes nothing."""
 
 import re
+from fractions import Fraction
 
 import joblib
 import numpy as np
@@ -218,6 +219,19 @@ def fewer(X, rng):
     return X[:3]
 
 
+class Sine(Activation):
+    """One of the user's own."""
+
+    needs_z = True
+
+    def forward(self, Z, A):
+        np.sin(Z, out=A)
+
+    def backward(self, Z, A, delta, work):
+        np.cos(Z, out=work)
+        delta *= work
+
+
 BAD_PARAMETERS = [
     ("hidden_layer_sizes", 0, "int in the range [1, inf)"),
     ("hidden_layer_sizes", -1, "int in the range [1, inf)"),
@@ -403,6 +417,80 @@ def test_every_parameter_is_validated(cls, name):
         estimator.fit(X, TARGETS[cls])
 
 
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [(cls, name) for cls in TARGETS for name in cls().get_params() if name != "solver"],
+)
+def test_every_parameter_is_validated_again_once_it_has_changed(cls, name):
+    """Also where training goes on, when scikit-learn does not."""
+    estimator = train(build(cls), "partial_fit", X, TARGETS[cls])
+    # A matrix cannot be compared with a string, of which class_weight may be one.
+    for value in object(), *([csr_matrix([[1.0]])] if name == "class_weight" else []):
+        estimator.set_params(**{name: value})
+        assert_refused(
+            estimator,
+            lambda: train(estimator, "partial_fit", X, TARGETS[cls]),
+            f"The '{name}' parameter of {cls.__name__} must be",
+        )
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, -(10**400), Fraction(10**400)], ids=["+", "-", "/"]
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@parametrize_class
+def test_numbers_that_no_float_can_hold(cls, method, value):
+    for name in "alpha", "learning_rate_init", "epsilon":
+        estimator = build(cls, **{name: value})
+        pieces = f"The '{name}' parameter", "must be a float in the range"
+        assert_refused(
+            estimator, lambda e=estimator: train(e, method, X, TARGETS[cls]), *pieces
+        )
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@parametrize_class
+def test_more_epochs_than_a_float_can_count(cls, schedule):
+    params = {"learning_rate": schedule, "tol": 1e300, "n_iter_no_change": 1}
+    estimator = build(cls, max_iter=10**400, **params).fit(X, TARGETS[cls])
+    assert np.isfinite(estimator.loss_)
+
+
+@parametrize_class
+def test_fractions_are_floats(cls):
+    third = Fraction(1, 3)
+    given = ("alpha", "momentum", "power_t", "tol", "l1_ratio", "validation_fraction")
+    for solver in "sgd", "lbfgs":
+        params = {
+            "solver": solver,
+            "early_stopping": True,
+            "learning_rate": "invscaling",
+        }
+        exact, rounded = (
+            build(cls, **params, **dict.fromkeys(given, value)).fit(X, TARGETS[cls])
+            for value in (third, float(third))
+        )
+        assert exact.loss_ == rounded.loss_
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [10**15, 10**30, 10**400, (10**9, 10**9)],
+    ids=["bytes", "dimension", "integer", "product"],
+)
+@pytest.mark.parametrize("activation", ["relu", Sine()], ids=["named", "own"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@parametrize_class
+def test_networks_that_are_too_large_for_any_memory(cls, method, activation, sizes):
+    if isinstance(sizes, tuple):
+        activation = [activation] * 2
+    estimator = build(cls, hidden_layer_sizes=sizes, activation=activation)
+    pieces = "hidden_layer_sizes=[1", "weights and biases", "more than fit into memory"
+    assert_refused(
+        estimator, lambda: train(estimator, method, X, TARGETS[cls]), *pieces
+    )
+
+
 @parametrize_method
 @pytest.mark.parametrize(
     ("bad", "pieces"),
@@ -410,9 +498,16 @@ def test_every_parameter_is_validated(cls, name):
         (X[:, 0], ["continuous", "expects discrete classes"]),
         (X[:, :2], ["continuous-multioutput", "expects discrete classes"]),
         (np.array([1, "a"] * 20, dtype=object), ["Unknown label type"]),
+        (np.array(["a", 1] * 20, dtype=object), ["labels of one type", "'int'"]),
         (np.column_stack([LABELS, LABELS]), ["ultioutput"]),
     ],
-    ids=["continuous", "continuous-multioutput", "mixed", "multiclass-multioutput"],
+    ids=[
+        "continuous",
+        "continuous-multioutput",
+        "mixed",
+        "mixed-words-first",
+        "multiclass-multioutput",
+    ],
 )
 def test_targets_that_are_no_classes(bad, pieces, method):
     unfitted = build(MLPClassifierScratch)
@@ -427,6 +522,8 @@ def test_targets_of_regression_that_are_no_numbers(method):
     reg = train(build(MLPRegressorScratch), method, X, COUNTS)
     y = np.array(["low", "high"])[LABELS % 2]
     assert_refused(reg, lambda: train(reg, method, X, y), "y")
+    y = csr_matrix(COUNTS[:, np.newaxis])
+    assert_refused(reg, lambda: train(reg, method, X, y), "y must be an array")
 
 
 @parametrize_method
@@ -565,6 +662,15 @@ def test_partial_fit_is_not_for_lbfgs(cls):
     with pytest.raises(AttributeError) as caught:
         estimator.partial_fit(X, TARGETS[cls])
     assert "lbfgs is not stochastic" in str(caught.value.__cause__)
+
+
+@parametrize_class
+def test_partial_fit_is_not_for_a_solver_that_is_no_name(cls):
+    estimator = build(cls, solver=[])
+    assert not hasattr(estimator, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        estimator.partial_fit(X, TARGETS[cls])
+    assert "[] is not stochastic" in str(caught.value.__cause__)
 
 
 # The new arguments of fit.
@@ -757,10 +863,11 @@ def of_a_word(estimator, X, y, sample_weight=None):
     [
         (MLPClassifierScratch, of_a_word, "must return a number, got 'good'"),
         (MLPRegressorScratch, "accuracy", "continuous"),
+        (MLPRegressorScratch, "roc_auc", "none of the following attributes"),
     ],
 )
 def test_metrics_that_fail(cls, metric, wants):
-    y = X[:, 0] if cls is MLPRegressorScratch else LABELS
+    y = {"accuracy": X[:, 0], "roc_auc": LABELS > 0}.get(metric, LABELS)
     estimator = build(cls).fit(X, y)
     estimator.set_params(early_stopping=True, early_stopping_metric=metric)
     pieces = f"early_stopping_metric={metric!r}", wants

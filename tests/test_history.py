@@ -1,6 +1,7 @@
 """Tests of history_, the record of training, and of what verbose prints of it."""
 
 import re
+from copy import copy
 
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def test_it_grows_over_partial_fit(data):
         assert len(clf.loss_curve_) == n_calls
     clf.fit(data.X, data.y)
     assert len(clf.loss_curve_) == 8
+
+
+def test_a_copy_has_its_own(data):
+    original = classifier().fit(data.X, data.y)
+    copied = copy(original).partial_fit(data.X, data.y)
+    assert len(original.loss_curve_) == len(original.history_["loss"]) == 8
+    assert len(copied.loss_curve_) == len(copied.history_["loss"]) == 9
+    unfitted = copy(classifier(alpha=0.5))
+    assert unfitted.alpha == 0.5
+    assert not hasattr(unfitted, "history_")
 
 
 def test_lbfgs_leaves_none_behind(data):

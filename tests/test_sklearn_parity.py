@@ -89,7 +89,14 @@ PARAMETERS_OF_ONE = {
     MLPRegressorScratch: {"huber_delta": 1.0, "quantile": 0.5},
 }
 OUR_ARGUMENTS = {
-    "fit": ["X_val", "y_val", "sample_weight_val", "coefs_init", "intercepts_init"],
+    "fit": [
+        "X_val",
+        "y_val",
+        "sample_weight_val",
+        "coefs_init",
+        "intercepts_init",
+        "resume_from",
+    ],
 }
 
 CLASSIFICATION = ["binary", "multiclass", "multilabel", "strings"]

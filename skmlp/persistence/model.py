@@ -46,6 +46,7 @@ _ATTRIBUTES: dict = {
     "_sparse_y": bool,
     "_y_type": str,
 }
+_TRANSIENT = {"_trained_with"}  # the parameters anew
 _BATCH_NORM = ("batch_norm_scales_", "batch_norm_means_", "batch_norm_variances_")
 _NEEDED = {
     "coefs_",
@@ -106,7 +107,11 @@ def save(estimator, path):
             f"{estimator!r}. pickle and skops can store others."
         )
     parameters = estimator.get_params(deep=False)
-    attributes = {k: v for k, v in vars(estimator).items() if k not in parameters}
+    attributes = {
+        name: value
+        for name, value in vars(estimator).items()
+        if name not in parameters and name not in _TRANSIENT
+    }
     unknown = sorted(attributes.keys() - _ATTRIBUTES.keys())
     if unknown:
         raise TypeError(
