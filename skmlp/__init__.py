@@ -8,11 +8,13 @@ from skmlp._show_versions import show_versions
 from skmlp.classifier import MLPClassifierScratch
 from skmlp.gradcheck import GradientCheck, check_gradient
 from skmlp.persistence.model import load, save
+from skmlp.persistence.trusted import SKOPS_TRUSTED
 from skmlp.regressor import MLPRegressorScratch
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SKOPS_TRUSTED",
     "GradientCheck",
     "MLPClassifierScratch",
     "MLPRegressorScratch",

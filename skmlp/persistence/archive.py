@@ -16,7 +16,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 
@@ -79,7 +78,7 @@ def write(path, kind, version, content, arrays, temporary=None):
     """
     path = os.path.abspath(os.fspath(path))
     directory, name = os.path.split(path)
-    temporary = temporary or f".{name}.{secrets.token_hex(8)}"
+    temporary = temporary or f".{name}.{os.urandom(8).hex()}"
     beside = os.path.join(directory, temporary)
     document = {
         "format": kind,
@@ -175,7 +174,8 @@ def _versions():
 def _write_archive(file, document, arrays):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         # Without a date, the same content is the same file.
-        archive.writestr(zipfile.ZipInfo(_DOCUMENT), json.dumps(document, indent=1))
+        text = json.dumps(document, indent=1, allow_nan=False)
+        archive.writestr(zipfile.ZipInfo(_DOCUMENT), text)
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")
             with archive.open(member, "w", force_zip64=True) as stream:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import os
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
+from inspect import signature
 from types import UnionType
 
 import numpy as np
@@ -195,7 +197,12 @@ class Run:
 
     @cached_property
     def identity(self):
-        """Parameters, and fingerprints of the data, as JSON has them."""
+        """Parameters, and fingerprints of the data, as JSON has them.
+
+        Parameters that have their default are left out: so will be those that a later
+        version adds.
+        """
+        cls = type(self._estimator)
         parameters = self._estimator.get_params(deep=False)
         schedule = parameters["learning_rate"]
         if not (isinstance(schedule, str) and SCHEDULES[schedule].ends):
@@ -207,12 +214,18 @@ class Run:
                 data[f"X{suffix}"] = _fingerprint(samples.X)
                 data[f"y{suffix}"] = _fingerprint(samples.Y, repr(classes))
                 data[f"sample_weight{suffix}"] = _fingerprint(samples.w)
+        defaults = signature(cls).parameters
+        described = {
+            name: _describe(value)
+            for name, value in parameters.items()
+            if name not in _OTHERWISE
+        }
         return {
-            "estimator": {"class": type(self._estimator).__name__},
+            "estimator": {"class": cls.__name__},
             "parameters": {
-                name: _describe(value)
-                for name, value in parameters.items()
-                if name not in _OTHERWISE
+                name: value
+                for name, value in described.items()
+                if value != _describe(defaults[name].default)
             },
             "data": data,
         }
@@ -364,6 +377,8 @@ def _describe(value):
     """
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
     if isinstance(value, np.generic | np.ndarray):
         return _describe(value.tolist())
     if isinstance(value, list | tuple):
@@ -385,13 +400,16 @@ def _differences(saved, given):
     """What the identities do not agree in, in words."""
     for part, values in given.items():
         for name in sorted(saved[part].keys() | values.keys()):
-            before, now = saved[part].get(name), values.get(name)
+            before, now = (
+                repr(of[name]) if name in of else "the default"
+                for of in (saved[part], values)
+            )
             if before == now:
                 continue
             if part == "data":
                 yield f"{name} has other values, another shape or another dtype"
             else:
-                yield f"{name} was {before!r} and is {now!r}"
+                yield f"{name} was {before} and is {now}"
 
 
 def _fingerprint(array, *more):
