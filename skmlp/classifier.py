@@ -706,8 +706,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             y = column_or_1d(y, warn=True)
         try:
             check_classification_targets(y)
-        except TypeError as error:  # they cannot be sorted
-            raise ValueError(f"y must have labels of one type: {error}.") from error
+        except TypeError as error:  # they cannot be sorted, or are bytes
+            raise ValueError(
+                f"y must have labels of one type, numbers or strings: {error}"
+            ) from error
         if y.ndim == 1:
             return y, False
         y_type = type_of_target(y)

@@ -26,7 +26,7 @@ class Armijo(
     Optimizer,
     name="armijo",
     hyperparameters=("armijo_sigma", "armijo_factor"),
-    state=("t",),
+    state=("t", "stationary"),
 ):
     r"""Steepest descent with Armijo's step size.
 
