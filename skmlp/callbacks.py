@@ -443,9 +443,10 @@ class Checkpoint(Callback):
         try:
             training.run.write_checkpoint(self.path, training)
         except OSError as error:
+            # The same words in each epoch: they are shown once.
             warnings.warn(
-                f"The checkpoint after epoch {training.n_iter} could not be written: "
-                f"{error}. Training goes on.",
+                f"A checkpoint could not be written: {error}. Training goes on; the "
+                "file is what it was, and is tried again.",
                 RuntimeWarning,
                 stacklevel=2,
             )
