@@ -54,6 +54,7 @@ DTYPES = ("float32", "float64")
 SECONDS_PER_ROW = 20  # then no new turn begins, lest a busy machine take hours
 PAUSE = 0.1  # seconds before each turn
 MIB = 2**20
+N_PREDICTED = 100_000
 
 INTRODUCTION = f"""\
 # Benchmarks
@@ -105,6 +106,12 @@ COLD_START = """\
 
 Seconds of a process that imports the library, fits iris in float64 with default
 parameters (but random_state=0), and ends.
+"""
+
+PREDICTION_MEMORY = """\
+
+The same of a prediction from 100 000 samples, those of the case again and again, by
+the estimators:
 """
 
 MEMORY = """\
@@ -719,10 +726,11 @@ def time_iris(repeats):
 # Memory
 
 
-def memory_row(case, dtype, peers):
+def memory_row(measure, case, dtype, peers):
     X, y = case.load(dtype)
     peaks = [
-        fit_in_new_process(name, folder, case, X, y) for name, folder in peers.items()
+        in_new_process(folder, measure, name, case, X, y)
+        for name, folder in peers.items()
     ]
     return [
         case.name,
@@ -732,13 +740,13 @@ def memory_row(case, dtype, peers):
     ]
 
 
-def fit_in_new_process(name, folder, case, X, y):
-    """Fit, and return the peak memory above the level before, and the peak itself."""
+def in_new_process(folder, measure, *args):
     with worker(import_from, folder) as pool:
-        return pool.submit(measure_memory, name, case, X, y).result()
+        return pool.submit(measure, *args).result()
 
 
 def measure_memory(name, case, X, y):
+    """Fit, and return the peak memory above the level before, and the peak itself."""
     # What a library loads at its first fit does not count: fit a narrow network first.
     narrow = replace(case, hidden=(2,) * len(case.hidden), epochs=2)
     few = slice(2 * case.batch_size)
@@ -747,6 +755,19 @@ def measure_memory(name, case, X, y):
     reset_peak()
     before = peak_memory()
     fit()
+    return peak_memory() - before, peak_memory()
+
+
+def measure_prediction_memory(name, case, X, y):
+    """Likewise, of a prediction from many samples."""
+    make = {"skmlp": make_skmlp, "sklearn": make_sklearn}[name]
+    estimator = make(replace(case, epochs=1), y, 0)
+    prepare_fit(estimator, X, y)()
+    estimator.predict(X[:2])
+    X = np.resize(X, (N_PREDICTED, X.shape[1]))
+    reset_peak()
+    before = peak_memory()
+    estimator.predict(X)
     return peak_memory() - before, peak_memory()
 
 
@@ -860,7 +881,14 @@ def report_memory(runs, peers):
     ours, other, *_ = peers
     yield MEMORY.format(how=how_memory_is_measured())
     yield from table_head("case", "dtype", *peers, f"{ours} at most {other}")
-    yield from (table_line(memory_row(*run, peers)) for run in runs)
+    for run in runs:
+        yield table_line(memory_row(measure_memory, *run, peers))
+    if {"skmlp", "sklearn"} <= peers.keys():
+        estimators = {name: peers[name] for name in ("skmlp", "sklearn")}
+        yield PREDICTION_MEMORY
+        yield from table_head("case", "dtype", *estimators, "skmlp at most sklearn")
+        for run in runs:
+            yield table_line(memory_row(measure_prediction_memory, *run, estimators))
 
 
 def describe_machine(peers):
