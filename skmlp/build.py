@@ -220,7 +220,7 @@ def _check_memory(layer_sizes):
     """Refuse a network that is too large, before anything is made of its size."""
     n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
     try:
-        np.empty(n_parameters)  # what is not written takes no memory yet
+        np.empty(n_parameters, np.float32)  # what is not written takes no memory yet
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(
             f"hidden_layer_sizes={list(layer_sizes[1:-1])} makes {n_parameters} "

@@ -678,7 +678,7 @@ def _r2(y, P, sample_weight):
     where their squares, or those of the errors, would overflow or round to 0.
     """
     Y, P = np.asarray(y), np.asarray(P)
-    if Y.dtype.kind not in "biuf" or not Y.size:
+    if Y.dtype.kind not in "biuf" or not (Y.size and np.isfinite(Y).all()):
         return r2_score(y, P, sample_weight=sample_weight)
     largest = float(np.finfo(P.dtype).max)
     high, low = math.sqrt(largest / (4 * len(P))), largest ** (-1 / 3)
@@ -688,5 +688,5 @@ def _r2(y, P, sample_weight):
     if (unit > low).all() and max(unit.max(), np.abs(P).max()) < high:
         return r2_score(y, P, sample_weight=sample_weight)
     with np.errstate(over="ignore"):  # predictions that are far off score -inf
-        P64 = np.clip(P.astype(np.float64) / unit, -1e200, 1e200)
+        P64 = np.clip(P.astype(np.float64) / unit, -1e150, 1e150)
         return r2_score(Y64 / unit, P64, sample_weight=sample_weight)

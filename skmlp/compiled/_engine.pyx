@@ -427,7 +427,7 @@ cdef class Model:
         n_threads : int
             How many threads to use.
 
-        reports : deque of Epoch
+        reports : list of Epoch
             Where to append what came of them; the last one may have left something
             infinite behind. The interpreter looks for an interrupt by the user when
             this returns, and not before.

@@ -74,7 +74,7 @@ class Engine:
         t : int
             Number of samples seen before, for the schedule.
 
-        epochs : deque of Epoch
+        epochs : list of Epoch
             Where to append what came of them. It is not returned, for an
             interrupt by the user would lose what was.
         """

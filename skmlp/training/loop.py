@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -216,8 +215,9 @@ def run_epochs(
     state.gradient, state.has_validation = engine.gradient, validate is not None
     if early_stopping and state.best_theta is None:
         state.best_theta = theta.copy()
+    n_before, t_before = state.n_iter, state.t
+    epochs: list = []  # those that the engine has run; it may be ahead of `n_iter`
     diverged = False
-    epochs: deque = deque()  # those that the engine has run, and we have not looked at
 
     def look_at(epoch):
         start = perf_counter()
@@ -242,16 +242,17 @@ def run_epochs(
         try:
             while not state.done and state.n_iter < state.max_iter:
                 _tell(callbacks, "on_epoch_begin", state)
-                if not epochs:
+                if state.n_iter == n_before + len(epochs):
                     # How many epochs can run before anything can come between.
                     free = 1
                     if not (callbacks or validate or state.incremental):
                         free = n_iter_no_change - state.no_improvement_count + 1
                     free = min(free, state.max_iter - state.n_iter)
                     engine.run_epochs(state.order, free, state.t, epochs)
-                epoch = epochs.popleft()
+                epoch = epochs[state.n_iter - n_before]
                 look_at(epoch)
-                diverged = not epochs and _has_diverged(state, epoch)
+                is_last = state.n_iter == n_before + len(epochs)
+                diverged = is_last and _has_diverged(state, epoch)
                 if diverged:
                     state.done = True
                     break
@@ -283,8 +284,10 @@ def run_epochs(
             # nothing to keep.
             if state.incremental or not (theta.isfinite() or state.validation_scores):
                 raise
-            while epochs:  # the parameters are further than we are
-                look_at(epochs.popleft())
+            _cut_to_whole_epochs(state, early_stopping, n_before, t_before)
+            # The parameters may be further than we are.
+            for epoch in epochs[state.n_iter - n_before :]:
+                look_at(epoch)
                 set_base_rate()
             warnings.warn(
                 f"Training interrupted by user, after {state.n_iter} of at most "
@@ -330,6 +333,24 @@ def _tell(callbacks, hook, state):
     """Call a hook of every callback that has it; whether one wants to stop."""
     hooks = [getattr(callback, hook, None) for callback in callbacks]
     return any([hook(state) for hook in hooks if hook is not None])
+
+
+def _cut_to_whole_epochs(state, early_stopping, n_before, t_before):
+    """Forget what an interrupt has left of an epoch that was not recorded in full."""
+    lists = list(state.history.values())
+    if early_stopping:
+        lists.append(state.validation_scores)
+    n_iter = min(map(len, lists))
+    for values in lists:
+        del values[n_iter:]
+    losses = state.history["loss"]
+    state.n_iter, state.loss = n_iter, losses[-1] if losses else np.nan
+    state.t = t_before + (n_iter - n_before) * state.order.n_samples
+    if not early_stopping:
+        state.best_loss = min([state.best_loss, *losses])
+    elif n_iter and lists[-1][-1] > state.best_validation_score:
+        state.best_theta.assign(state.theta)
+        state.best_validation_score = lists[-1][-1]
 
 
 def _set_base_rate(optimizer, rate):
@@ -390,8 +411,8 @@ def _track_score(state, tol, score):
     else:  # or it is NaN
         state.no_improvement_count += 1
     if score > state.best_validation_score:
-        state.best_validation_score = score
         state.best_theta.assign(state.theta)
+        state.best_validation_score = score
 
 
 def _handle_divergence(state):

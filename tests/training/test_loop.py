@@ -1,6 +1,8 @@
 """Tests of the training loop: stopping, best weights, interruption, output."""
 
 import re
+import signal
+import threading
 import warnings
 from types import SimpleNamespace
 
@@ -621,3 +623,46 @@ def test_without_a_validation_set_there_is_no_validation_loss(verbose, capsys):
         for epoch in range(1, 4)
         if epoch == 1 or epoch % verbose == 0
     ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+def test_whenever_it_is_interrupted_an_estimator_is_consistent(engine, early_stopping):
+    """All that it says of its epochs is of the same epochs."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread hears signals")
+    params = PARAMS | {"max_iter": 10**6, "tol": 0.0, "n_iter_no_change": 10**6}
+    clf = MLPClassifierScratch(
+        engine=engine, early_stopping=early_stopping, warm_start=True, **params
+    )
+    clf.set_params(max_iter=1).fit(X, Y).set_params(max_iter=10**6)
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    rng, before = np.random.RandomState(0), signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(20):
+            n_before, t_before = len(clf.loss_curve_), clf.t_
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.005, 0.02))
+            try:
+                clf.fit(X, Y)
+            except KeyboardInterrupt:  # before the first epoch: nothing has changed
+                assert clf.t_ == t_before
+                continue
+            assert clf.n_iter_ == len(clf.loss_curve_) - n_before
+            assert clf.t_ == t_before + clf.n_iter_ * (90 if early_stopping else 100)
+            assert {len(v) for v in clf.history_.values()} == {len(clf.loss_curve_)}
+            assert clf.loss_curve_ == clf.history_["loss"]
+            if clf.n_iter_:
+                assert clf.loss_ == clf.loss_curve_[-1]
+            if early_stopping:
+                assert len(clf.validation_scores_) == len(clf.loss_curve_)
+                assert clf.best_validation_score_ == max(clf.validation_scores_)
+            else:
+                assert clf.best_loss_ == min(clf.loss_curve_)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
