@@ -7,8 +7,9 @@ of them is answered here, and so is an old one that lacks something.
 
 from numbers import Real
 
+import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import _param_validation
+from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import HasMethods, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -35,6 +36,7 @@ __all__ = [
     "_fit_context",
     "_openmp_effective_n_threads",
     "task_callbacks",
+    "validate_data",
 ]
 
 
@@ -51,6 +53,16 @@ class Interval(_param_validation.Interval):
             except OverflowError:
                 return False
         return super().is_satisfied_by(val)
+
+
+def validate_data(*args, **kwargs):
+    """scikit-learn's, without a warning of NumPy's.
+
+    It adds up all values, and looks at each where their sum is not finite: as it may
+    be of values that are. Values that are not, it refuses.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return validation.validate_data(*args, **kwargs)
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp import build
 from skmlp._sklearn import (
@@ -29,6 +29,7 @@ from skmlp._sklearn import (
     _check_sample_weight,
     _fit_context,
     task_callbacks,
+    validate_data,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import check_output, quietly

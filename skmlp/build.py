@@ -343,7 +343,7 @@ def check_numbers(estimator, dtype):
     limits = np.finfo(dtype)
     for name in names:
         value = getattr(estimator, name)
-        if not float(limits.tiny) <= value <= float(limits.max):
+        if not float(limits.tiny) <= float(value) <= float(limits.max):
             raise ValueError(
                 f"{name} must be from {limits.tiny:.2g} to {limits.max:.2g}, the range "
                 f"of {np.dtype(dtype)}, in which the network computes; got {value!r}."

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
 
-from skmlp._sklearn import _check_sample_weight
+from skmlp._sklearn import _check_sample_weight, validate_data
 from skmlp.data import Data
 from skmlp.engines import decision_function
 from skmlp.training.loop import NO_SCORES, Scores

@@ -371,6 +371,18 @@ def test_a_loss_that_overflows_is_said(engine):
     assert np.isfinite(estimator.predict(X)).all()
 
 
+@parametrize_engine
+def test_samples_whose_sums_overflow_both_ways(engine):
+    """The check that X is finite adds up infinities of both signs on its way."""
+    estimator = classifier(engine=engine, dtype="float32").fit(X, BINARY)
+    samples = np.resize(np.float32([3e38, -3e38]), (40, 4))
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isnan(samples.sum())
+    estimator.coefs_[0][...] = 0
+    assert np.isfinite(estimator.predict_proba(samples)).all()
+    fit_or_refuse(estimator, samples, BINARY)
+
+
 def test_targets_beyond_float32():
     with pytest.raises(ValueError, match=r"y is too large for float32.*1e\+39"):
         regressor(dtype="float32").fit(X, np.full(40, 1e39))

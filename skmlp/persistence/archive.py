@@ -16,6 +16,7 @@ import hashlib
 import json
 import math
 import os
+import tokenize
 import zipfile
 from collections.abc import Mapping
 
@@ -40,6 +41,7 @@ _NONSENSE = (
     SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
 )
 
@@ -222,6 +224,8 @@ def _members(archive, size):
     for member in members.values():
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise ValueError(f"{member.filename!r} is compressed or encrypted")
+    if min(member.header_offset for member in members.values()) < 0:
+        raise ValueError("its members claim to be before the file")
     if sum(member.file_size for member in members.values()) > size:
         raise ValueError("its members claim to be larger than the file")
     return members

@@ -8,11 +8,13 @@ import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 from inspect import signature
+from numbers import Real
 from types import UnionType
 
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp.callbacks import EarlyStopping, ReduceLROnPlateau, WeightRecorder
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.persistence import archive, codec
@@ -27,6 +29,18 @@ _OTHERWISE = {"callbacks", "engine", "verbose", "warm_start"}
 _EARLIER = ("history_", "loss_curve_", "validation_scores_")
 
 _CHUNK = 2**20  # elements
+
+# What the package's callbacks remember, each with the types that it can have.
+_MONITOR: dict = {"best_": Real, "best_epoch_": int | None, "wait_": int, "_sign": int}
+_REMEMBERED: dict = {
+    EarlyStopping: {**_MONITOR, "_best_theta": Parameters | None},
+    ReduceLROnPlateau: _MONITOR,
+    WeightRecorder: {
+        **dict.fromkeys(("epochs_", "coefs_", "intercepts_"), list),
+        **dict.fromkeys(("grad_norms_", "angles_"), list),
+        "_previous": np.ndarray | None,
+    },
+}
 
 
 @dataclass
@@ -84,9 +98,33 @@ class Checkpoint:
             check(isinstance(value, types), f"{field.name} is {value!r}")
         check(self.earlier.keys() <= set(_EARLIER), "it goes on from something else")
 
-    def check_rows(self, n_samples):
-        """Refuse rows that there are not."""
-        n_val = 0 if self.val_rows is None else len(self.val_rows)
+    def check_progress(self):
+        """Refuse what no training has reached."""
+        for name in "n_iter", "t", "no_improvement_count":
+            value = getattr(self, name)
+            check(codec.is_count(value), f"{name} is {value!r}")
+        codec.check_earlier(self.earlier)
+        codec.check_history(self.history, self.n_iter, "its history")
+        codec.check_numbers(self.validation_scores, "its validation_scores")
+
+    def check_rows(self, n_samples, has_split):
+        """Refuse rows that there are not.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of samples in all.
+
+        has_split : bool
+            Whether some of them are set aside for validation.
+        """
+        n_val = 0 if self.val_rows is None else self.val_rows.size
+        check(
+            (0 < n_val < n_samples) == has_split
+            and (has_split or self.val_rows is None)
+            and (self.rows is not None or not has_split),
+            "it sets other rows aside",
+        )
         for rows, size in (self.rows, n_samples - n_val), (self.val_rows, n_val):
             if rows is not None:
                 fit = rows.shape == (size,) and rows.dtype == np.intp
@@ -123,16 +161,10 @@ class Checkpoint:
             and (self.best_theta is None or _layout(self.best_theta) == layout),
             "its network is another",
         )
-        check(
-            self.history.keys() == state.history.keys()
-            and all(
-                isinstance(values, list) and len(values) == self.n_iter
-                for values in self.history.values()
-            ),
-            "its history is another",
-        )
         codec.check_state(state.optimizer, self.optimizer)
-        check((self.rng is None) == (state.rng is None), "its generator is another")
+        for name in "rng", "best_loss", "best_validation_score":
+            is_none = getattr(state, name) is None
+            check((getattr(self, name) is None) == is_none, f"its {name} is another")
         order = state.order
         check(
             (self.random_state is None) == (order.random_state is None)
@@ -313,7 +345,9 @@ class Run:
                 **{name: codec.decode(part, arrays) for name, part in content.items()},
                 path=path,
             )
-            checkpoint.check_rows(self._data[""].X.shape[0])
+            has_split = self._estimator.early_stopping and self._data["_val"] is None
+            checkpoint.check_progress()
+            checkpoint.check_rows(self._data[""].X.shape[0], has_split)
             max_iter = self._estimator.max_iter
             check(
                 checkpoint.n_iter <= max_iter,
@@ -357,12 +391,30 @@ class RestoredCallbacks:
             for name, state in self._checkpoint.callbacks:
                 names = [_describe(callback) for callback in others]
                 check(name in names, f"it needs the callback {name}, got {names}")
-                others.pop(names.index(name)).load_state_dict(state)
+                callback = others.pop(names.index(name))
+                if type(callback) in _REMEMBERED:
+                    _check_remembered(callback, state, training.theta)
+                callback.load_state_dict(state)
             added = [_describe(callback) for callback in _with_state(others)]
             check(not added, f"it is of a training without the callbacks {added}")
 
     def on_fit_end(self, training):
         """Nothing."""
+
+
+def _check_remembered(callback, state, theta):
+    """Refuse what a callback of the package's cannot have stored."""
+    types, name = _REMEMBERED[type(callback)], type(callback).__name__
+    check(state.keys() == types.keys(), f"{name} has another state")
+    for key, value in state.items():
+        check(isinstance(value, types[key]), f"{key} of {name} is {value!r}")
+        if isinstance(value, Real):
+            codec.check_number(value, f"{key} of {name}")
+        elif isinstance(value, Parameters):
+            check(_layout(value) == _layout(theta), f"{name} is of another network")
+        elif isinstance(value, np.ndarray):
+            fits = value.shape == theta.flat.shape and value.dtype == np.float64
+            check(fits, f"{name} is of another network")
 
 
 def _with_state(callbacks):

@@ -24,6 +24,7 @@ from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
+from skmlp.training.loop import HISTORY
 
 _KINDS: dict = {}
 
@@ -85,6 +86,45 @@ def decode(encoded, arrays):
     kind, content = encoded["kind"], encoded.copy()
     del content["kind"]
     return _KINDS[kind].decode(arrays, **content)
+
+
+def is_count(value):
+    """Whether it counts something, and could be counted on from in C."""
+    return type(value) is int and 0 <= value < 2**53
+
+
+def check_number(value, what):
+    """Refuse what is no number, or an integer that no float can hold."""
+    check(isinstance(value, Real), f"{what} is {value!r}")
+    float(value)
+
+
+def check_numbers(values, what):
+    """Refuse what is no list of numbers, NaN perhaps among them."""
+    check(isinstance(values, list), f"{what} is {type(values)}")
+    for value in values:
+        check_number(value, f"a number in {what}")
+
+
+def check_history(history, n_epochs, what):
+    """Refuse what is not the record of so many epochs."""
+    check(history.keys() == set(HISTORY), f"{what} has other entries")
+    for name, values in history.items():
+        check_numbers(values, what)
+        check(len(values) == n_epochs, f"{what} has {len(values)} epochs in {name}")
+
+
+def check_earlier(fitted):
+    """Refuse fitted attributes that a training could not extend."""
+    check(
+        ("history_" in fitted) == ("loss_curve_" in fitted),
+        "its history is not complete",
+    )
+    if "history_" in fitted:
+        check_numbers(fitted["loss_curve_"], "its loss_curve_")
+        check_history(fitted["history_"], len(fitted["loss_curve_"]), "its history_")
+    if fitted.get("validation_scores_") is not None:
+        check_numbers(fitted["validation_scores_"], "its validation_scores_")
 
 
 def check(condition, message):
@@ -329,8 +369,9 @@ def _settings(value, arrays):
     settings = decode(value, arrays)
     check(
         isinstance(settings, dict)
-        and all(isinstance(number, Real) for number in settings.values()),
-        "settings are not numbers",
+        and all(isinstance(number, Real) for number in settings.values())
+        and all(map(math.isfinite, settings.values())),
+        "settings are not finite numbers",
     )
     return settings
 
@@ -509,6 +550,7 @@ class OptimizerKind(Kind, name="optimizer"):
         cls, state = OPTIMIZERS[name], decode(state, arrays)
         vectors = [v for v in state.values() if isinstance(v, np.ndarray)]
         theta = vectors[0] if vectors else np.empty(0)
+        check(theta.dtype in (np.float32, np.float64), f"{name} has another dtype")
         optimizer = cls(theta, 1.0, **_settings(settings, arrays))
         check_state(optimizer, state)
         optimizer.load_state_dict(state)
@@ -525,6 +567,10 @@ def check_state(optimizer, state):
             fits = isinstance(other, np.ndarray) and (
                 (other.shape, other.dtype) == (value.shape, value.dtype)
             )
+        elif isinstance(value, int):
+            fits = is_count(other)
         else:
-            fits = isinstance(other, Real)
+            fits = isinstance(other, Real) and math.isfinite(other)
+            # A product of momenta: a step divides by what it lacks to one.
+            fits = fits and (name != "mu_product" or 0 <= other <= 1)
         check(fits, f"{optimizer.name} has another {name}")

@@ -184,8 +184,12 @@ def _decode(content, arrays):
     for key, value in attributes.items():
         check(key in _ATTRIBUTES, f"it has an attribute {key!r}")
         check(isinstance(value, _ATTRIBUTES[key]), f"its {key} is a {type(value)}")
-    # An estimator that is not fitted may have seen the names of features.
-    if "coefs_" in attributes:
+        if _ATTRIBUTES[key] is int:
+            check(codec.is_count(value), f"its {key} is {value!r}")
+        elif isinstance(value, Real):
+            codec.check_number(value, f"its {key}")
+    if attributes:
+        codec.check_earlier(attributes)
         _check_fitted(attributes)
         _check_targets(attributes, is_classifier=cls is MLPClassifierScratch)
     estimator = cls(**values["parameters"])
@@ -225,8 +229,12 @@ def _check_fitted(fitted):
         "out_activation_": network.activations[-1].name,
     }.items():
         check(fitted[name] == expected, f"its {name} is {fitted[name]!r}")
-    names = fitted.get("feature_names_in_", np.empty(sizes[0]))
-    check(names.shape == (sizes[0],), f"it names {names.size} features")
+    if "feature_names_in_" in fitted:
+        names = fitted["feature_names_in_"]
+        check(
+            names.shape == (sizes[0],) and all(isinstance(name, str) for name in names),
+            f"it names {names.size} features",
+        )
     if "_optimizer" in fitted:
         n_parameters = sum(a.size for name in shapes for a in fitted[name])
         n_parameters -= 2 * batch_norm * sum(size for (size,) in hidden)
@@ -246,7 +254,7 @@ def _check_targets(fitted, is_classifier):
         return
     n_classes, n_outputs = len(fitted["classes_"]), fitted["n_outputs_"]
     check(
-        fitted["classes_"].ndim == 1
+        np.array_equal(np.unique(fitted["classes_"]), fitted["classes_"])
         and {
             "binary": n_classes in (1, 2) and n_outputs == 1,
             "multiclass": n_classes == n_outputs > 2,
