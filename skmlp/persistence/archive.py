@@ -79,9 +79,8 @@ def write(path, kind, version, content, arrays, temporary=None):
         If the file cannot be written.
     """
     path = os.path.abspath(os.fspath(path))
-    directory, name = os.path.split(path)
-    temporary = temporary or f".{name}.{os.urandom(8).hex()}"
-    beside = os.path.join(directory, temporary)
+    directory = os.path.dirname(path)
+    beside = os.path.join(directory, temporary or f".skmlp-{os.urandom(8).hex()}")
     document = {
         "format": kind,
         "format_version": version,
@@ -95,9 +94,11 @@ def write(path, kind, version, content, arrays, temporary=None):
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(beside)
+        if isinstance(error, OSError):  # nobody knows the file beside
+            raise OSError(error.errno, error.strerror, path) from error
         raise
     _sync(directory)
 
@@ -133,7 +134,8 @@ def read(path, kind, version):
         If it is of another kind, of a later version, truncated or altered. No array
         is larger than what the file has of it.
     """
-    what = f"{os.fspath(path)!r} cannot be read as a {kind}"
+    path = os.fspath(path)
+    what = f"{path!r} cannot be read as a {kind}"
     with open(path, "rb") as file, refusing(what):
         _check_signature(file)
         with zipfile.ZipFile(file) as archive:
@@ -160,7 +162,9 @@ def refusing(what):
         yield
     except _NONSENSE as error:
         # Our own errors give the reason, those of others where they came upon it.
-        reason = str(error) if type(error) is ValueError else f"malformed ({error!r})"
+        reason = str(error)
+        if type(error) is not ValueError:
+            reason = f"it is malformed ({type(error).__name__}: {reason[:100]})"
         raise ValueError(f"{what}: {reason}.") from error
 
 
@@ -235,7 +239,7 @@ def _check_document(document, kind, version):
     if not isinstance(document, Mapping) or "content" not in document:
         raise ValueError("its document is malformed")
     if document.get("format") != kind:
-        raise ValueError(f"it is a {document.get('format')}")
+        raise ValueError(f"its format is {document.get('format')!r}")
     of_file = document.get("format_version")
     if type(of_file) is not int or not 1 <= of_file <= version:
         raise ValueError(
@@ -247,14 +251,15 @@ def _check_document(document, kind, version):
 def _read_array(archive, member):
     """An array of which the file has every byte, in memory of its own."""
     with archive.open(member) as stream:
-        major = np.lib.format.read_magic(stream)[0]
-        read_header = {
-            1: np.lib.format.read_array_header_1_0,
-            2: np.lib.format.read_array_header_2_0,
-        }[major]
-        shape, fortran_order, dtype = read_header(stream)
-        if dtype.kind not in _DTYPES or not dtype.isnative or fortran_order:
+        try:
+            shape, fortran_order, dtype = _read_header(stream)
+        except (*_NONSENSE, MemoryError) as error:  # that of Python's parser
+            raise ValueError(f"{member.filename!r} has a malformed header") from error
+        # NumPy would make room for strings of no length.
+        if dtype.kind not in _DTYPES or not (dtype.isnative and dtype.itemsize):
             raise ValueError(f"{member.filename!r} is an array of {dtype}")
+        if fortran_order:
+            raise ValueError(f"{member.filename!r} is in Fortran order")
         n_bytes = math.prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or n_bytes != member.file_size - stream.tell():
             raise ValueError(
@@ -267,6 +272,13 @@ def _read_array(archive, member):
             raise ValueError(f"{member.filename!r} is truncated")
         stream.read(1)  # past the end, or its CRC would not be looked at
     return array
+
+
+def _read_header(stream):
+    major, _ = np.lib.format.read_magic(stream)
+    if major == 1:
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)  # refuses what is no header
 
 
 def _sync(directory):

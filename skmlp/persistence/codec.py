@@ -64,6 +64,15 @@ def encode(value, where, arrays):
     raise TypeError(f"{where} is {value!r}, of {type(value)}")
 
 
+def _add(array, where, arrays):
+    """Put an array among the others, by a name that none of them has."""
+    name = where
+    while name in arrays:  # the keys of a dict are in the place of the dict
+        name = f"{where}#{len(arrays)}"
+    arrays[name] = np.asarray(array)
+    return name
+
+
 def decode(encoded, arrays):
     """Turn what `encode` has returned into a value again.
 
@@ -170,8 +179,7 @@ class Series(Kind, name="series"):
 
     @staticmethod
     def encode(value, where, arrays):
-        arrays[where] = np.array(value)
-        return {"array": where}
+        return {"array": _add(value, where, arrays)}
 
     @staticmethod
     def decode(arrays, array):
@@ -221,12 +229,12 @@ class Array(Kind, name="array"):
 
     @staticmethod
     def takes(value):
-        return type(value) is np.ndarray and value.dtype.kind in "biufUS"
+        return type(value) in (np.ndarray, np.memmap) and value.dtype.kind in "biufUS"
 
     @staticmethod
     def encode(value, where, arrays):
-        arrays[where] = value.astype(value.dtype.newbyteorder("="), copy=False)
-        return {"array": where}
+        array = value.astype(value.dtype.newbyteorder("="), copy=False)
+        return {"array": _add(array, where, arrays)}
 
     @staticmethod
     def decode(arrays, array):
@@ -273,7 +281,7 @@ class DType(Kind, name="dtype"):
 
     @staticmethod
     def takes(value):
-        return value in (np.float32, np.float64)  # also as a dtype
+        return isinstance(value, type | np.dtype) and value in (np.float32, np.float64)
 
     @staticmethod
     def encode(value, where, arrays):
@@ -324,9 +332,13 @@ class RandomState(Kind, name="RandomState"):
 
     @staticmethod
     def encode(value, where, arrays):
-        _, arrays[where], pos, has_gauss, gauss = value.get_state()
-        gauss = encode(gauss, where, arrays)
-        return {"key": where, "pos": pos, "has_gauss": has_gauss, "gauss": gauss}
+        _, key, pos, has_gauss, gauss = value.get_state()
+        return {
+            "key": _add(key, where, arrays),
+            "pos": pos,
+            "has_gauss": has_gauss,
+            "gauss": encode(gauss, where, arrays),
+        }
 
     @staticmethod
     def decode(arrays, key, pos, has_gauss, gauss):
@@ -503,12 +515,11 @@ class ParametersKind(Kind, name="parameters"):
 
     @staticmethod
     def encode(value, where, arrays):
-        arrays[f"{where}/flat"], arrays[f"{where}/running"] = value.flat, value.running
         return {
             "layer_sizes": list(value.layer_sizes),
             "batch_norm": bool(value.batch_norm),
-            "flat": f"{where}/flat",
-            "running": f"{where}/running",
+            "flat": _add(value.flat, f"{where}/flat", arrays),
+            "running": _add(value.running, f"{where}/running", arrays),
         }
 
     @staticmethod
@@ -567,6 +578,8 @@ def check_state(optimizer, state):
             fits = isinstance(other, np.ndarray) and (
                 (other.shape, other.dtype) == (value.shape, value.dtype)
             )
+        elif isinstance(value, bool):
+            fits = isinstance(other, bool)
         elif isinstance(value, int):
             fits = is_count(other)
         else:

@@ -81,6 +81,9 @@ def save(estimator, path):
         be stored without code: a function, one's own activation, loss or callback.
         The message names it. `pickle` and skops can store these.
 
+    ValueError
+        If fitted attributes were set to what does not fit together.
+
     OSError
         If the file cannot be written.
 
@@ -115,7 +118,8 @@ def save(estimator, path):
     unknown = sorted(attributes.keys() - _ATTRIBUTES.keys())
     if unknown:
         raise TypeError(
-            f"estimator must have no attributes that load does not know, got {unknown}."
+            f"estimator must have no attributes that load does not know, got "
+            f"{unknown}. pickle and skops can store these."
         )
     content: dict = {"estimator": type(estimator).__name__}
     arrays: dict = {}
@@ -133,6 +137,8 @@ def save(estimator, path):
             f"estimator must have nothing that takes code to load, but {error}. pickle "
             "and skops can store it."
         ) from None
+    with archive.refusing("estimator must be one that load would read"):
+        _decode(content, arrays)  # somebody may have set coefs_ by hand
     archive.write(path, KIND, VERSION, content, arrays)
 
 

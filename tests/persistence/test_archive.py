@@ -116,7 +116,7 @@ def test_a_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "song"}, "it is a song"),
+        ({"format": "song"}, "its format is 'song'"),
         ({"format_version": 4}, r"has version 4 of the format, .* those up to 3"),
         ({"format_version": 0}, "has version 0 of the format"),
         ({"format_version": "3"}, "has version '3' of the format"),
@@ -152,14 +152,17 @@ def header(shape, descr="<f8", fortran_order=False):
         (npy(header=header((1,), "|S1000000000"), data=b"1"), "claims the shape"),
         (npy(np.zeros(3))[:-1], "claims the shape"),
         (npy(np.zeros(3)) + b"1", "claims the shape"),
+        (npy(header=header((10**8,), "<U0"), data=b""), "array of <U0"),
         (npy(header=header((1,), "|O"), data=b"12345678"), "array of object"),
         (npy(header=header((1,), "<M8[s]"), data=b"12345678"), "array of datetime64"),
         (npy(header=header((1,), ">f8"), data=b"12345678"), "array of >f8"),
-        (npy(header=header((1, 1), fortran_order=True), data=b"12345678"), "array of"),
-        (b"", "EOF"),
+        (npy(header=header((1, 1), fortran_order=True), data=b"12345678"), "Fortran"),
+        (b"", "malformed header"),
         (b"\x93NUMPY\x09\x00", "malformed"),
-        (b"\x93NUMPY\x01\x00\xff\xff", "EOF"),
+        (b"\x93NUMPY\x01\x00\xff\xff", "malformed header"),
         (b"\x93NUMPY\x01\x00\x08\x00__import", "malformed"),
+        (b"\x93NUMPY\x01\x00\x88\x13" + b"-" * 5000, "malformed header"),
+        (b"\x93NUMPY\x01\x00\x88\x13" + b"(" * 5000, "malformed"),
     ],
 )
 def test_arrays_that_are_not_there_are_refused_before_they_take_memory(

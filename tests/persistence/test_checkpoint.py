@@ -435,7 +435,7 @@ def test_a_checkpoint_that_is_refused_leaves_everything_as_it_was(path):
 def test_a_model_is_no_checkpoint(path):
     estimator = MLPClassifierScratch(**SMALL).fit(X, Y)
     skmlp.save(estimator, path)
-    with pytest.raises(ValueError, match="as a skmlp checkpoint: it is a skmlp model"):
+    with pytest.raises(ValueError, match="as a skmlp checkpoint: its format is"):
         estimator.fit(X, Y, resume_from=path)
 
 

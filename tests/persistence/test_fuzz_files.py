@@ -723,7 +723,7 @@ def test_headers_that_python_cannot_read_are_refused(tmp_path):
         name = next(iter(arrays))
         arrays[name] = member(arrays[name]).replace(b")", b"(", 1)
 
-    with pytest.raises(ValueError, match="cannot be read as a skmlp model: malformed"):
+    with pytest.raises(ValueError, match="has a malformed header"):
         change_model(tmp_path, unclosed)
 
 
