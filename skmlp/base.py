@@ -41,6 +41,7 @@ from skmlp.data import Data
 from skmlp.engines import choose_engine, decision_function
 from skmlp.inspection import InspectionMixin
 from skmlp.persistence.checkpoint import RestoredCallbacks, Run
+from skmlp.persistence.checkpoint import read as read_checkpoint
 from skmlp.training.batches import EpochOrder
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
@@ -434,12 +435,20 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         resume_from=None,
     ):
         continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        checkpoint = None
         if resume_from is not None:
-            continues = False  # with what there is, but with what there was
+            build.check_resume_from(self, resume_from)
+            checkpoint = read_checkpoint(resume_from)
+            continues = False  # with what the estimator has learned
         has_validation = any(part is not None for part in validation_data)
-        build.check_solver(self, has_validation, resume_from)
+        build.check_solver(self, has_validation)
         check_metric(self.early_stopping_metric)
-        data = self._check_training_data(X, y, sample_weight, continues, incremental)
+        before = self.coefs_[0].dtype if continues else None
+        if checkpoint is not None and checkpoint.earlier:  # it was warm-started
+            before = checkpoint.theta.flat.dtype
+        data = self._check_training_data(
+            X, y, sample_weight, continues, incremental, before
+        )
         validation_data = (
             check_validation_data(self, validation_data, data)
             if has_validation
@@ -466,7 +475,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 validation_data,
                 random_state,
                 callbacks,
-                resume_from,
+                checkpoint,
                 incremental=incremental,
                 is_moved=any(part is not None for part in initial),
             )
@@ -478,15 +487,15 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         """The values of the constructor's parameters."""
         return [getattr(self, name) for name in self._parameter_constraints]
 
-    def _check_training_data(self, X, y, sample_weight, continues, incremental):
-        """Validate the arguments of fit, as `Data`."""
+    def _check_training_data(self, X, y, sample_weight, continues, incremental, before):
+        """Validate the arguments of fit, as `Data`; `before` is the dtype it had."""
         dtypes = [np.float64, np.float32]
         dtype = build.float_dtype(self)
         if dtype is not None:
             dtypes = [dtype]
-        elif continues and self.coefs_[0].dtype in dtypes:
+        elif before in dtypes:
             # A network that goes on learning keeps the dtype that it has.
-            dtypes = [self.coefs_[0].dtype]
+            dtypes = [before]
         X, y = validate_data(
             self,
             X,
@@ -608,7 +617,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         validation_data,
         random_state,
         tasks,
-        resume_from,
+        checkpoint,
         *,
         incremental,
         is_moved,
@@ -617,10 +626,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
         callbacks = build.list_callbacks(self)
         run = Run(self, engine.name, data, validation_data, callbacks)
-        checkpoint = None
-        if resume_from is not None:
-            checkpoint = run.read_checkpoint(resume_from)
-            callbacks = [*callbacks, RestoredCallbacks(callbacks, checkpoint)]
+        if checkpoint is not None:
+            run.check(checkpoint)
+            if callbacks:
+                callbacks = [*callbacks, RestoredCallbacks(callbacks, checkpoint)]
 
         train_rows, val_rows, own_split = None, None, validation_data is None
         if self.early_stopping and own_split:
@@ -636,6 +645,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             validate = Validation(self, network, theta, validation_data)
 
         self._rng = self._generator(network, random_state)
+        if checkpoint is not None:
+            self._rng = checkpoint.choose_rng(self._rng)
         # The order within one batch does not matter.
         one_batch = self.batch_size == "full" or optimizer.full_batch
         shuffles = self.shuffle and not one_batch

@@ -4,6 +4,7 @@ Each function checks what the declared constraints of a single parameter cannot
 say, and names the parameter in its error.
 """
 
+import os
 from collections.abc import Mapping, Set
 from contextlib import nullcontext
 from itertools import pairwise
@@ -37,7 +38,7 @@ _FIRST_ORDER_ONLY = {
 _HOOKS = ("on_fit_begin", "on_epoch_end", "on_fit_end")
 
 
-def check_solver(estimator, has_validation, resume_from=None):
+def check_solver(estimator, has_validation):
     """Refuse parameters that the solver would silently ignore.
 
     Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
@@ -49,11 +50,6 @@ def check_solver(estimator, has_validation, resume_from=None):
             "X_val and y_val need a first-order solver, such as 'adam', whose epochs "
             "are scored on them; got solver='lbfgs'."
         )
-    if resume_from is not None:
-        raise ValueError(
-            "resume_from needs a first-order solver, such as 'adam', of which "
-            "skmlp.callbacks.Checkpoint writes checkpoints; got solver='lbfgs'."
-        )
     for name, off in _FIRST_ORDER_ONLY.items():
         value = getattr(estimator, name)
         if value is not None and value is not off and np.any(np.asarray(value) != off):
@@ -61,6 +57,19 @@ def check_solver(estimator, has_validation, resume_from=None):
                 f"{name}={value!r} needs a first-order solver, such as 'adam'; "
                 f"solver='lbfgs' supports {name}={off!r} only."
             )
+
+
+def check_resume_from(estimator, resume_from):
+    """Refuse what can be no checkpoint of this estimator's."""
+    if not isinstance(resume_from, str | os.PathLike):
+        raise TypeError(
+            f"resume_from must be a str or os.PathLike, got {resume_from!r}."
+        )
+    if estimator.solver == "lbfgs":
+        raise ValueError(
+            "resume_from needs a first-order solver, such as 'adam', of which "
+            "skmlp.callbacks.Checkpoint writes checkpoints; got solver='lbfgs'."
+        )
 
 
 def _as_list(value, name):

@@ -57,6 +57,20 @@ def settings(callback):
     return values
 
 
+def attributes(callback):
+    """What a callback has got since it was made, and its settings that are numbers.
+
+    Other settings are given again to the callback that goes on, which may share them
+    with its maker.
+    """
+    given = inspect.signature(type(callback)).parameters
+    return {
+        name: value
+        for name, value in vars(callback).items()
+        if name not in given or isinstance(value, bool | int | float | str | None)
+    }
+
+
 class Callback:
     """Does nothing: the base class of the callbacks.
 
@@ -66,6 +80,10 @@ class Callback:
     ----------
     needs_gradient : bool
         Whether `training.gradient` has to be kept.
+
+    observes_only : bool
+        Whether it neither steers the training nor remembers it. `Checkpoint` stores
+        nothing of it, and a training may go on without it, or with others like it.
 
     Examples
     --------
@@ -87,6 +105,7 @@ class Callback:
     """
 
     needs_gradient = False
+    observes_only = False
 
     def __repr__(self):
         values = [f"{name}={value!r}" for name, value in settings(self).items()]
@@ -118,12 +137,12 @@ class Callback:
         Returns
         -------
         state : dict
-            By default all attributes but what the constructor was given: None,
-            booleans, numbers, strings, arrays of them, `Parameters`, random
-            generators, and lists, tuples and dicts of all these.
+            None, booleans, numbers, strings, arrays of them, `Parameters`, random
+            generators, and lists, tuples and dicts of all these. By default all
+            attributes, but of those that the constructor was given only numbers,
+            strings and None.
         """
-        given = inspect.signature(type(self)).parameters
-        return {name: value for name, value in vars(self).items() if name not in given}
+        return attributes(self)
 
     def load_state_dict(self, state):
         """Go on from what was stored; called after `on_fit_begin`.
@@ -362,6 +381,24 @@ class WeightRecorder(Callback):
     def on_fit_end(self, training):
         self._previous = None
 
+    def state_dict(self):
+        """What it has recorded, as one array for all epochs of a layer.
+
+        Returns
+        -------
+        state : dict
+        """
+        state = attributes(self)
+        for name in ("coefs_", "intercepts_"):
+            state[name] = [np.stack(l) for l in zip(*state[name], strict=True)]
+        return state
+
+    def load_state_dict(self, state):
+        """Go on with what was recorded."""
+        super().load_state_dict(state)
+        for name in ("coefs_", "intercepts_"):
+            setattr(self, name, [list(e) for e in zip(*state[name], strict=True)])
+
 
 def _angle(g, h):
     """Angle between two vectors in degrees, NaN if there is none."""
@@ -416,6 +453,8 @@ class Checkpoint(Callback):
     10
     """
 
+    observes_only = True
+
     def __init__(self, path, every=1):
         self.path = path
         self.every = every
@@ -424,25 +463,43 @@ class Checkpoint(Callback):
         check_scalar(self.every, "every", Integral, min_val=1)
         if not isinstance(self.path, str | os.PathLike):
             raise TypeError(f"path must be a str or os.PathLike, got {self.path!r}.")
-        directory = os.path.dirname(os.path.abspath(self.path))
-        if not os.path.isdir(directory) or os.path.isdir(self.path):
+        # Somebody may change the directory on the way.
+        self._path = os.path.abspath(self.path)
+        directory = os.path.dirname(self._path)
+        if os.path.isdir(self._path) or not os.path.isdir(directory):
             raise ValueError(
                 f"path must name a file in a directory that exists, got {self.path!r}."
+            )
+        if not os.access(directory, os.W_OK):
+            raise ValueError(
+                f"path must be in a directory that can be written to, got {self.path!r}."
             )
         if training.incremental:
             raise ValueError(
                 "Checkpoint is for fit. After partial_fit, keep the estimator itself: "
                 "skmlp.save(estimator, path)."
             )
+        training.run.begin()
+        self._is_tested = False
 
     def on_epoch_settled(self, training):
         """Called when all callbacks and the stopping rules have had their say."""
         ends = training.done or training.n_iter == training.max_iter
-        if not (ends or training.n_iter % self.every == 0):
+        is_due = ends or training.n_iter % self.every == 0
+        if not is_due and self._is_tested:
             return
         try:
-            training.run.write_checkpoint(self.path, training)
-        except OSError as error:
+            content = training.run.encode(training)
+            self._is_tested = True
+            if is_due:
+                training.run.write_checkpoint(self._path, *content)
+        except (OSError, TypeError) as error:
+            if not self._is_tested:
+                raise ValueError(
+                    f"Checkpoint cannot store this training: {error}. A callback that "
+                    "remembers it can say by state_dict what is to be stored, and take "
+                    "it up again by load_state_dict."
+                ) from error
             # The same words in each epoch: they are shown once.
             warnings.warn(
                 f"A checkpoint could not be written: {error}. Training goes on; the "
@@ -450,10 +507,6 @@ class Checkpoint(Callback):
                 RuntimeWarning,
                 stacklevel=2,
             )
-
-    def state_dict(self):
-        """Nothing."""
-        return {}
 
 
 class ProgressBar(Callback):
@@ -466,6 +519,8 @@ class ProgressBar(Callback):
     **options
         Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ...
     """
+
+    observes_only = True
 
     def __init__(self, **options):
         self.options = options
@@ -499,7 +554,3 @@ class ProgressBar(Callback):
         bar = self.__dict__.pop("_bar", None)
         if bar is not None:
             bar.close()
-
-    def state_dict(self):
-        """Nothing: the bar shows what training has reached."""
-        return {}

@@ -2,33 +2,26 @@
 
 import hashlib
 import json
-import math
 import os
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
-from inspect import signature
 from numbers import Real
 from types import UnionType
 
 import numpy as np
-from scipy.sparse import issparse
 
+from skmlp import callbacks
 from skmlp.callbacks import EarlyStopping, ReduceLROnPlateau, WeightRecorder
 from skmlp.core.parameters import Parameters
-from skmlp.core.schedules import SCHEDULES
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
+from skmlp.persistence.identity import describe, differences, identify
 
 KIND, VERSION = "skmlp checkpoint", 1
 
-# Parameters that say nothing of what is computed, or of which more is said elsewhere.
-_OTHERWISE = {"callbacks", "engine", "verbose", "warm_start"}
-
 # Fitted attributes that a training with warm_start extends.
 _EARLIER = ("history_", "loss_curve_", "validation_scores_")
-
-_CHUNK = 2**20  # elements
 
 # What the package's callbacks remember, each with the types that it can have.
 _MONITOR: dict = {"best_": Real, "best_epoch_": int | None, "wait_": int, "_sign": int}
@@ -45,12 +38,15 @@ _REMEMBERED: dict = {
 
 @dataclass
 class Checkpoint:
-    """What a checkpoint says of a training, beside its identity.
+    """What a checkpoint says of a training.
 
     Its attributes are those of `TrainingState`, but for these.
 
     Attributes
     ----------
+    identity : dict
+        What it is a training of.
+
     engine : str
         Name of the engine that has trained so far.
 
@@ -64,12 +60,13 @@ class Checkpoint:
         State of the optimizer.
 
     callbacks : list of tuple
-        Description and state of each callback that has one.
+        Description and state of each callback that matters.
 
     path : str or os.PathLike
         Where it was read from.
     """
 
+    identity: dict
     engine: str
     earlier: dict
     n_iter: int
@@ -131,26 +128,38 @@ class Checkpoint:
                 fit = fit and ((rows >= 0) & (rows < n_samples)).all()
                 check(fit, "its rows are not those of X")
 
+    def choose_rng(self, rng):
+        """The generator to go on with: this one's, or `rng` if it has none.
+
+        A training that was warm-started may have one though it needs none.
+        """
+        with refusing(self.path):
+            check(self.rng is not None or rng is None, "it has no generator")
+        return self.rng
+
     def restore(self, state):
         """Let training go on from here.
 
         Parameters
         ----------
         state : TrainingState
-            That of a training which is about to start.
+            That of a training which is about to start, with this one's generator.
 
         Raises
         ------
         ValueError
             If the checkpoint does not fit to it.
         """
-        with _refusing(self.path):
+        with refusing(self.path):
             self._check(state)
         state.theta.assign(self.theta)
         state.optimizer.load_state_dict(self.optimizer)
-        if self.rng is not None:
-            state.rng.bit_generator.state = self.rng.bit_generator.state
-        state.order.rows, state.order.random_state = self.rows, self.random_state
+        order = state.order
+        order.rows = self.rows
+        if state.estimator.random_state is None:  # not the one that all share
+            order.random_state = self.random_state
+        elif order.random_state is not None:
+            order.random_state.set_state(self.random_state.get_state())
         for name in (*_NUMBERS, "history", "validation_scores", "best_theta"):
             setattr(state, name, getattr(self, name))
 
@@ -162,7 +171,7 @@ class Checkpoint:
             "its network is another",
         )
         codec.check_state(state.optimizer, self.optimizer)
-        for name in "rng", "best_loss", "best_validation_score":
+        for name in "best_loss", "best_validation_score":
             is_none = getattr(state, name) is None
             check((getattr(self, name) is None) == is_none, f"its {name} is another")
         order = state.order
@@ -188,10 +197,42 @@ def _layout(theta):
     return theta.layer_sizes, theta.batch_norm, theta.flat.dtype
 
 
-class Run:
-    """What a training is: its parameters, its data, its callbacks.
+def read(path):
+    """Read a checkpoint, of whatever training.
 
-    A checkpoint says it, too, and is refused if it says otherwise.
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Where from.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+
+    ValueError
+        If it is no checkpoint.
+    """
+    content, arrays = archive.read(path, KIND, VERSION)
+    with refusing(path):
+        identity = content.pop("identity")
+        parts = {name: codec.decode(part, arrays) for name, part in content.items()}
+        checkpoint = Checkpoint(identity, path=path, **parts)
+        checkpoint.check_progress()
+    return checkpoint
+
+
+def refusing(path):
+    """The context in which a checkpoint is found not to fit."""
+    return archive.refusing(f"resume_from={os.fspath(path)!r} cannot be resumed")
+
+
+class Run:
+    """A training, which can write checkpoints and knows its own.
 
     Parameters
     ----------
@@ -209,17 +250,14 @@ class Run:
 
     Attributes
     ----------
-    engine : str
-        Name of the engine.
-
     earlier : dict
         Fitted attributes of the call before, which training extends.
     """
 
     def __init__(self, estimator, engine, data, validation_data, callbacks):
-        self.engine = engine
         self._estimator = estimator
-        self._data = {"": data, "_val": validation_data}
+        self._engine = engine
+        self._data = data, validation_data
         self._callbacks = callbacks
         self.earlier = {
             name: getattr(estimator, name)
@@ -228,61 +266,88 @@ class Run:
         }
 
     @cached_property
-    def identity(self):
-        """Parameters, and fingerprints of the data, as JSON has them.
+    def _identity(self):
+        return identify(self._estimator, *self._data)
 
-        Parameters that have their default are left out: so will be those that a later
-        version adds.
-        """
-        cls = type(self._estimator)
-        parameters = self._estimator.get_params(deep=False)
-        schedule = parameters["learning_rate"]
-        if not (isinstance(schedule, str) and SCHEDULES[schedule].ends):
-            del parameters["max_iter"]  # more epochs begin with the same ones
-        data = {}
-        classes = getattr(self._estimator, "classes_", np.empty(0)).tolist()
-        for suffix, samples in self._data.items():
-            if samples is not None:
-                data[f"X{suffix}"] = _fingerprint(samples.X)
-                data[f"y{suffix}"] = _fingerprint(samples.Y, repr(classes))
-                data[f"sample_weight{suffix}"] = _fingerprint(samples.w)
-        defaults = signature(cls).parameters
-        described = {
-            name: _describe(value)
-            for name, value in parameters.items()
-            if name not in _OTHERWISE
-        }
-        return {
-            "estimator": {"class": cls.__name__},
-            "parameters": {
-                name: value
-                for name, value in described.items()
-                if value != _describe(defaults[name].default)
-            },
-            "data": data,
-        }
+    @cached_property
+    def _watched(self):
+        """Callbacks that matter, and their descriptions."""
+        return [
+            (
+                callback,
+                [describe(type(callback)), describe(callbacks.settings(callback))],
+            )
+            for callback in self._callbacks
+            if not getattr(callback, "observes_only", False)
+        ]
 
-    def write_checkpoint(self, path, state):
-        """Write what training has reached.
+    def begin(self):
+        """Find out what the training is, before anything changes."""
+        return self._identity, self._watched
+
+    def check(self, checkpoint):
+        """Refuse a checkpoint of another training.
 
         Parameters
         ----------
-        path : str or os.PathLike
-            Where to.
-
-        state : TrainingState
-            What training has reached.
+        checkpoint : Checkpoint
+            The checkpoint, whose earlier attributes become this training's.
 
         Raises
         ------
-        OSError
-            If the file cannot be written.
-
         ValueError
-            If a callback has what cannot be stored.
+            If it is of another training.
+        """
+        data, validation_data = self._data
+        max_iter = self._estimator.max_iter
+        with refusing(checkpoint.path):
+            others = "; ".join(differences(checkpoint.identity, self._identity))
+            check(not others, f"it is of another training: {others}")
+            check(
+                checkpoint.n_iter <= max_iter,
+                f"it is of epoch {checkpoint.n_iter}, and max_iter={max_iter}",
+            )
+            has_split = self._estimator.early_stopping and validation_data is None
+            checkpoint.check_rows(data.X.shape[0], has_split)
+            saved = [name for name, _ in checkpoint.callbacks]
+            given = [name for _, name in self._watched]
+            check(
+                saved == given, f"it has the callbacks {saved}, and callbacks={given}"
+            )
+        if checkpoint.engine != self._engine:
+            warnings.warn(
+                f"resume_from={os.fspath(checkpoint.path)!r} was written with "
+                f"engine={checkpoint.engine!r}, and training goes on with "
+                f"engine={self._engine!r}: the numbers will differ by rounding from "
+                "those of a training in one piece.",
+                stacklevel=6,
+            )
+        self.earlier = checkpoint.earlier
+
+    def encode(self, state):
+        """What a checkpoint has to say, and its arrays.
+
+        Parameters
+        ----------
+        state : TrainingState
+            What training has reached.
+
+        Returns
+        -------
+        content : dict
+            For `archive.write`.
+
+        arrays : dict of str to ndarray
+            Those of the training itself, not copies.
+
+        Raises
+        ------
+        TypeError
+            If something cannot be stored.
         """
         checkpoint = Checkpoint(
-            engine=self.engine,
+            identity=self._identity,
+            engine=self._engine,
             earlier=self.earlier,
             history=state.history,
             validation_scores=state.validation_scores,
@@ -293,79 +358,37 @@ class Run:
             random_state=state.order.random_state,
             rows=state.order.rows,
             val_rows=state.val_rows,
-            callbacks=[
-                (_describe(callback), callback.state_dict())
-                for callback in _with_state(self._callbacks)
-            ],
+            callbacks=[(name, _state_of(callback)) for callback, name in self._watched],
             **{name: getattr(state, name) for name in _NUMBERS},
         )
-        content: dict = {"identity": self.identity}
+        content: dict = {"identity": self._identity}
         arrays: dict = {}
-        try:
-            for field in fields(checkpoint):
-                if field.name != "path":
-                    part = getattr(checkpoint, field.name)
-                    content[field.name] = codec.encode(part, field.name, arrays)
-        except TypeError as error:
-            raise ValueError(f"Checkpoint cannot store everything: {error}.") from error
-        # The same each time: what is left by a process that was killed is replaced.
-        digest = hashlib.sha256(json.dumps(self.identity).encode()).hexdigest()
-        temporary = f".{os.path.basename(path)}.{digest[:16]}"
-        archive.write(path, KIND, VERSION, content, arrays, temporary)
+        for field in fields(checkpoint):
+            if field.name not in ("identity", "path"):
+                part = getattr(checkpoint, field.name)
+                content[field.name] = codec.encode(part, field.name, arrays)
+        return content, arrays
 
-    def read_checkpoint(self, path):
-        """Read a checkpoint of this training.
+    def write_checkpoint(self, path, content, arrays):
+        """Write what `encode` has returned.
 
         Parameters
         ----------
-        path : str or os.PathLike
-            Where from.
+        path : str
+            Where to.
 
-        Returns
-        -------
-        checkpoint : Checkpoint
+        content, arrays
+            As `encode` returned them.
 
         Raises
         ------
         OSError
-            If the file cannot be opened.
-
-        ValueError
-            If it is no checkpoint, or one of another training.
+            If the file cannot be written.
         """
-        content, arrays = archive.read(path, KIND, VERSION)
-        with _refusing(path):
-            identity = content.pop("identity")
-            differences = list(_differences(identity, self.identity))
-            check(
-                not differences,
-                f"it is of another training: {'; '.join(differences)}",
-            )
-            checkpoint = Checkpoint(
-                **{name: codec.decode(part, arrays) for name, part in content.items()},
-                path=path,
-            )
-            has_split = self._estimator.early_stopping and self._data["_val"] is None
-            checkpoint.check_progress()
-            checkpoint.check_rows(self._data[""].X.shape[0], has_split)
-            max_iter = self._estimator.max_iter
-            check(
-                checkpoint.n_iter <= max_iter,
-                f"it is of epoch {checkpoint.n_iter}, and max_iter={max_iter}",
-            )
-        if checkpoint.engine != self.engine:
-            warnings.warn(
-                f"resume_from={path!r} was written with engine={checkpoint.engine!r}, "
-                f"and training goes on with engine={self.engine!r}: the numbers will "
-                "differ by rounding from those of a training in one piece.",
-                stacklevel=6,
-            )
-        self.earlier = checkpoint.earlier
-        return checkpoint
-
-
-def _refusing(path):
-    return archive.refusing(f"resume_from={os.fspath(path)!r} cannot be gone on from")
+        # The same each time: what is left by a process that was killed is replaced.
+        what = json.dumps([os.path.basename(path), self._identity])
+        temporary = f".checkpoint-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+        archive.write(path, KIND, VERSION, content, arrays, temporary)
 
 
 class RestoredCallbacks:
@@ -381,32 +404,47 @@ class RestoredCallbacks:
     """
 
     def __init__(self, callbacks, checkpoint):
-        self._callbacks = callbacks
+        self._callbacks = [
+            c for c in callbacks if not getattr(c, "observes_only", False)
+        ]
         self._checkpoint = checkpoint
 
     def on_fit_begin(self, training):
         """Give them their states."""
-        with _refusing(self._checkpoint.path):
-            others = list(self._callbacks)
-            for name, state in self._checkpoint.callbacks:
-                names = [_describe(callback) for callback in others]
-                check(name in names, f"it needs the callback {name}, got {names}")
-                callback = others.pop(names.index(name))
+        with refusing(self._checkpoint.path):
+            for callback, (_, state) in zip(
+                self._callbacks, self._checkpoint.callbacks, strict=True
+            ):
                 if type(callback) in _REMEMBERED:
                     _check_remembered(callback, state, training.theta)
-                callback.load_state_dict(state)
-            added = [_describe(callback) for callback in _with_state(others)]
-            check(not added, f"it is of a training without the callbacks {added}")
+                _restore(callback, state)
 
     def on_fit_end(self, training):
         """Nothing."""
 
 
+def _state_of(callback):
+    if hasattr(callback, "state_dict"):
+        return callback.state_dict()
+    return callbacks.attributes(callback)
+
+
+def _restore(callback, state):
+    if hasattr(callback, "load_state_dict"):
+        callback.load_state_dict(state)
+    else:
+        vars(callback).update(state)
+
+
 def _check_remembered(callback, state, theta):
     """Refuse what a callback of the package's cannot have stored."""
     types, name = _REMEMBERED[type(callback)], type(callback).__name__
-    check(state.keys() == types.keys(), f"{name} has another state")
+    own = callbacks.settings(callback)
+    check(state.keys() - own.keys() == types.keys(), f"{name} has another state")
     for key, value in state.items():
+        if key in own:
+            check(value == own[key], f"{name} has another {key}")
+            continue
         check(isinstance(value, types[key]), f"{key} of {name} is {value!r}")
         if isinstance(value, Real):
             codec.check_number(value, f"{key} of {name}")
@@ -415,68 +453,3 @@ def _check_remembered(callback, state, theta):
         elif isinstance(value, np.ndarray):
             fits = value.shape == theta.flat.shape and value.dtype == np.float64
             check(fits, f"{name} is of another network")
-
-
-def _with_state(callbacks):
-    """The callbacks that have something to store."""
-    return (c for c in callbacks if hasattr(c, "state_dict") and c.state_dict())
-
-
-def _describe(value):
-    """What JSON can say of a parameter, to compare it with another.
-
-    Of functions and foreign objects that is what they are called.
-    """
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, np.generic | np.ndarray):
-        return _describe(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_describe(item) for item in value]
-    if isinstance(value, dict):
-        return [[_describe(key), _describe(item)] for key, item in value.items()]
-    if isinstance(value, np.random.RandomState):
-        return "RandomState"  # its state has changed meanwhile
-    name = getattr(value, "__qualname__", None)
-    if name is not None:
-        return f"{value.__module__}.{name}"
-    # The default representation has an address, which says nothing.
-    if type(value).__repr__ is object.__repr__:
-        return f"{type(value).__module__}.{type(value).__qualname__}"
-    return repr(value)
-
-
-def _differences(saved, given):
-    """What the identities do not agree in, in words."""
-    for part, values in given.items():
-        for name in sorted(saved[part].keys() | values.keys()):
-            before, now = (
-                repr(of[name]) if name in of else "the default"
-                for of in (saved[part], values)
-            )
-            if before == now:
-                continue
-            if part == "data":
-                yield f"{name} has other values, another shape or another dtype"
-            else:
-                yield f"{name} was {before} and is {now}"
-
-
-def _fingerprint(array, *more):
-    """A hash of the values, shape and dtype of an array, read in small parts."""
-    if array is None:
-        return None
-    sha256 = hashlib.sha256(repr((array.shape, array.dtype.str, *more)).encode())
-    parts = [array]
-    if issparse(array):
-        parts = [array.indptr, array.indices, array.data]
-    for part in parts:
-        # Numbers of rows come in two sizes, whatever they are.
-        dtype = np.int64 if part.dtype.kind == "i" else part.dtype
-        n_rows = max(1, _CHUNK // max(1, part[:1].size))
-        for start in range(0, len(part), n_rows):
-            rows = part[start : start + n_rows]
-            sha256.update(np.ascontiguousarray(rows, dtype).data)
-    return sha256.hexdigest()

@@ -11,7 +11,6 @@ value; ``encode(encoder, value, where)``, which returns the object without its k
 """
 
 import math
-import os
 from copy import copy
 from itertools import pairwise
 from numbers import Real
@@ -429,7 +428,10 @@ class LossKind(Kind, name="loss"):
 
 
 class CallbackKind(Kind, name="callback"):
-    """A callback of the package's with its settings, not with what it has recorded."""
+    """A callback of the package's with its settings, not with what it has recorded.
+
+    Nor with the path of a `Checkpoint`: a file is not to say where another is written.
+    """
 
     @staticmethod
     def takes(value):
@@ -437,10 +439,7 @@ class CallbackKind(Kind, name="callback"):
 
     @staticmethod
     def encode(value, where, arrays):
-        settings = {
-            name: os.fspath(v) if isinstance(v, os.PathLike) else v
-            for name, v in callbacks.settings(value).items()
-        }
+        settings = callbacks.settings(value) | _without_path(type(value))
         return {
             "name": type(value).__name__,
             "settings": encode(settings, where, arrays),
@@ -448,7 +447,12 @@ class CallbackKind(Kind, name="callback"):
 
     @staticmethod
     def decode(arrays, name, settings):
-        return _CALLBACKS[name](**decode(settings, arrays))
+        cls = _CALLBACKS[name]
+        return cls(**decode(settings, arrays) | _without_path(cls))
+
+
+def _without_path(cls):
+    return {"path": None} if cls is callbacks.Checkpoint else {}
 
 
 _CALLBACKS = {

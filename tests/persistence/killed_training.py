@@ -149,7 +149,7 @@ def killed_at_random(directory, n_kills):
 
 def left_behind(directory):
     """The checkpoints that were being written."""
-    return [name for name in os.listdir(directory) if name.startswith(".c")]
+    return [name for name in os.listdir(directory) if name.startswith(".checkpoint-")]
 
 
 def killed_at_lines(directory, stride):

@@ -1,0 +1,189 @@
+"""What a training is: its parameters and its data, such that others can be told apart."""
+
+import hashlib
+import inspect
+import math
+import re
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skmlp.core.schedules import SCHEDULES
+
+# Parameters that say nothing of what is computed, or of which more is said elsewhere.
+_OTHERWISE = {"callbacks", "engine", "verbose", "warm_start"}
+
+_CHUNK = 2**20  # elements
+_DEPTH = 4  # of objects in objects, lest they have themselves
+
+
+def identify(estimator, data, validation_data):
+    """Parameters, and fingerprints of the data, as JSON has them.
+
+    Parameters that have their default are left out: so will be those that a later
+    version adds.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator, which knows its classes.
+
+    data, validation_data : Data
+        The samples; the latter the user's own, or None.
+
+    Returns
+    -------
+    identity : dict of dicts
+        What `differences` compares.
+    """
+    cls = type(estimator)
+    defaults = inspect.signature(cls).parameters
+    parameters = {
+        name: describe(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _OTHERWISE
+    }
+    schedule = estimator.learning_rate
+    if not (isinstance(schedule, str) and SCHEDULES[schedule].ends):
+        del parameters["max_iter"]  # more epochs begin with the same ones
+    fingerprints = {}
+    classes = getattr(estimator, "classes_", np.empty(0)).tolist()
+    for suffix, samples in {"": data, "_val": validation_data}.items():
+        if samples is not None:
+            fingerprints[f"X{suffix}"] = fingerprint(samples.X)
+            fingerprints[f"y{suffix}"] = fingerprint(samples.Y, repr(classes))
+            fingerprints[f"sample_weight{suffix}"] = fingerprint(samples.w)
+    return {
+        "estimator": {"class": cls.__name__},
+        "parameters": {
+            name: value
+            for name, value in parameters.items()
+            if value != describe(defaults[name].default)
+        },
+        "data": fingerprints,
+    }
+
+
+def describe(value, depth=_DEPTH):
+    """What JSON can say of a value, to compare it with another.
+
+    It is the same in another process: a function is its name, its defaults and the
+    variables that it takes from around it, an object its class and what it has.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    depth : int, default=4
+        How far objects in objects are described.
+
+    Returns
+    -------
+    description : None, bool, int, float, str or list
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, np.dtype) or (
+        isinstance(value, type) and issubclass(value, np.generic)
+    ):
+        return np.dtype(value).name
+    if isinstance(value, np.generic | np.ndarray):
+        return describe(value.tolist(), depth)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return number if math.isfinite(number) else repr(number)
+    if depth == 0:
+        return _name(value)
+    parts: list = []
+    if isinstance(value, list | tuple):
+        return [describe(item, depth) for item in value]
+    if isinstance(value, dict):
+        return [
+            [describe(key, depth), describe(item, depth)] for key, item in value.items()
+        ]
+    if isinstance(value, np.random.RandomState | np.random.Generator):
+        return _name(value)  # its state has changed meanwhile
+    if isinstance(value, partial):
+        parts = [value.func, value.args, value.keywords]
+    elif inspect.isfunction(value):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        parts = [value.__defaults__, value.__kwdefaults__, cells]
+    elif type(value).__repr__ is object.__repr__:
+        parts = [getattr(value, "__dict__", None)]
+    else:
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    return [_name(value), *(describe(part, depth - 1) for part in parts if part)]
+
+
+def _name(value):
+    of = value if hasattr(value, "__qualname__") else type(value)
+    return f"{of.__module__}.{of.__qualname__}"
+
+
+def fingerprint(array, *more):
+    """A hash of an array, its shape, dtype and order in memory, read in small parts.
+
+    Parameters
+    ----------
+    array : {ndarray, CSR matrix} or None
+        The array.
+
+    *more : str
+        What else there is to be hashed.
+
+    Returns
+    -------
+    fingerprint : str or None
+        SHA-256, in hexadecimal digits; None of None.
+    """
+    if array is None:
+        return None
+    parts, order = [array], ""
+    if issparse(array):
+        parts = [array.indptr, array.indices, array.data]
+    else:  # BLAS may round otherwise in another order
+        order = "".join(c for c in "CF" if array.flags[f"{c}_CONTIGUOUS"])
+    what = repr((array.shape, array.dtype.str, order, *more))
+    sha256 = hashlib.sha256(what.encode())
+    for part in parts:
+        # Numbers of rows come in two sizes, whatever they are.
+        dtype = np.int64 if part.dtype.kind == "i" else part.dtype
+        n_rows = max(1, _CHUNK // max(1, part[:1].size))
+        for start in range(0, len(part), n_rows):
+            rows = part[start : start + n_rows]
+            sha256.update(np.ascontiguousarray(rows, dtype).data)
+    return sha256.hexdigest()
+
+
+def differences(saved, given):
+    """What two identities do not agree in, in words.
+
+    Parameters
+    ----------
+    saved, given : dict of dicts
+        As `identify` returns them.
+
+    Yields
+    ------
+    difference : str
+    """
+    for part, values in given.items():
+        for name in sorted(saved[part].keys() | values.keys()):
+            before, now = saved[part].get(name), values.get(name)
+            if before == now and (name in saved[part]) == (name in values):
+                continue
+            if part != "data":
+                words = (
+                    repr(of[name]) if name in of else "the default"
+                    for of in (saved[part], values)
+                )
+                yield "{} was {} and is {}".format(name, *words)
+            elif before is None or now is None:
+                yield f"{name} was {'not ' if before is None else ''}given"
+            else:
+                yield f"{name} has other values, or another shape, dtype or order"
