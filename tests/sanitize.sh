@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run the tests of the compiled engine under AddressSanitizer and
-# UndefinedBehaviorSanitizer, and those of its threads under ThreadSanitizer:
+# Run the tests of the compiled engine, and those of hostile files, under AddressSanitizer
+# and UndefinedBehaviorSanitizer, and those of its threads under ThreadSanitizer:
 #
 #     tests/sanitize.sh [address | thread]
 #
@@ -51,7 +51,8 @@ test_under() {
 
 case ${1:-all} in address | all)
     test_under address,undefined libasan \
-        tests/compiled tests/test_engine_parameter.py tests/test_fuzz.py
+        tests/compiled tests/test_engine_parameter.py tests/test_fuzz.py \
+        tests/persistence/test_fuzz_files.py
     ;;
 esac
 case ${1:-all} in thread | all)
