@@ -439,6 +439,8 @@ class Checkpoint(Callback):
     >>> from skmlp import MLPClassifierScratch
     >>> from skmlp.callbacks import Callback, Checkpoint
     >>> class Failure(Callback):
+    ...     observes_only = True
+    ...
     ...     def on_epoch_end(self, training):
     ...         if training.n_iter == 7:
     ...             raise RuntimeError("power failure")
@@ -472,7 +474,8 @@ class Checkpoint(Callback):
             )
         if not os.access(directory, os.W_OK):
             raise ValueError(
-                f"path must be in a directory that can be written to, got {self.path!r}."
+                "path must be in a directory that can be written to, got "
+                f"{self.path!r}."
             )
         if training.incremental:
             raise ValueError(

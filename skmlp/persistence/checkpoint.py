@@ -16,7 +16,7 @@ from skmlp.callbacks import EarlyStopping, ReduceLROnPlateau, WeightRecorder
 from skmlp.core.parameters import Parameters
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
-from skmlp.persistence.identity import describe, differences, identify
+from skmlp.persistence.identity import describe, differences, identify, name_of
 
 KIND, VERSION = "skmlp checkpoint", 1
 
@@ -156,10 +156,11 @@ class Checkpoint:
         state.optimizer.load_state_dict(self.optimizer)
         order = state.order
         order.rows = self.rows
-        if state.estimator.random_state is None:  # not the one that all share
-            order.random_state = self.random_state
-        elif order.random_state is not None:
-            order.random_state.set_state(self.random_state.get_state())
+        if self.random_state is not None:
+            if state.estimator.random_state is None:  # not the one that all share
+                order.random_state = self.random_state
+            else:
+                order.random_state.set_state(self.random_state.get_state())
         for name in (*_NUMBERS, "history", "validation_scores", "best_theta"):
             setattr(state, name, getattr(self, name))
 
@@ -275,7 +276,7 @@ class Run:
         return [
             (
                 callback,
-                [describe(type(callback)), describe(callbacks.settings(callback))],
+                [name_of(callback), describe(callbacks.settings(callback))],
             )
             for callback in self._callbacks
             if not getattr(callback, "observes_only", False)

@@ -1,4 +1,4 @@
-"""What a training is: its parameters and its data, such that others can be told apart."""
+"""What a training is, parameters and data, so that others can be told apart."""
 
 import hashlib
 import inspect
@@ -98,7 +98,7 @@ def describe(value, depth=_DEPTH):
         number = float(value)
         return number if math.isfinite(number) else repr(number)
     if depth == 0:
-        return _name(value)
+        return name_of(value)
     parts: list = []
     if isinstance(value, list | tuple):
         return [describe(item, depth) for item in value]
@@ -107,7 +107,7 @@ def describe(value, depth=_DEPTH):
             [describe(key, depth), describe(item, depth)] for key, item in value.items()
         ]
     if isinstance(value, np.random.RandomState | np.random.Generator):
-        return _name(value)  # its state has changed meanwhile
+        return name_of(value)  # its state has changed meanwhile
     if isinstance(value, partial):
         parts = [value.func, value.args, value.keywords]
     elif inspect.isfunction(value):
@@ -117,10 +117,11 @@ def describe(value, depth=_DEPTH):
         parts = [getattr(value, "__dict__", None)]
     else:
         return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
-    return [_name(value), *(describe(part, depth - 1) for part in parts if part)]
+    return [name_of(value), *(describe(part, depth - 1) for part in parts if part)]
 
 
-def _name(value):
+def name_of(value):
+    """Name of a class or a function, or of an object's class, with the module."""
     of = value if hasattr(value, "__qualname__") else type(value)
     return f"{of.__module__}.{of.__qualname__}"
 

@@ -27,6 +27,8 @@ ROWS = slice(0, 150, 30)
 class Stop(Callback):
     """Ends a training as a failure would."""
 
+    observes_only = True
+
     def on_epoch_end(self, training):
         if training.n_iter == 5:
             raise InterruptedError
