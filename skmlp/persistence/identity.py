@@ -69,8 +69,9 @@ def identify(estimator, data, validation_data):
 def describe(value, depth=_DEPTH):
     """What JSON can say of a value, to compare it with another.
 
-    It is the same in another process: a function is its name, its defaults and the
-    variables that it takes from around it, an object its class and what it has.
+    It is the same in another process: a function is its name, and if it was defined in
+    another one, its defaults and the variables that it takes from there; an object is
+    its class and what it has.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def describe(value, depth=_DEPTH):
     if isinstance(value, Real):
         number = float(value)
         return number if math.isfinite(number) else repr(number)
-    if depth == 0:
+    if depth == 0 or isinstance(value, type):
         return name_of(value)
     parts: list = []
     if isinstance(value, list | tuple):
@@ -110,6 +111,8 @@ def describe(value, depth=_DEPTH):
         return name_of(value)  # its state has changed meanwhile
     if isinstance(value, partial):
         parts = [value.func, value.args, value.keywords]
+    elif inspect.isfunction(value) and "<" not in value.__qualname__:
+        return name_of(value)
     elif inspect.isfunction(value):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         parts = [value.__defaults__, value.__kwdefaults__, cells]

@@ -603,3 +603,136 @@ def test_the_fingerprint_of_a_memory_map_is_that_of_its_values(path, tmp_path):
         warnings.simplefilter("ignore", ConvergenceWarning)
         actual = MLPClassifierScratch(**SMALL).fit(mapped, Y, resume_from=path)
     assert_same(actual, expected)
+
+
+# What is not as usual.
+
+
+class Duck:
+    """A callback without the base class, which steers by what it remembers."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def on_fit_begin(self, training):
+        self.seen = []
+
+    def on_epoch_end(self, training):
+        self.seen.append(training.n_iter)
+        self.factor *= 0.9
+        training.optimizer.base_learning_rate = 0.01 * self.factor * len(self.seen)
+
+    def on_fit_end(self, training):
+        pass
+
+
+def test_callbacks_without_the_base_class_go_on(path):
+    """Also with a setting that they have changed."""
+    expected = MLPClassifierScratch(**SMALL, callbacks=[Duck(1.0)]).fit(X, Y)
+    fails = [Checkpoint(path), Duck(1.0), Failure(5)]
+    with pytest.raises(InterruptedError):
+        MLPClassifierScratch(**SMALL, callbacks=fails).fit(X, Y)
+    actual = MLPClassifierScratch(**SMALL, callbacks=[Duck(1.0)])
+    assert_same(actual.fit(X, Y, resume_from=path), expected)
+    assert actual.callbacks[0].seen == list(range(1, 10))
+
+
+def test_the_users_random_state_is_where_it_would_be(path):
+    """What is drawn from it after training is the same, too."""
+    one_piece, resumed = np.random.RandomState(3), np.random.RandomState(3)
+    params = SMALL | {"dropout": 0.1}
+    expected = MLPClassifierScratch(**params).set_params(random_state=one_piece)
+    expected.fit(X, Y)
+    fails = MLPClassifierScratch(**params, callbacks=[Checkpoint(path), Failure(5)])
+    with pytest.raises(InterruptedError):
+        fails.set_params(random_state=np.random.RandomState(3)).fit(X, Y)
+    actual = MLPClassifierScratch(**params).set_params(random_state=resumed)
+    assert_same(actual.fit(X, Y, resume_from=path), expected)
+    assert resumed.randint(10**9) == one_piece.randint(10**9)
+
+
+def test_the_random_state_that_all_share_is_left_alone(path):
+    train_until(5, MLPClassifierScratch(**SMALL | {"random_state": None}), path, X, Y)
+    resumed = MLPClassifierScratch(**SMALL | {"random_state": None})
+    curves = []
+    for seed in (0, 1):
+        np.random.seed(seed)  # noqa: NPY002
+        curves.append(resumed.fit(X, Y, resume_from=path).loss_curve_)
+    assert curves[0] == curves[1]
+
+
+@pytest.mark.parametrize("change", ["dtype", "dropout"])
+def test_a_warm_start_that_has_kept_something_goes_on(path, change):
+    """The dtype of the first training, or its generator."""
+    estimator = MLPClassifierScratch(**SMALL, warm_start=True)
+    if change == "dtype":
+        estimator.fit(X.astype(np.float32), Y)
+    else:
+        estimator.set_params(dropout=0.2).fit(X, Y).set_params(dropout=0.0)
+    expected = pickle.loads(pickle.dumps(estimator)).fit(X, Y)
+    with pytest.raises(InterruptedError):
+        estimator.set_params(callbacks=[Checkpoint(path), Failure(4)]).fit(X, Y)
+    actual = MLPClassifierScratch(**SMALL, warm_start=True)
+    assert_same(actual.fit(X, Y, resume_from=path), expected)
+    assert actual.coefs_[0].dtype == expected.coefs_[0].dtype
+
+
+def test_what_cannot_be_stored_later_does_not_end_training(path):
+    class Opens(Callback):
+        def on_epoch_end(self, training):
+            if training.n_iter == 4:
+                self.file = object()
+
+    estimator = MLPClassifierScratch(**SMALL, callbacks=[Opens(), Checkpoint(path)])
+    with pytest.warns(
+        RuntimeWarning, match=r"could not be written: callbacks/0/.*file"
+    ):
+        estimator.fit(X, Y)
+    assert estimator.n_iter_ == 9
+    assert archive.read(path, "skmlp checkpoint", 1)[0]["n_iter"] == 3
+
+
+def test_many_records_are_few_members(path):
+    """Or each checkpoint would take longer than all epochs before it."""
+    callbacks = [WeightRecorder(), Checkpoint(path)]
+    MLPClassifierScratch(**SMALL, callbacks=callbacks).fit(X, Y)
+    _, arrays = archive.read(path, "skmlp checkpoint", 1)
+    assert len(arrays) < 40
+
+
+def test_a_directory_that_changes_on_the_way(path, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    class Moves(Callback):
+        observes_only = True
+
+        def on_epoch_end(self, training):
+            os.chdir(tmp_path / "other")
+
+    callbacks = [Checkpoint(path.name), Moves()]
+    MLPClassifierScratch(**SMALL, callbacks=callbacks).fit(X, Y)
+    assert os.listdir(tmp_path / "other") == []
+    assert path.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may")
+def test_a_directory_that_cannot_be_written_to(tmp_path):
+    tmp_path.chmod(0o500)
+    estimator = MLPClassifierScratch(**SMALL, callbacks=Checkpoint(tmp_path / "file"))
+    with pytest.raises(ValueError, match="in a directory that can be written to"):
+        estimator.fit(X, Y)
+
+
+@pytest.mark.parametrize("resume_from", [3, ["file"], True])
+def test_what_is_no_path_is_refused(resume_from):
+    with pytest.raises(
+        TypeError, match=r"resume_from must be a str or os\.PathLike, got"
+    ):
+        MLPClassifierScratch(**SMALL).fit(X, Y, resume_from=resume_from)
+
+
+def test_a_name_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / ("n" * 250)
+    MLPClassifierScratch(**SMALL, callbacks=Checkpoint(path)).fit(X, Y)
+    assert os.listdir(tmp_path) == [path.name]
