@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
-from types import UnionType
+from typing import cast
 
 import numpy as np
 
@@ -90,8 +90,7 @@ class Checkpoint:
 
     def __post_init__(self):
         for field in fields(self):
-            value, types = getattr(self, field.name), field.type
-            assert isinstance(types, type | UnionType)
+            value, types = getattr(self, field.name), cast(type, field.type)
             check(isinstance(value, types), f"{field.name} is {value!r}")
         check(self.earlier.keys() <= set(_EARLIER), "it goes on from something else")
 
