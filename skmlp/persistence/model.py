@@ -79,7 +79,7 @@ def save(estimator, path):
     TypeError
         If the estimator is of another class, or a parameter or an attribute cannot
         be stored without code: a function, one's own activation, loss or callback.
-        The message names it. `pickle` and skops can store these.
+        The message names it. `pickle` or skops may store these.
 
     ValueError
         If fitted attributes were set to what does not fit together.
@@ -107,7 +107,7 @@ def save(estimator, path):
     if type(estimator) not in _ESTIMATORS.values():
         raise TypeError(
             f"estimator must be one of {sorted(_ESTIMATORS)} itself, got "
-            f"{estimator!r}. pickle and skops can store others."
+            f"{estimator!r}. pickle or skops may store others."
         )
     parameters = estimator.get_params(deep=False)
     attributes = {
@@ -119,7 +119,7 @@ def save(estimator, path):
     if unknown:
         raise TypeError(
             f"estimator must have no attributes that load does not know, got "
-            f"{unknown}. pickle and skops can store these."
+            f"{unknown}. pickle or skops may store these."
         )
     content: dict = {"estimator": type(estimator).__name__}
     arrays: dict = {}
@@ -135,7 +135,7 @@ def save(estimator, path):
     except TypeError as error:
         raise TypeError(
             f"estimator must have nothing that takes code to load, but {error}. pickle "
-            "and skops can store it."
+            "or skops may store it."
         ) from None
     with archive.refusing("estimator must be one that load would read"):
         _decode(content, arrays)  # somebody may have set coefs_ by hand

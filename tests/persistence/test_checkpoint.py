@@ -313,8 +313,8 @@ def test_a_bar_goes_on(path):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ([Count()], [], r"it has the callbacks .*Count.*and callbacks=\[\]"),
-        ([], [EarlyStopping("loss")], r"it has the callbacks \[\], and .*EarlyStop"),
+        ([Count()], [], r"with the callbacks .*Count.*and there are \[\]"),
+        ([], [EarlyStopping("loss")], r"with the callbacks \[\], and .*EarlyStop"),
         (
             [EarlyStopping("loss", patience=3)],
             [EarlyStopping("loss", patience=4)],
