@@ -312,7 +312,8 @@ class Run:
             saved = [name for name, _ in checkpoint.callbacks]
             given = [name for _, name in self._watched]
             check(
-                saved == given, f"it has the callbacks {saved}, and callbacks={given}"
+                saved == given,
+                f"it was written with the callbacks {saved}, and there are {given}",
             )
         if checkpoint.engine != self._engine:
             warnings.warn(
