@@ -443,11 +443,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         has_validation = any(part is not None for part in validation_data)
         build.check_solver(self, has_validation)
         check_metric(self.early_stopping_metric)
-        before = self.coefs_[0].dtype if continues else None
+        dtype = None
         if checkpoint is not None and checkpoint.earlier:  # it was warm-started
-            before = checkpoint.theta.flat.dtype
+            dtype = checkpoint.theta.flat.dtype
         data = self._check_training_data(
-            X, y, sample_weight, continues, incremental, before
+            X, y, sample_weight, continues, incremental, dtype
         )
         validation_data = (
             check_validation_data(self, validation_data, data)
@@ -487,15 +487,19 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         """The values of the constructor's parameters."""
         return [getattr(self, name) for name in self._parameter_constraints]
 
-    def _check_training_data(self, X, y, sample_weight, continues, incremental, before):
-        """Validate the arguments of fit, as `Data`; `before` is the dtype it had."""
+    def _check_training_data(
+        self, X, y, sample_weight, continues, incremental, dtype=None
+    ):
+        """Validate the arguments of fit, as `Data`, in `dtype` rather than another."""
+        if continues:
+            # A network that goes on learning keeps the dtype that it has.
+            dtype = self.coefs_[0].dtype
         dtypes = [np.float64, np.float32]
+        if dtype in dtypes:
+            dtypes = [dtype]
         dtype = build.float_dtype(self)
         if dtype is not None:
             dtypes = [dtype]
-        elif before in dtypes:
-            # A network that goes on learning keeps the dtype that it has.
-            dtypes = [before]
         X, y = validate_data(
             self,
             X,
