@@ -1,5 +1,6 @@
 """Fixtures shared by the tests."""
 
+import gc
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,14 @@ def one_blas_thread(_threadpools):
     """
     with _threadpools.limit(limits=1, user_api="blas"):
         yield
+
+
+@pytest.fixture
+def without_gc():
+    """No garbage collection, whose callbacks would swallow a KeyboardInterrupt."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -276,6 +276,7 @@ def test_an_interrupt_in_a_callback(after, early_stopping):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.usefixtures("without_gc")
 @pytest.mark.filterwarnings("ignore:Training interrupted")
 @pytest.mark.parametrize("continues", [False, True])
 def test_a_signal_in_a_long_epoch(continues):
@@ -309,6 +310,7 @@ def test_a_signal_in_a_long_epoch(continues):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.usefixtures("without_gc")
 @pytest.mark.filterwarnings("ignore:Training interrupted")
 @pytest.mark.parametrize("n_samples", [100, 500_000])
 def test_a_signal_among_small_steps(n_samples):

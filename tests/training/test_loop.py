@@ -626,6 +626,7 @@ def test_without_a_validation_set_there_is_no_validation_loss(verbose, capsys):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.usefixtures("without_gc")
 @pytest.mark.filterwarnings("ignore:Training interrupted")
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("engine", ["numpy", "auto"])
