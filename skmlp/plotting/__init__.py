@@ -8,4 +8,12 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
-__all__: list[str] = []
+from skmlp.plotting.activation import ActivationDisplay
+from skmlp.plotting.saliency import SaliencyDisplay
+from skmlp.plotting.weights import WeightsDisplay
+
+__all__ = [
+    "ActivationDisplay",
+    "SaliencyDisplay",
+    "WeightsDisplay",
+]
