@@ -143,7 +143,9 @@ class ActivationDisplay:
         z = np.linspace(-4, 4, 401) if z is None else _check_z(z)
         curves = [_curve(_check_activation(g), z) for g in activation]
         if not curves:
-            raise ValueError("activation must have at least one, got none.")
+            raise ValueError(
+                f"activation must name at least one activation, got {activation!r}."
+            )
         return cls(curves).plot(ax=ax, **kwargs)
 
     @classmethod
@@ -203,7 +205,9 @@ class ActivationDisplay:
         -------
         self : ActivationDisplay
         """
-        if self.curves is not None:
+        if not self.curves and not self.layers:
+            raise ValueError("curves or layers must be given, got neither.")
+        if self.curves:
             self._plot_curves(ax, kwargs)
         else:
             self._plot_layers(ax, kwargs)
@@ -240,14 +244,12 @@ class ActivationDisplay:
         distribution, shares = self.axes_
         self.boxes_ = _draw_boxes(distribution, self.layers, options)
         self.bars_ = _draw_shares(shares, self.layers)
+        labels = [
+            f"{l}\n{layer.name}\n{layer.n_units} units"
+            for l, layer in enumerate(self.layers)
+        ]
         for panel in self.axes_:
-            panel.set_xticks(
-                range(n_layers),
-                [
-                    f"{l}\n{s.name}\n{s.n_units} units"
-                    for l, s in enumerate(self.layers)
-                ],
-            )
+            panel.set_xticks(range(n_layers), labels, fontsize="small")
             panel.set_xlim(-0.6, n_layers - 0.4)
             panel.set_xlabel("hidden layer")
 
@@ -277,7 +279,7 @@ def _draw_boxes(ax, layers, options):
         **options,
     }
     drawn = ax.bxp(boxes, **options)
-    ax.set_title("Median, quartiles, 5 % and 95 %", fontsize="medium")
+    ax.set_title("Median, quartiles, 5 % and 95 %", fontsize="small")
     ax.set_ylabel("activation")
     return drawn
 
@@ -290,7 +292,7 @@ def _draw_shares(ax, layers):
         [100 * layer.dead for layer in layers],
         width,
         color=color(1),
-        label="units that are always zero",
+        label="dead units",
     )
     saturated = ax.bar(
         positions + width / 2,
@@ -373,7 +375,13 @@ def _derivatives(estimator, X, hidden):
     """Activation, its values and its derivatives, layer after layer."""
     coefs, intercepts, activations = estimator._inference()
     below = estimator._check_input(X)
-    for W, b, activation, A in zip(coefs, intercepts, activations, hidden):  # noqa: B905
+    for W, b, activation, A in zip(
+        coefs,
+        intercepts,
+        activations,
+        hidden,
+        strict=False,  # without the output layer
+    ):
         with inference.quietly():
             Z = below @ W + b if activation.needs_z else A
             yield activation, A, _derivative(activation, Z, A)

@@ -194,8 +194,8 @@ class WeightsDisplay:
             _, _, bars = panel.hist(W.ravel(), **options)
             n_inputs, n_units = W.shape
             panel.set(
-                title=f"Layer {l}: {n_inputs} inputs, {n_units} units\n"
-                f"mean {W.mean():.2g}, standard deviation {W.std():.2g}",
+                title=f"Layer {l}: {n_inputs} → {n_units}\n"
+                f"mean {W.mean():.2g}, std {W.std():.2g}",
                 xlabel="weight",
             )
             panel.title.set_fontsize("medium")
