@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp._sklearn import check_matplotlib_support
 from skmlp.inspection import INTEGERS, InspectionMixin
 
 
