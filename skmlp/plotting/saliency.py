@@ -210,7 +210,8 @@ class SaliencyDisplay:
             2 * n_shown,
             f"{type(self).__name__}.plot",
             n_columns=n_shown,
-            panel_size=(1.4, 0.1 + 1.4 * min(height / width, 2)),
+            # High enough for the label of the colour bar.
+            panel_size=(1.4, 0.1 + 1.4 * np.clip(height / width, 0.8, 2)),
             margin=1.2,
         )
         self.axes_ = axes.reshape(2, n_shown)
@@ -238,7 +239,7 @@ class SaliencyDisplay:
         self.axes_[0, 0].set_ylabel("sample x")
         self.axes_[1, 0].set_ylabel(label)
         self.colorbar_ = self.figure_.colorbar(
-            self.images_[0][1], ax=list(axes), label=f"{label}, f the {self.output}"
+            self.images_[0][1], ax=list(axes), label=f"{label},\nf the {self.output}"
         )
 
     def _plot_bars(self, n_features, ax, options):

@@ -63,7 +63,7 @@ def test_images_are_samples_and_absolute_gradients(digits, clf):
     titles = [ax.get_title() for ax in display.axes_[0]]
     assert titles == [f"predicted {label}" for label in clf.predict(X)]
     label = display.colorbar_.ax.get_ylabel()
-    assert label == "|∂f/∂x|, f the logit of the predicted class"
+    assert label == "|∂f/∂x|,\nf the logit of the predicted class"
 
 
 def test_signed_gradients_of_a_class(digits, clf):
@@ -75,7 +75,7 @@ def test_signed_gradients_of_a_class(digits, clf):
         assert_array_equal(saliency.get_array(), g.reshape(8, 8))
         assert saliency.get_clim() == (-limit, limit)
         assert saliency.get_cmap().name == DIVERGING
-    assert display.colorbar_.ax.get_ylabel() == "∂f/∂x, f the logit of class 3"
+    assert display.colorbar_.ax.get_ylabel() == "∂f/∂x,\nf the logit of class 3"
 
 
 def test_only_the_first_samples_are_shown(digits, clf):
