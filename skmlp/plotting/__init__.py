@@ -1,0 +1,19 @@
+"""Pictures of networks and of how they learn.
+
+Each display is built by a class method, `from_estimator`, `from_history` or the like,
+which computes what there is to be seen and plots it; `plot(ax=...)` draws it again.
+What was drawn is in attributes, as Matplotlib's objects, to be changed.
+
+They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when something
+is plotted.
+"""
+
+from skmlp.plotting.activation import ActivationDisplay
+from skmlp.plotting.saliency import SaliencyDisplay
+from skmlp.plotting.weights import WeightsDisplay
+
+__all__ = [
+    "ActivationDisplay",
+    "SaliencyDisplay",
+    "WeightsDisplay",
+]

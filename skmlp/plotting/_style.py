@@ -1,0 +1,55 @@
+"""What all pictures have in common: colours, and where to draw."""
+
+from skmlp._sklearn import check_matplotlib_support
+
+COLORS = (
+    "#0072B2",  # blue
+    "#D55E00",  # vermilion
+    "#009E73",  # bluish green
+    "#CC79A7",  # reddish purple
+    "#E69F00",  # orange
+    "#56B4E9",  # sky blue
+    "#000000",
+)
+"""For series of data: people who do not see red and green apart can tell them apart.
+
+M. Okabe and K. Ito, "Color universal design", 2002, without the yellow, which is too
+light on white.
+"""
+
+SEQUENTIAL = "viridis"
+"""Colour map of values from small to large."""
+
+DIVERGING = "RdBu_r"
+"""Colour map of values on both sides of zero, which is white."""
+
+
+def color(i):
+    """Colour of series number i."""
+    return COLORS[i % len(COLORS)]
+
+
+def make_axes(ax, caller, **figure_options):
+    """The axes to draw in, and their figure.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        The user's; None for new ones.
+
+    caller : str
+        Name of the method, for the error where there is no Matplotlib.
+
+    **figure_options
+        Passed to `matplotlib.pyplot.subplots`, for new axes.
+
+    Returns
+    -------
+    ax, figure : matplotlib Axes and Figure
+    """
+    check_matplotlib_support(caller)
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained", **figure_options)
+    return ax, ax.figure

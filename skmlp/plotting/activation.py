@@ -1,0 +1,388 @@
+"""Activation functions, and what they make of data."""
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skmlp.core import inference
+from skmlp.core.activations import (
+    ACTIVATIONS,
+    HIDDEN_ACTIVATIONS,
+    Activation,
+    Softmax,
+)
+from skmlp.plotting._panels import check_network, make_panels
+from skmlp.plotting._style import color
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Curve(NamedTuple):
+    """An activation as a function.
+
+    Attributes
+    ----------
+    name : str
+        Of the activation.
+
+    z, value, derivative : ndarray of shape (n_points,)
+        Pre-activations, g(z) and g'(z).
+    """
+
+    name: str
+    z: np.ndarray
+    value: np.ndarray
+    derivative: np.ndarray
+
+
+class LayerStatistics(NamedTuple):
+    """What the activations of a hidden layer are like.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer's activation.
+
+    n_units : int
+        Units of the layer.
+
+    quantiles : ndarray of shape (5,)
+        The 5 %, 25 %, 50 %, 75 % and 95 % quantiles of the activations of all units
+        for all samples.
+
+    dead : float
+        Share of the units that are zero for all samples.
+
+    saturated : float
+        Share of the activations at which the derivative is almost zero.
+    """
+
+    name: str
+    n_units: int
+    quantiles: np.ndarray
+    dead: float
+    saturated: float
+
+
+class ActivationDisplay:
+    """Activation functions with their derivatives, or the activations of a network.
+
+    Build it by `from_activation` or by `from_estimator`.
+
+    Parameters
+    ----------
+    curves : list of Curve, default=None
+        Activation functions, to be drawn as such.
+
+    layers : list of LayerStatistics, default=None
+        Activations of hidden layers, where there are no curves.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        One for each function; or two, of the distributions and of the shares.
+
+    figure_ : matplotlib Figure
+
+    lines_ : list of tuple (value, derivative) of matplotlib Line2D
+        Of functions: the two lines of each.
+
+    boxes_ : dict of list of matplotlib artists
+        Of a network: what `matplotlib.axes.Axes.bxp` returns.
+
+    bars_ : tuple (dead, saturated) of matplotlib BarContainer
+        Of a network: the shares in percent, with a bar for each layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.plotting import ActivationDisplay
+    >>> _ = ActivationDisplay.from_activation(["relu", "gelu"])
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifierScratch((8, 4), max_iter=5, random_state=0).fit(X, y)
+    >>> display = ActivationDisplay.from_estimator(clf, X)
+    >>> [layer.name for layer in display.layers]
+    ['relu', 'relu']
+    """
+
+    def __init__(self, curves=None, layers=None):
+        self.curves = curves
+        self.layers = layers
+
+    @classmethod
+    def from_activation(cls, activation=None, *, z=None, ax=None, **kwargs):
+        """Plot activation functions and their derivatives.
+
+        Both are computed by what trains networks: the `forward` and the `backward` of
+        the activation.
+
+        Parameters
+        ----------
+        activation : str, Activation or list of them, default=None
+            Names, or instances of :class:`skmlp.core.activations.Activation`. None is
+            all that a hidden layer can have.
+
+        z : array-like of shape (n_points,), default=None
+            Pre-activations, by default 401 from -4 to 4.
+
+        ax, **kwargs
+            See `plot`.
+
+        Returns
+        -------
+        display : ActivationDisplay
+        """
+        if activation is None:
+            # Some have two names.
+            activation = list(dict.fromkeys(HIDDEN_ACTIVATIONS.values()))
+        elif not isinstance(activation, list | tuple):
+            activation = [activation]
+        z = np.linspace(-4, 4, 401) if z is None else _check_z(z)
+        curves = [_curve(_check_activation(g), z) for g in activation]
+        if not curves:
+            raise ValueError(
+                f"activation must name at least one activation, got {activation!r}."
+            )
+        return cls(curves).plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, saturation=0.01, ax=None, **kwargs):
+        """Plot what the activations of the hidden layers are like.
+
+        A unit that is zero for all samples is dead: as a ReLU it does not learn from
+        them. An activation where the derivative is almost zero is saturated: it passes
+        hardly any gradient back.
+
+        Parameters
+        ----------
+        estimator : MLPClassifierScratch or MLPRegressorScratch
+            The fitted network.
+
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        saturation : float, default=0.01
+            An activation is saturated where the absolute value of the derivative is
+            less than that.
+
+        ax, **kwargs
+            See `plot`.
+
+        Returns
+        -------
+        display : ActivationDisplay
+        """
+        check_network(estimator)
+        check_scalar(
+            saturation, "saturation", Real, min_val=0, include_boundaries="neither"
+        )
+        if len(estimator.coefs_) == 1:
+            raise ValueError(
+                "estimator must have hidden layers, got one with "
+                f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}."
+            )
+        return cls(layers=_layer_statistics(estimator, X, saturation)).plot(
+            ax=ax, **kwargs
+        )
+
+    def plot(self, *, ax=None, **kwargs):
+        """Draw the functions, or the statistics of the layers.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw: one for each function, or two for a network; or one whose
+            place is divided among them. None is a new figure.
+
+        **kwargs
+            Passed to `matplotlib.axes.Axes.plot` for functions, to
+            `matplotlib.axes.Axes.bxp` for a network.
+
+        Returns
+        -------
+        self : ActivationDisplay
+        """
+        if not self.curves and not self.layers:
+            raise ValueError("curves or layers must be given, got neither.")
+        if self.curves:
+            self._plot_curves(ax, kwargs)
+        else:
+            self._plot_layers(ax, kwargs)
+        return self
+
+    def _plot_curves(self, ax, options):
+        n_panels = len(self.curves)
+        n_columns = min(n_panels, 4)
+        self.axes_, self.figure_ = make_panels(
+            ax,
+            n_panels,
+            f"{type(self).__name__}.plot",
+            n_columns=n_columns,
+            panel_size=(2.4, 2.0) if n_panels > 2 else (4.0, 3.2),
+        )
+        self.lines_ = []
+        for panel, curve in zip(self.axes_, self.curves, strict=True):
+            self.lines_.append(_draw_curve(panel, curve, options))
+            panel.set_title(curve.name, fontsize="medium")
+            panel.locator_params(axis="x", nbins=4, steps=[1, 2, 4, 5, 10])
+        for panel in self.axes_[-n_columns:]:  # with nothing below
+            panel.set_xlabel("z")
+        self.axes_[0].legend(fontsize="small", handlelength=1.6)
+
+    def _plot_layers(self, ax, options):
+        n_layers = len(self.layers)
+        self.axes_, self.figure_ = make_panels(
+            ax,
+            2,
+            f"{type(self).__name__}.plot",
+            n_columns=2,
+            panel_size=(max(4.2, 1.0 + 0.9 * n_layers), 3.6),
+        )
+        distribution, shares = self.axes_
+        self.boxes_ = _draw_boxes(distribution, self.layers, options)
+        self.bars_ = _draw_shares(shares, self.layers)
+        labels = [
+            f"{l}\n{layer.name}\n{layer.n_units} units"
+            for l, layer in enumerate(self.layers)
+        ]
+        for panel in self.axes_:
+            panel.set_xticks(range(n_layers), labels, fontsize="small")
+            panel.set_xlim(-0.6, n_layers - 0.4)
+            panel.set_xlabel("hidden layer")
+
+
+def _draw_curve(ax, curve, options):
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    value = {"color": color(0), "label": "g(z)", **options}
+    # Dashed: where both are the same, both can be seen.
+    derivative = {"color": color(1), "linestyle": "--", "label": "g'(z)", **options}
+    return (
+        *ax.plot(curve.z, curve.value, **value),
+        *ax.plot(curve.z, curve.derivative, **derivative),
+    )
+
+
+def _draw_boxes(ax, layers, options):
+    names = ("whislo", "q1", "med", "q3", "whishi")
+    boxes = [dict(zip(names, layer.quantiles, strict=True)) for layer in layers]
+    options = {
+        "positions": range(len(layers)),
+        "widths": 0.5,
+        "showfliers": False,
+        "patch_artist": True,
+        "boxprops": {"facecolor": color(5), "edgecolor": "black"},
+        "medianprops": {"color": "black", "linewidth": 2},
+        **options,
+    }
+    drawn = ax.bxp(boxes, **options)
+    ax.set_title("Median, quartiles, 5 % and 95 %", fontsize="small")
+    ax.set_ylabel("activation")
+    return drawn
+
+
+def _draw_shares(ax, layers):
+    positions = np.arange(len(layers))
+    width = 0.38
+    dead = ax.bar(
+        positions - width / 2,
+        [100 * layer.dead for layer in layers],
+        width,
+        color=color(1),
+        label="dead units",
+    )
+    saturated = ax.bar(
+        positions + width / 2,
+        [100 * layer.saturated for layer in layers],
+        width,
+        color=color(0),
+        label="saturated activations",
+    )
+    for bars in dead, saturated:
+        ax.bar_label(bars, fmt="%.3g", padding=2, fontsize="small")
+    ax.set(ylim=(0, 108), yticks=range(0, 101, 20), ylabel="share (%)")
+    # Above the axes, where it cannot cover bars.
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=2,
+        frameon=False,
+        fontsize="small",
+        columnspacing=1,
+    )
+    return dead, saturated
+
+
+def _check_z(z):
+    z = np.array(z, dtype=float)
+    if z.ndim != 1 or len(z) == 0 or not np.isfinite(z).all():
+        raise ValueError(
+            f"z must be a vector of finite numbers, got an array of shape {z.shape}."
+        )
+    return z
+
+
+def _check_activation(activation):
+    if isinstance(activation, str) and activation in ACTIVATIONS:
+        activation = ACTIVATIONS[activation]
+    if isinstance(activation, Activation) and not isinstance(activation, Softmax):
+        return activation
+    names = sorted(set(ACTIVATIONS) - {"softmax"})
+    raise ValueError(
+        f"activation must be of names among {names}, or of instances of "
+        "skmlp.core.activations.Activation that are functions of one number, got "
+        f"{activation!r}."
+    )
+
+
+def _curve(activation, z):
+    """A unit's activation and derivative, where each point is a sample."""
+    with inference.quietly():
+        Z = z[:, np.newaxis].copy()
+        A = activation.apply(Z)
+        derivative = _derivative(activation, Z, A)
+    # One of the user's own, or with settings of its own, says what it is.
+    registered = ACTIVATIONS.get(activation.name) is activation
+    name = activation.name if registered else repr(activation)
+    return Curve(name, z, A[:, 0], derivative[:, 0])
+
+
+def _derivative(activation, Z, A):
+    """g'(z), which is the gradient where that of the activations is one."""
+    delta = np.ones_like(A)
+    activation.backward(Z, A, delta, np.empty_like(A))
+    return delta
+
+
+def _layer_statistics(estimator, X, saturation):
+    hidden = estimator.hidden_activations(X)
+    return [
+        LayerStatistics(
+            name=activation.name,
+            n_units=A.shape[1],
+            quantiles=np.quantile(A, QUANTILES),
+            dead=float(np.mean((A == 0).all(axis=0))),
+            saturated=float(np.mean(np.abs(derivative) < saturation)),
+        )
+        for activation, A, derivative in _derivatives(estimator, X, hidden)
+    ]
+
+
+def _derivatives(estimator, X, hidden):
+    """Activation, its values and its derivatives, layer after layer."""
+    coefs, intercepts, activations = estimator._inference()
+    below = estimator._check_input(X)
+    for W, b, activation, A in zip(
+        coefs,
+        intercepts,
+        activations,
+        hidden,
+        strict=False,  # without the output layer
+    ):
+        with inference.quietly():
+            Z = below @ W + b if activation.needs_z else A
+            yield activation, A, _derivative(activation, Z, A)
+        below = A
