@@ -8,4 +8,6 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
-__all__: list[str] = []
+from skmlp.plotting.search_heatmap import SearchHeatmapDisplay
+
+__all__ = ["SearchHeatmapDisplay"]
