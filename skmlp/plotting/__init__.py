@@ -8,6 +8,7 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
+from skmlp.plotting.network import NetworkDisplay
 from skmlp.plotting.search_heatmap import SearchHeatmapDisplay
 
-__all__ = ["SearchHeatmapDisplay"]
+__all__ = ["NetworkDisplay", "SearchHeatmapDisplay"]
