@@ -172,6 +172,9 @@ class SearchHeatmapDisplay:
     ):
         """Plot the results of a search.
 
+        Of candidates with the same parameters, as successive halving has them, the
+        last counts.
+
         Parameters
         ----------
         cv_results : dict
@@ -222,6 +225,11 @@ class SearchHeatmapDisplay:
         metric = _check_metric(metric, cv_results)
         if best_index is None:
             best_index = _best_index(metric, cv_results)
+        elif best_index not in range(len(candidates)):
+            raise ValueError(
+                f"best_index must be the index of one of the {len(candidates)} "
+                f"candidates, from 0 to {len(candidates) - 1}, got {best_index!r}."
+            )
         # Without a rank, nothing is known of the best, but something has to be fixed.
         fixed = _varying(candidates, but=(x, y))
         chosen = candidates[0 if best_index is None else best_index]
@@ -406,10 +414,10 @@ def _check_names(x, y, candidates):
 
 def _check_metric(metric, cv_results):
     """The key of a metric."""
+    metrics = [key for key in cv_results if not key.startswith("param")]
     for key in metric, f"mean_test_{metric}":
-        if key in cv_results and not str(key).startswith("param"):
+        if key in metrics:
             return key
-    metrics = [key for key in cv_results if not str(key).startswith("param")]
     raise ValueError(
         f"metric must be a key of cv_results, one of {metrics}, got {metric!r}."
     )

@@ -152,6 +152,27 @@ def test_grids_that_do_not_have_every_parameter():
     )
 
 
+def test_of_candidates_that_are_the_same_the_last_counts():
+    cv_results = {
+        "params": [{"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "b": 1}],
+        "mean_test_score": [0.5, 0.6, 0.7],
+        "rank_test_score": [3, 2, 1],
+    }
+    display = SearchHeatmapDisplay.from_cv_results(cv_results)
+    assert display.values.tolist() == [[0.7, 0.6]]
+    assert display.best == (0, 0)
+
+
+def test_results_as_a_data_frame():
+    pd = pytest.importorskip("pandas")
+    expected = SearchHeatmapDisplay.from_cv_results(results(), x="rate", y="alpha")
+    display = SearchHeatmapDisplay.from_cv_results(
+        pd.DataFrame(results()), x="rate", y="alpha"
+    )
+    np.testing.assert_array_equal(display.values, expected.values)
+    assert display.best == expected.best
+
+
 def test_several_scorers():
     other = np.arange(12.0)
     cv_results = results(mean_test_f1=other, rank_test_f1=12 - np.arange(12))
@@ -226,6 +247,10 @@ def test_labels(values, labels):
             r"metric must be a key of cv_results, one of \['mean_fit_time', .* 'f1'",
         ),
         ({"x": "alpha", "y": "rate", "metric": "params"}, "metric must be a key"),
+        (
+            {"x": "alpha", "y": "rate", "best_index": 12},
+            "best_index must be .* of the 12 candidates, from 0 to 11, got 12",
+        ),
     ],
 )
 def test_bad_arguments(arguments, message):
