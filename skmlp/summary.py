@@ -105,9 +105,10 @@ class NetworkSummary:
         body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
         return (
             '<table class="skmlp-summary" style="border-collapse: collapse; '
-            'color: inherit; background: transparent;">'
+            'color: inherit; background: transparent; font-size: small;">'
+            '<caption style="caption-side: bottom; text-align: left; color: inherit; '
+            f'padding: 0.3em 0.7em;">{escape(self._totals())}</caption>'
             f"<thead><tr>{line('th', header)}</tr></thead><tbody>{body}</tbody></table>"
-            f"<div>{escape(self._totals())}</div>"
         )
 
     def _html_details(self):
@@ -116,7 +117,8 @@ class NetworkSummary:
         if len(sizes) > 8:
             sizes[4:-3] = ["..."]
         return (
-            '<details class="skmlp-details" style="color: inherit; margin: 0.3em;">'
+            '<details class="skmlp-details" '
+            'style="color: inherit; font-size: small; margin: 0.3em;">'
             '<summary style="cursor: pointer;">'
             f"Layers: {', '.join(sizes)}; {self.n_parameters:,} parameters</summary>"
             f"{self._repr_html_()}</details>"
@@ -211,4 +213,4 @@ def _memory(n_bytes):
     for unit, size in ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10):
         if n_bytes >= size:
             return f"{n_bytes / size:.1f} {unit}"
-    return f"{n_bytes} bytes"
+    return f"{n_bytes:,} bytes"
