@@ -9,12 +9,70 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS
+from skmlp.summary import summarize
 
 INTEGERS = (int, np.integer)
 
 
 class InspectionMixin:
-    """Methods that show what the units of a fitted network do."""
+    """Methods that show what a fitted network is, and what its units do."""
+
+    def summary(self):
+        """Table of the layers, their sizes and parameters.
+
+        Returns
+        -------
+        summary : NetworkSummary
+            Prints as a table, in notebooks as one in HTML. Its `layers` has the
+            rows, as named tuples; `n_parameters`, `n_trainable`, `n_bytes` and
+            `dtype` are the totals. Dropout and frozen layers are those of the
+            last training. The memory is that of the parameters and of the
+            running statistics of batch normalization.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted: the sizes follow from the data.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skmlp import MLPClassifierScratch
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifierScratch((8, 4), dropout=0.2, max_iter=5).fit(X, y)
+        >>> clf.summary()
+        layer     units  activation  weights  parameters  dropout
+        ---------------------------------------------------------
+        input         4
+        hidden 1      8  relu        4 x 8            40      0.2
+        hidden 2      4  relu        8 x 4            36      0.2
+        output        3  softmax     4 x 3            15
+        ---------------------------------------------------------
+        91 parameters, all trainable; 728 bytes in float64
+        >>> [layer.units for layer in clf.summary().layers]
+        [4, 8, 4, 3]
+        """
+        check_is_fitted(self)
+        batch_norm = None
+        if hasattr(self, "batch_norm_scales_"):
+            batch_norm = (
+                self.batch_norm_scales_,
+                self.batch_norm_means_,
+                self.batch_norm_variances_,
+            )
+        return summarize(self._network, self.coefs_, self.intercepts_, batch_norm)
+
+    def _html_repr(self):
+        """scikit-learn's diagram, and below it the layers once there are any.
+
+        All that shows an estimator in a notebook calls this. The diagrams of what
+        contains it do not, and so stay as they are.
+        """
+        diagram = super()._html_repr()  # type: ignore[misc]
+        # A callback sees the estimator in its first training, too.
+        if not hasattr(self, "_network"):
+            return diagram
+        return diagram + self.summary()._html_details()
 
     def hidden_activations(self, X):
         """Activations of the hidden layers.

@@ -9,11 +9,15 @@ is plotted.
 """
 
 from skmlp.plotting.activation import ActivationDisplay
+from skmlp.plotting.network import NetworkDisplay
 from skmlp.plotting.saliency import SaliencyDisplay
+from skmlp.plotting.search_heatmap import SearchHeatmapDisplay
 from skmlp.plotting.weights import WeightsDisplay
 
 __all__ = [
     "ActivationDisplay",
+    "NetworkDisplay",
     "SaliencyDisplay",
+    "SearchHeatmapDisplay",
     "WeightsDisplay",
 ]

@@ -1,0 +1,216 @@
+"""The layers of a fitted network as a table."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+
+class LayerSummary(NamedTuple):
+    """What there is to say about a layer.
+
+    Attributes
+    ----------
+    name : str
+        'input', 'hidden 1', 'hidden 2' and so on, and 'output'.
+
+    units : int
+        Number of its units; for the input, of features.
+
+    activation : str or None
+        Name of its activation, None for the input.
+
+    weights : tuple of int or None
+        Shape of the weights between the layer before and this one.
+
+    parameters : int
+        Number of its weights, its biases and, with batch normalization, its scales.
+
+    dropout : float
+        Rate at which its units are dropped in training.
+
+    batch_norm : bool
+        Whether it has batch normalization.
+
+    frozen : bool
+        Whether its parameters were left as they are in the last training.
+    """
+
+    name: str
+    units: int
+    activation: str | None
+    weights: tuple[int, int] | None
+    parameters: int
+    dropout: float
+    batch_norm: bool
+    frozen: bool
+
+
+@dataclass(frozen=True, repr=False)
+class NetworkSummary:
+    """Layers and parameters of a network, printed as a table.
+
+    Attributes
+    ----------
+    layers : list of LayerSummary
+        The rows of the table, from the input to the output.
+
+    n_parameters : int
+        Number of parameters.
+
+    n_trainable : int
+        Number of parameters that are in no frozen layer.
+
+    n_bytes : int
+        Memory of the parameters and of the running statistics of batch
+        normalization.
+
+    dtype : dtype
+        Type of the parameters.
+    """
+
+    layers: list[LayerSummary]
+    n_parameters: int
+    n_trainable: int
+    n_bytes: int
+    dtype: np.dtype
+
+    def __repr__(self):
+        header, rows = self._cells()
+        lines = [header, *rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        # Words to the left, numbers to the right.
+        aligned = [
+            "  ".join(
+                cell.rjust(width) if _is_number(title) else cell.ljust(width)
+                for title, cell, width in zip(header, line, widths, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        rule = "-" * max(map(len, aligned))
+        return "\n".join([aligned[0], rule, *aligned[1:], rule, self._totals()])
+
+    def _repr_html_(self):
+        """The table, for notebooks: in the colours of the page, light or dark."""
+        header, rows = self._cells()
+
+        def line(tag, cells):
+            return "".join(
+                f'<{tag} style="text-align: {"right" if _is_number(title) else "left"};'
+                f' padding: 0.1em 0.7em;">{escape(cell)}</{tag}>'
+                for title, cell in zip(header, cells, strict=True)
+            )
+
+        body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+        return (
+            '<table class="skmlp-summary" style="border-collapse: collapse; '
+            'color: inherit; background: transparent; font-size: small;">'
+            '<caption style="caption-side: bottom; text-align: left; color: inherit; '
+            f'padding: 0.3em 0.7em;">{escape(self._totals())}</caption>'
+            f"<thead><tr>{line('th', header)}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _html_details(self):
+        """The table, folded up."""
+        sizes = [str(layer.units) for layer in self.layers]
+        if len(sizes) > 8:
+            sizes[4:-3] = ["..."]
+        return (
+            '<details class="skmlp-details" '
+            'style="color: inherit; font-size: small; margin: 0.3em;">'
+            '<summary style="cursor: pointer;">'
+            f"Layers: {', '.join(sizes)}; {self.n_parameters:,} parameters</summary>"
+            f"{self._repr_html_()}</details>"
+        )
+
+    def _cells(self):
+        """Titles and cells, as text; without the columns that no layer has."""
+        columns = {
+            "layer": [layer.name for layer in self.layers],
+            "units": [f"{layer.units:,}" for layer in self.layers],
+            "activation": [layer.activation or "" for layer in self.layers],
+            "weights": [
+                "{:,} x {:,}".format(*layer.weights) if layer.weights else ""
+                for layer in self.layers
+            ],
+            "parameters": [
+                f"{layer.parameters:,}" if layer.weights else ""
+                for layer in self.layers
+            ],
+        }
+        more = {
+            "dropout": [f"{l.dropout:g}" if l.dropout else "" for l in self.layers],
+            "batch norm": ["yes" if l.batch_norm else "" for l in self.layers],
+            "frozen": ["yes" if l.frozen else "" for l in self.layers],
+        }
+        columns |= {title: cells for title, cells in more.items() if any(cells)}
+        return list(columns), list(zip(*columns.values(), strict=True))
+
+    def _totals(self):
+        some = self.n_trainable < self.n_parameters
+        trainable = f"{self.n_trainable:,}" if some else "all"
+        return (
+            f"{self.n_parameters:,} parameters, {trainable} trainable; "
+            f"{_memory(self.n_bytes)} in {self.dtype}"
+        )
+
+
+def summarize(network, coefs, intercepts, batch_norm=None):
+    """The summary of a network and its parameters.
+
+    Parameters
+    ----------
+    network : Network
+        What says which functions the layers are.
+
+    coefs, intercepts : list of ndarray
+        Weights and biases of each layer after the input.
+
+    batch_norm : tuple of (list of ndarray), default=None
+        Scales, means and variances of the hidden layers.
+
+    Returns
+    -------
+    summary : NetworkSummary
+    """
+    scales, means, variances = batch_norm or ([], [], [])
+    dropout = [*network.dropout, 0.0]
+    n_features = coefs[0].shape[0]
+    layers = [
+        LayerSummary(
+            "input", n_features, None, None, 0, float(dropout[0]), False, False
+        )
+    ]
+    for l, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        layers.append(
+            LayerSummary(
+                name="output" if l == len(coefs) - 1 else f"hidden {l + 1}",
+                units=b.size,
+                activation=str(network.activations[l].name),
+                weights=W.shape,
+                parameters=W.size + b.size + sum(s.size for s in scales[l : l + 1]),
+                dropout=float(dropout[l + 1]),
+                batch_norm=l < len(scales),
+                frozen=l in network.frozen,
+            )
+        )
+    arrays = [*coefs, *intercepts, *scales, *means, *variances]
+    return NetworkSummary(
+        layers,
+        n_parameters=sum(layer.parameters for layer in layers),
+        n_trainable=sum(layer.parameters for layer in layers if not layer.frozen),
+        n_bytes=sum(array.nbytes for array in arrays),
+        dtype=coefs[0].dtype,
+    )
+
+
+def _is_number(title):
+    return title in ("units", "parameters", "dropout")
+
+
+def _memory(n_bytes):
+    for unit, size in ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes:,} bytes"
