@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
@@ -35,6 +36,7 @@ __all__ = [
     "_check_sample_weight",
     "_fit_context",
     "_openmp_effective_n_threads",
+    "check_matplotlib_support",
     "task_callbacks",
     "validate_data",
 ]

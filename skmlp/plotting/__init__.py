@@ -8,4 +8,8 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
-__all__: list[str] = []
+from skmlp.plotting.loss_curve import LossCurveDisplay
+
+__all__ = [
+    "LossCurveDisplay",
+]

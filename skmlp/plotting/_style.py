@@ -1,6 +1,6 @@
 """What all pictures have in common: colours, and where to draw."""
 
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+from skmlp._sklearn import check_matplotlib_support
 
 COLORS = (
     "#0072B2",  # blue
