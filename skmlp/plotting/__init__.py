@@ -8,8 +8,10 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
+from skmlp.plotting.learned_function import LearnedFunctionDisplay
 from skmlp.plotting.loss_curve import LossCurveDisplay
 
 __all__ = [
+    "LearnedFunctionDisplay",
     "LossCurveDisplay",
 ]

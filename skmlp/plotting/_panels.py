@@ -91,11 +91,11 @@ def scale_log_if_positive(ax, values):
     if values.max() >= 100 * values.min():
         return
     # Within two decades, powers of ten alone would be too few labels.
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import AutoLocator, LogLocator, NullLocator
 
     within_one = values.max() < 8 * values.min()
     ax.yaxis.set_major_locator(
-        MaxNLocator(6) if within_one else LogLocator(subs=(1, 2, 5))
+        AutoLocator() if within_one else LogLocator(subs=(1, 2, 5))
     )
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter("{x:g}")
