@@ -10,8 +10,10 @@ is plotted.
 
 from skmlp.plotting.learned_function import LearnedFunctionDisplay
 from skmlp.plotting.loss_curve import LossCurveDisplay
+from skmlp.plotting.weight_evolution import WeightEvolutionDisplay
 
 __all__ = [
     "LearnedFunctionDisplay",
     "LossCurveDisplay",
+    "WeightEvolutionDisplay",
 ]

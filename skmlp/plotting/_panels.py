@@ -102,6 +102,9 @@ def scale_log_if_positive(ax, values):
 
 
 def finite(values):
-    """As an array, with NaN, which leaves a gap, for what is infinite."""
+    """As an array, with NaN, which leaves a gap, for what is infinite or nearly so.
+
+    The margins of a logarithmic axis must not overflow either.
+    """
     values = np.asarray(values, dtype=float)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.abs(values) < 1e250, values, np.nan)

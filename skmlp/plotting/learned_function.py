@@ -225,6 +225,17 @@ class LearnedFunctionDisplay:
             chosen = spread(recorder.epochs_, _MAX_EPOCHS)
         else:
             chosen = _indices(epochs, recorder.epochs_)
+        display = cls._computed(
+            recorder, estimator, X, y, chosen, target, output, grid_resolution
+        )
+        return display.plot(ax=ax, **options)
+
+    @classmethod
+    def _computed(
+        cls, recorder, estimator, X, y, chosen, target, output, grid_resolution
+    ):
+        """The display of some of the recorded epochs, by their indices."""
+        check_network(recorder, estimator)
         data = _describe(estimator, X, y, output, grid_resolution)
 
         def response(then):
@@ -235,7 +246,7 @@ class LearnedFunctionDisplay:
             epochs=[recorder.epochs_[i] for i in chosen],
             **data,
         )
-        return display._set_target(target).plot(ax=ax, **options)
+        return display._set_target(target)
 
     def _set_target(self, target):
         if target is not None:
@@ -631,7 +642,7 @@ def _pale(name):
     import matplotlib
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(matplotlib.colormaps[name](np.linspace(0.15, 0.85, 256)))
+    return ListedColormap(matplotlib.colormaps[name](np.linspace(0.22, 0.78, 256)))
 
 
 def _epoch_colorbar(ax, colors, epochs):
