@@ -8,6 +8,7 @@ They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when som
 is plotted.
 """
 
+from skmlp.plotting.animation import animate_training
 from skmlp.plotting.learned_function import LearnedFunctionDisplay
 from skmlp.plotting.loss_curve import LossCurveDisplay
 from skmlp.plotting.weight_evolution import WeightEvolutionDisplay
@@ -16,4 +17,5 @@ __all__ = [
     "LearnedFunctionDisplay",
     "LossCurveDisplay",
     "WeightEvolutionDisplay",
+    "animate_training",
 ]
