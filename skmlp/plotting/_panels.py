@@ -81,6 +81,22 @@ def place_legend(ax, handles, **options):
     return ax.legend(handles=handles, **options)
 
 
+def place_legend_below(figure, handles, width=None):
+    """A legend below all axes, in as many columns as there is room for.
+
+    The width, in inches, is that of the figure, unless the legend is to be narrower.
+    """
+    longest = max(len(handle.get_label()) for handle in handles)
+    # What a symbol takes, and a letter on the average, in the usual size.
+    column = 0.7 + 0.09 * longest
+    n_columns = max(1, int((width or figure.get_figwidth()) / column))
+    return figure.legend(
+        handles=handles,
+        loc="outside lower center" if width is None else "outside lower left",
+        ncols=min(n_columns, len(handles)),
+    )
+
+
 def scale_log_if_positive(ax, values):
     """A logarithmic axis, where all values that are finite are above zero."""
     values = np.concatenate([np.zeros(0), *(np.ravel(v) for v in values)])

@@ -8,12 +8,18 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_scalar
 
 from skmlp._sklearn import check_matplotlib_support
-from skmlp.plotting._panels import finite, label_epochs, scale_log_if_positive
+from skmlp.plotting._panels import (
+    finite,
+    label_epochs,
+    place_legend_below,
+    scale_log_if_positive,
+)
 from skmlp.plotting._recorded import at_epochs
 from skmlp.plotting._style import color
 from skmlp.plotting.learned_function import LearnedFunctionDisplay
 
 _MAX_LINES = 200
+_WIDTH = 10.0
 
 
 def animate_training(
@@ -144,6 +150,8 @@ class _Film:
         self.display = LearnedFunctionDisplay._computed(
             recorder, estimator, X, y, chosen, target, output, grid_resolution
         )
+        if self.display._n_inputs == 2:
+            self.display._check_regions()
         self.epochs = self.display.epochs
         self._make_figure()
         self._place_function()
@@ -164,7 +172,7 @@ class _Film:
             ["function", name] for name in ("error", "norm", "angle", "weights")
         ]
         self.figure, self.axes = plt.subplot_mosaic(
-            layout, figsize=(10, 6), width_ratios=[1.5, 1], layout="constrained"
+            layout, figsize=(_WIDTH, 6.0), width_ratios=[1.5, 1], layout="constrained"
         )
 
     def _place_function(self):
@@ -188,11 +196,9 @@ class _Film:
                 label = display.output_name
                 self.figure.colorbar(surface, ax=ax, label=label, location="bottom")
             self._function = None
-        handles, labels = ax.get_legend_handles_labels()
+        handles, _ = ax.get_legend_handles_labels()
         if handles:
-            self.figure.legend(
-                handles, labels, loc="outside lower left", ncols=min(len(handles), 4)
-            )
+            place_legend_below(self.figure, handles, width=_WIDTH / 2)
 
     def _keep_limits(self, ax, values):
         """Limits of the samples and of what was learned, for all frames."""

@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp.plotting._panels import finite
+from skmlp.plotting._panels import finite, place_legend_below
 from skmlp.plotting._recorded import at_epochs, check_network, spread
 from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, make_axes
 
@@ -392,11 +392,7 @@ class LearnedFunctionDisplay:
     # Two inputs.
 
     def _plot_surfaces(self, ax, options):
-        if self._n_outputs > 1 and (self.classes is None or np.ndim(self.y) == 2):
-            raise ValueError(
-                f"output must say which of the {self._n_outputs} outputs of two inputs "
-                f"is to be shown, from 0 to {self._n_outputs - 1}; got None."
-            )
+        self._check_regions()
         self.axes_ = self._make_axes(ax)
         for i, panel in enumerate(self.axes_):
             self.surfaces_.append(self._draw_surface(panel, i, options))
@@ -409,16 +405,21 @@ class LearnedFunctionDisplay:
             )
         self._place_legend(is_new=ax is None)
 
+    def _check_regions(self):
+        """Refuse several surfaces, but for classes, of which each point has one."""
+        if self._n_outputs > 1 and (self.classes is None or np.ndim(self.y) == 2):
+            raise ValueError(
+                f"output must say which of the {self._n_outputs} outputs of two inputs "
+                f"is to be shown, from 0 to {self._n_outputs - 1}; got None."
+            )
+
     def _place_legend(self, is_new):
         """Below a figure of our own, where nothing is hidden by it."""
         handles, _ = self.ax_.get_legend_handles_labels()
         if not handles:
             return
         if is_new:
-            n_columns = min(len(handles), 3 + len(self.axes_))
-            self.figure_.legend(
-                handles=handles, loc="outside lower center", ncols=n_columns
-            )
+            place_legend_below(self.figure_, handles)
         else:
             self.ax_.legend(handles=handles)
 
@@ -563,17 +564,19 @@ def _describe(estimator, X, y, output, grid_resolution):
         "input_names": names,
         "output_name": "prediction",
     }
+    is_label = False
     if y is not None:
         y = np.asarray(y)
         check_consistent_length(X, y)
         if y.ndim == 2 and output is not None:
-            y = y[:, output]
+            y, is_label = y[:, _check_output(output, y.shape[1])], True
         described |= {"X": X, "y": y}
     if is_classifier(estimator):
-        classes = np.asarray(estimator.classes_)
-        if output is not None and y is not None and np.isin(y, (0, 1)).all():
-            classes = np.array([0, 1]) if len(classes) != 2 else classes
-        described |= _describe_classes(classes, output)
+        # Of several labels, each is a class of its own that a sample has or has not.
+        classes = np.array([0, 1]) if is_label else np.asarray(estimator.classes_)
+        described |= _describe_classes(classes, 1 if is_label else output)
+        if is_label:
+            described["output_name"] = f"probability of label {output}"
     return described
 
 
@@ -611,13 +614,16 @@ def _response(estimator, grid, output):
             values = np.reshape(estimator.predict(grid), (len(grid), -1))
     if output is None:
         return values
-    n_outputs = values.shape[1]
+    return values[:, _check_output(output, values.shape[1]), np.newaxis]
+
+
+def _check_output(output, n_outputs):
     if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
         raise ValueError(
             f"output must be the index of one of the {n_outputs} outputs, from 0 to "
             f"{n_outputs - 1}, got {output!r}."
         )
-    return values[:, output, np.newaxis]
+    return output
 
 
 def _indices(epochs, recorded):

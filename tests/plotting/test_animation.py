@@ -103,3 +103,6 @@ def test_bad_arguments_are_named(tmp_path, monkeypatch):
         animate_training(WeightRecorder(), reg, X1, Y1)
     with pytest.raises(NotFittedError):
         animate_training(recorder, MLPRegressorScratch(), X1, Y1)
+    several, recorder = fit(MLPRegressorScratch, X2, X2)
+    with pytest.raises(ValueError, match="output must say which of the 2 outputs"):
+        animate_training(recorder, several, X2, X2)

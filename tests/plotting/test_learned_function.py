@@ -158,6 +158,35 @@ def test_three_classes_have_regions():
         assert_array_equal(points.get_offsets(), X2[classes(X2) == "abc"[k]])
 
 
+@pytest.mark.parametrize("X", [X1, X2])
+def test_one_of_several_labels_or_targets_can_be_shown(X):
+    labels = np.c_[X[:, 0] > 0, X[:, 0] > 0.5].astype(int)
+    clf = MLPClassifierScratch(**SMALL).fit(X, labels)
+    display = LearnedFunctionDisplay.from_estimator(
+        clf, X, labels, output=1, grid_resolution=5
+    )
+    assert_allclose(display.responses[0, :, 0], clf.predict_proba(display.grid)[:, 1])
+    assert_array_equal(display.y, labels[:, 1])
+    assert display.output_name == "probability of label 1"
+    targets = np.c_[X[:, 0], X[:, 0] ** 2]
+    reg = MLPRegressorScratch(**SMALL).fit(X, targets)
+    display = LearnedFunctionDisplay.from_estimator(
+        reg, X, targets, output=1, grid_resolution=5
+    )
+    assert_allclose(display.responses[0, :, 0], reg.predict(display.grid)[:, 1])
+    for output in (2, "one"):
+        with pytest.raises(
+            ValueError, match="output must be the index of one of the 2"
+        ):
+            LearnedFunctionDisplay.from_estimator(reg, X, targets, output=output)
+
+
+def test_several_targets_of_two_inputs_are_too_many():
+    reg, _ = fit(X2, np.c_[X2, X2[:, 0]])
+    with pytest.raises(ValueError, match="output must say which of the 3 outputs"):
+        LearnedFunctionDisplay.from_estimator(reg, X2)
+
+
 def test_names_of_columns_are_labels_and_a_pipeline_will_do():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X2, columns=["width", "height"])
