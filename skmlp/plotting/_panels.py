@@ -66,19 +66,22 @@ def label_epochs(axes):
     for ax in axes:
         if ax.xaxis.get_tick_params()["labelbottom"]:
             ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        ax.xaxis.set_major_locator(
+            MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+        )
 
 
-def place_legend(ax, handles, **options):
+def place_legend(ax, handles, **otherwise):
     """A legend beside the axes, where nothing is hidden by it.
 
-    A figure whose layout makes no room for it has it where it hides least.
+    In a figure whose layout makes no room for it, it is where it hides least, or as the
+    other options say.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if isinstance(ax.figure.get_layout_engine(), ConstrainedLayoutEngine):
-        options = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), **options}
-    return ax.legend(handles=handles, **options)
+        return ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return ax.legend(handles=handles, **otherwise)
 
 
 def place_legend_below(figure, handles, width=None):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp.plotting._panels import finite, place_legend_below
 from skmlp.plotting._recorded import at_epochs, check_network, spread
-from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, make_axes
+from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, make_axes, sequence
 
 _MARKERS = "os^Dv<>P"
 _MAX_EPOCHS = 6
@@ -316,7 +316,7 @@ class LearnedFunctionDisplay:
         self.ax_, self.axes_ = ax, [ax]
         self._draw_points_over_x(ax)
         self._draw_target_line(ax)
-        colors = _epoch_colors(n_epochs) if n_epochs > 1 else None
+        colors = sequence(n_epochs) if n_epochs > 1 else None
         for i in range(n_epochs):
             line_color = None if colors is None else colors[i]
             self.lines_ += self._draw_lines(ax, i, line_color, options)
@@ -634,13 +634,6 @@ def _indices(epochs, recorded):
             f"{epochs!r}."
         )
     return [recorded.index(epoch) for epoch in epochs]
-
-
-def _epoch_colors(n):
-    """Colours from dark to light, without those that are too light on white."""
-    import matplotlib
-
-    return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.88, n)).tolist()
 
 
 def _pale(name):

@@ -12,7 +12,7 @@ from skmlp.plotting._panels import (
     place_legend,
     scale_log_if_positive,
 )
-from skmlp.plotting._style import color
+from skmlp.plotting._style import COLORS, color, sequence
 
 _PANELS = {
     "loss": ("loss", "val_loss"),
@@ -219,6 +219,8 @@ class LossCurveDisplay:
         for entry in shown:
             values = entries[entry]
             options = {"color": self._color(entry, i), "linestyle": _style(entry)}
+            if len(values) == 1 or np.isnan(values).any():
+                options["marker"] = "."  # a value between two gaps makes no line
             (self.lines_[name][entry],) = self.axes_[panel].plot(
                 np.arange(1, len(values) + 1), values, **{**options, **line_options}
             )
@@ -237,7 +239,10 @@ class LossCurveDisplay:
 
     def _color(self, entry, i):
         """Colours tell trainings apart; of a single one, what is shown of it."""
-        if len(self.histories) > 1:
+        n = len(self.histories)
+        if n > len(COLORS):
+            return sequence(n)[i]
+        if n > 1:
             return color(i)
         return color(1 if entry.startswith("val_") else 0)
 

@@ -70,6 +70,9 @@ class WeightEvolutionDisplay:
         First epoch with a weight or a gradient that is not finite, or with a weight
         that is larger than 1000, and than 1000 times the largest at the beginning.
 
+    divergence_ : list of tuples of matplotlib Rectangle and Line2D
+        For each panel the shade from that epoch on, and its edge.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -162,7 +165,9 @@ class WeightEvolutionDisplay:
         self._draw_gradient(line_options)
         self._mark_divergence()
         label_epochs(self.axes_)
-        place_legend(self.ax_, self._handles())
+        # Among the weights there is no room.
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "ncols": 3}
+        place_legend(self.ax_, self._handles(), **above)
         return self
 
     def _first_divergence(self):
@@ -212,7 +217,7 @@ class WeightEvolutionDisplay:
         scale_log_if_positive(upper, [norms])
         upper.set_ylabel("norm of\nthe gradient")
         (self.angle_line_,) = lower.plot(self.epochs, angles, **look)
-        lower.set_ylabel("angle to the\none before\n(degrees)")
+        lower.set_ylabel("angle\n(degrees)")
         lower.set(ylim=(-6, 186), yticks=[0, 45, 90, 135, 180])
         for ax in upper, lower:
             ax.grid(alpha=0.3)
@@ -247,7 +252,14 @@ class WeightEvolutionDisplay:
             for (low, high, _), alpha in zip(_BANDS, (0.2, 0.5), strict=True):
                 label = f"{low:.0%} to {high:.0%} of them"
                 handles.append(Patch(color=color(0), alpha=alpha, lw=0, label=label))
-        handles.append(Line2D([], [], color=color(2), label="gradient"))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=color(2),
+                label="gradient, and its\nangle to the one before",
+            )
+        )
         if self.diverged_epoch_ is not None:
             label = f"diverged (epoch {self.diverged_epoch_})"
             handles.append(Patch(color=color(4), alpha=0.3, lw=0, label=label))

@@ -106,6 +106,13 @@ def test_several_estimators_each_have_a_colour(stopped, plain):
     assert list(unnamed.lines_) == ["estimator 0", "estimator 1"]
 
 
+def test_many_trainings_have_as_many_colours():
+    histories = {str(i): HISTORY for i in range(12)}
+    display = LossCurveDisplay(histories).plot()
+    colours = {str(lines["loss"].get_color()) for lines in display.lines_.values()}
+    assert len(colours) == 12
+
+
 def test_axes_of_the_users_are_drawn_in(stopped, plain):
     figure, (left, right) = plt.subplots(1, 2)
     assert LossCurveDisplay.from_estimator(plain, ax=left).ax_ is left
