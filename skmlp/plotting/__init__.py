@@ -9,15 +9,23 @@ is plotted.
 """
 
 from skmlp.plotting.activation import ActivationDisplay
+from skmlp.plotting.animation import animate_training
+from skmlp.plotting.learned_function import LearnedFunctionDisplay
+from skmlp.plotting.loss_curve import LossCurveDisplay
 from skmlp.plotting.network import NetworkDisplay
 from skmlp.plotting.saliency import SaliencyDisplay
 from skmlp.plotting.search_heatmap import SearchHeatmapDisplay
+from skmlp.plotting.weight_evolution import WeightEvolutionDisplay
 from skmlp.plotting.weights import WeightsDisplay
 
 __all__ = [
     "ActivationDisplay",
+    "LearnedFunctionDisplay",
+    "LossCurveDisplay",
     "NetworkDisplay",
     "SaliencyDisplay",
     "SearchHeatmapDisplay",
+    "WeightEvolutionDisplay",
     "WeightsDisplay",
+    "animate_training",
 ]

@@ -1,5 +1,7 @@
 """What all pictures have in common: colours, and where to draw."""
 
+import numpy as np
+
 from skmlp._sklearn import check_matplotlib_support
 
 COLORS = (
@@ -27,6 +29,13 @@ DIVERGING = "RdBu_r"
 def color(i):
     """Colour of series number i."""
     return COLORS[i % len(COLORS)]
+
+
+def sequence(n):
+    """Colours of n series in an order, without those that are too light on white."""
+    import matplotlib
+
+    return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.88, n)).tolist()
 
 
 def make_axes(ax, caller, **figure_options):

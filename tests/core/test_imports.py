@@ -103,6 +103,19 @@ def test_the_estimators_are_where_the_layers_end():
     assert within(names_in("skmlp.base"), "skmlp.training.")
 
 
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if not within([m], "skmlp.plotting.")]
+)
+def test_nothing_is_built_on_the_pictures(module):
+    assert not within(names_in(module), "skmlp.plotting.", "matplotlib.")
+
+
+@pytest.mark.parametrize("module", modules_in("skmlp.plotting"))
+def test_the_pictures_know_no_engine(module):
+    names = names_in(module)
+    assert not within(names, "skmlp.engines.", "skmlp.compiled.", "skmlp.training.")
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_comes_from_scikit_learns_own_network(module):
     assert not within(names_in(module), "sklearn.neural_network.")
@@ -128,7 +141,7 @@ def test_only_the_required_packages_are_imported_with_the_module(module):
 
 
 def test_importing_skmlp_loads_no_optional_package():
-    script = "import sys, skmlp; print(*sys.modules, sep='\\n')"
+    script = "import sys, skmlp.plotting; print(*sys.modules, sep='\\n')"
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

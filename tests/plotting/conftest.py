@@ -6,6 +6,11 @@ from sklearn.datasets import load_digits
 from skmlp import MLPClassifierScratch
 
 
+@pytest.fixture(autouse=True)
+def _quickly(one_blas_thread):
+    """Small networks are no faster with more threads."""
+
+
 @pytest.fixture(scope="session")
 def digits():
     X, y = load_digits(return_X_y=True)

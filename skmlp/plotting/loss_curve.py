@@ -1,0 +1,365 @@
+"""The loss, the validation score and the learning rate over the epochs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp.plotting._stacked import (
+    finite,
+    label_epochs,
+    make_panels,
+    place_legend,
+    scale_log_if_positive,
+)
+from skmlp.plotting._style import COLORS, color, sequence
+
+_PANELS = {
+    "loss": ("loss", "val_loss"),
+    "score": ("val_score",),
+    "learning_rate": ("learning_rate",),
+}
+_LABELS = {
+    "loss": "loss",
+    "score": "validation\nscore",
+    "learning_rate": "learning\nrate",
+}
+_HEIGHTS = {"loss": 3.4, "score": 2.0, "learning_rate": 1.6}
+
+_MARK: dict = {
+    "marker": "o",
+    "markersize": 8,
+    "markeredgecolor": "black",
+    "linestyle": "none",
+}
+
+
+class LossCurveDisplay:
+    """The loss, the validation score and the learning rate over the epochs.
+
+    The training loss is a solid line, the validation loss a dashed one, on a
+    logarithmic axis where all losses are positive. The score has a panel below where
+    there is a validation set, and the learning rate where it varies. The best epoch is
+    marked.
+
+    Use `from_estimator`, `from_estimators` or `from_history`.
+
+    Parameters
+    ----------
+    histories : dict of dict
+        For each name the history of a training, as `history_`, of which 'loss' is
+        needed.
+
+    best_epochs : dict of int, default=None
+        For each name the epoch to be marked, from 1. None is that with the least
+        validation loss, or training loss where there is none.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The first panel, which is that of the loss unless there is none.
+
+    axes_ : dict of matplotlib Axes
+        All panels by name: 'loss', 'score', 'learning_rate'.
+
+    figure_ : matplotlib Figure
+        What they are in.
+
+    lines_ : dict of dict of matplotlib Line2D
+        For each name its lines, by the names of the history.
+
+    best_ : dict of dict of matplotlib Line2D
+        For each name the marks of its best epoch, by the panels' names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.plotting import LossCurveDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifierScratch(early_stopping=True, max_iter=20, random_state=0)
+    >>> display = LossCurveDisplay.from_estimator(clf.fit(X, y))
+    >>> list(display.axes_)
+    ['loss', 'score']
+    """
+
+    def __init__(self, histories, *, best_epochs=None):
+        self.histories = histories
+        self.best_epochs = best_epochs
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **line_options):
+        """Plot the training of an estimator.
+
+        Parameters
+        ----------
+        estimator : MLPClassifierScratch or MLPRegressorScratch
+            Fitted, with another solver than 'lbfgs'. With `early_stopping`, the epoch
+            whose weights were kept is marked.
+
+        name : str, default=None
+            Its name in the attributes. None is that of its class.
+
+        ax : matplotlib Axes or sequence of them, default=None
+            As for `plot`.
+
+        **line_options
+            As for `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        name = type(estimator).__name__ if name is None else name
+        return cls.from_estimators({name: estimator}, ax=ax, **line_options)
+
+    @classmethod
+    def from_estimators(cls, estimators, *, ax=None, **line_options):
+        """Plot the trainings of several estimators, each in a colour.
+
+        Parameters
+        ----------
+        estimators : dict or sequence of estimators
+            Fitted, with another solver than 'lbfgs'. The keys of a dict are their
+            names; those in a sequence are "estimator 0" and so on.
+
+        ax : matplotlib Axes or sequence of them, default=None
+            As for `plot`.
+
+        **line_options
+            As for `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        if not isinstance(estimators, Mapping):
+            estimators = {f"estimator {i}": e for i, e in enumerate(estimators)}
+        if not estimators:
+            raise ValueError("estimators must have at least one estimator, got none.")
+        display = cls(
+            {name: _history(estimator) for name, estimator in estimators.items()},
+            best_epochs={
+                name: _kept_epoch(estimator) for name, estimator in estimators.items()
+            },
+        )
+        return display.plot(ax=ax, **line_options)
+
+    @classmethod
+    def from_history(
+        cls, history, *, name="training", best_epoch=None, ax=None, **line_options
+    ):
+        """Plot a history.
+
+        Parameters
+        ----------
+        history : dict of lists of float
+            As `history_`: 'loss', and what there is of 'val_loss', 'val_score' and
+            'learning_rate', with one value for each epoch.
+
+        name : str, default='training'
+            Its name in the attributes.
+
+        best_epoch : int, default=None
+            The epoch to be marked, from 1. None is that with the least validation
+            loss, or training loss where there is none.
+
+        ax : matplotlib Axes or sequence of them, default=None
+            As for `plot`.
+
+        **line_options
+            As for `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        display = cls({name: history}, best_epochs={name: best_epoch})
+        return display.plot(ax=ax, **line_options)
+
+    def plot(self, ax=None, *, panels=None, **line_options):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or sequence of them, default=None
+            Where to draw. The place of one is shared out among the panels; several are
+            the panels. None makes a new figure.
+
+        panels : list of str, default=None
+            Of 'loss', 'score' and 'learning_rate'. None is the loss, and the others
+            where they have something to show.
+
+        **line_options
+            Passed to `Axes.plot`, for all lines: `linewidth`, `alpha`, ...
+
+        Returns
+        -------
+        display : LossCurveDisplay
+            This one.
+        """
+        curves = {name: _curves(history) for name, history in self.histories.items()}
+        panels = _check_panels(panels, curves)
+        axes, self.figure_ = make_panels(
+            ax, "LossCurveDisplay.plot", [_HEIGHTS[panel] for panel in panels]
+        )
+        self.axes_ = dict(zip(panels, axes, strict=True))
+        self.ax_ = axes[0]
+        self.lines_: dict = {name: {} for name in curves}
+        self.best_: dict = {name: {} for name in curves}
+        for i, (name, entries) in enumerate(curves.items()):
+            for panel in panels:
+                self._draw(panel, name, entries, i, line_options)
+        self._finish(curves)
+        return self
+
+    def _draw(self, panel, name, entries, i, line_options):
+        """Draw one training in one panel."""
+        shown = [entry for entry in _PANELS[panel] if entry in entries]
+        for entry in shown:
+            values = entries[entry]
+            options = {"color": self._color(entry, i), "linestyle": _style(entry)}
+            if len(values) == 1 or np.isnan(values).any():
+                options["marker"] = "."  # a value between two gaps makes no line
+            (self.lines_[name][entry],) = self.axes_[panel].plot(
+                np.arange(1, len(values) + 1), values, **{**options, **line_options}
+            )
+        best = self._best_epoch(name, entries)
+        if not shown or best is None or panel == "learning_rate":
+            return
+        # On the validation curve, where there is one: it comes last.
+        line = self.lines_[name][shown[-1]]
+        (self.best_[name][panel],) = self.axes_[panel].plot(
+            best,
+            line.get_ydata()[best - 1],
+            color=line.get_color(),
+            zorder=3,
+            **_MARK,
+        )
+
+    def _color(self, entry, i):
+        """Colours tell trainings apart; of a single one, what is shown of it."""
+        n = len(self.histories)
+        if n > len(COLORS):
+            return sequence(n)[i]
+        if n > 1:
+            return color(i)
+        return color(1 if entry.startswith("val_") else 0)
+
+    def _best_epoch(self, name, entries):
+        best = (self.best_epochs or {}).get(name)
+        if best is not None:
+            n_epochs = len(entries["loss"])
+            if not 1 <= best <= n_epochs:
+                raise ValueError(
+                    f"the best epoch of {name!r} must be one from 1 to {n_epochs}, got "
+                    f"{best!r}."
+                )
+            return best
+        values = entries.get("val_loss", entries["loss"])
+        return None if np.isnan(values).all() else int(np.nanargmin(values)) + 1
+
+    def _finish(self, curves):
+        """Labels, scales and the legend."""
+        for panel, ax in self.axes_.items():
+            ax.set_ylabel(_LABELS[panel])
+            ax.grid(alpha=0.3)
+            if panel != "score":
+                shown = [
+                    e[k] for e in curves.values() for k in _PANELS[panel] if k in e
+                ]
+                scale_log_if_positive(ax, shown)
+        label_epochs(list(self.axes_.values()))
+        place_legend(self.ax_, self._handles(curves))
+
+    def _handles(self, curves):
+        """What the legend explains: the colours, then the kinds of lines."""
+        from matplotlib.lines import Line2D
+
+        several = len(curves) > 1
+        handles = []
+        if several:
+            handles = [
+                Line2D([], [], color=self._color("loss", i), label=name)
+                for i, name in enumerate(curves)
+            ]
+        for entry, label in ("loss", "training"), ("val_loss", "validation"):
+            lines = [e[entry] for e in self.lines_.values() if entry in e]
+            if lines:
+                drawn = "black" if several else lines[0].get_color()
+                style = lines[0].get_linestyle()
+                handles.append(Line2D([], [], color=drawn, ls=style, label=label))
+        marks = [mark for e in self.best_.values() for mark in e.values()]
+        if marks:
+            label = "best epoch"
+            if not several:
+                label = f"best epoch ({marks[0].get_xdata()[0]})"
+            drawn = "lightgrey" if several else marks[0].get_color()
+            handles.append(Line2D([], [], color=drawn, label=label, **_MARK))
+        return handles
+
+
+def _style(entry):
+    return "--" if entry.startswith("val_") else "-"
+
+
+def _history(estimator):
+    """The history of a fitted estimator."""
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "history_"):
+        reason = ""
+        if getattr(estimator, "solver", None) == "lbfgs":
+            reason = ": solver='lbfgs' keeps no history"
+        raise ValueError(
+            "estimator must be an MLPClassifierScratch or MLPRegressorScratch with "
+            f"history_, got {estimator!r}{reason}."
+        )
+    return estimator.history_
+
+
+def _kept_epoch(estimator):
+    """The epoch whose weights early stopping has kept; None if there was none."""
+    scores = finite(getattr(estimator, "validation_scores_", None) or [])
+    if len(scores) != len(estimator.history_["loss"]) or np.isnan(scores).all():
+        return None
+    return int(np.nanargmax(scores)) + 1
+
+
+def _curves(history):
+    """What there is of a history to be seen, as arrays."""
+    try:
+        entries = {
+            entry: finite(history[entry])
+            for shown in _PANELS.values()
+            for entry in shown
+            if entry in history
+        }
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"history must be a dict of lists of numbers, as history_, got {history!r}."
+        ) from error
+    if "loss" not in entries or not entries["loss"].size:
+        raise ValueError(f"history must have the losses as 'loss', got {history!r}.")
+    shapes = {entry: values.shape for entry, values in entries.items()}
+    if len(set(shapes.values())) > 1 or entries["loss"].ndim != 1:
+        raise ValueError(
+            f"history must have one value for each epoch, got the shapes {shapes}."
+        )
+    return {
+        entry: values
+        for entry, values in entries.items()
+        if entry == "loss" or not np.isnan(values).all()
+    }
+
+
+def _check_panels(panels, curves):
+    """The names of the panels, in their order."""
+    if panels is None:
+        has_score = any("val_score" in e for e in curves.values())
+        rates = [e["learning_rate"] for e in curves.values() if "learning_rate" in e]
+        varies = any(np.nanmin(rate) < np.nanmax(rate) for rate in rates)
+        shown = {"loss": True, "score": has_score, "learning_rate": varies}
+        return [panel for panel in _PANELS if shown[panel]]
+    if isinstance(panels, str) or not panels or not set(panels) <= set(_PANELS):
+        raise ValueError(f"panels must be a list of {list(_PANELS)}, got {panels!r}.")
+    return list(dict.fromkeys(panels))
