@@ -48,6 +48,26 @@ import math
 import numpy as np
 from scipy.special import expit, ndtr
 
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "HIDDEN_ACTIVATIONS",
+    "SELU",
+    "Activation",
+    "Exp",
+    "Identity",
+    "LeakyReLU",
+    "Logistic",
+    "Mish",
+    "ReLU",
+    "SiLU",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]
+
 ACTIVATIONS: dict = {}
 """All activations, by name."""
 

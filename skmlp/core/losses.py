@@ -50,6 +50,18 @@ from scipy.special import huber, xlogy
 
 from skmlp.core.activations import row_blocks
 
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "BinaryLogLoss",
+    "Huber",
+    "LogLoss",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+]
+
 LOSSES: dict = {}
 """Classes of the losses, by name."""
 
