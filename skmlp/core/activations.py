@@ -316,7 +316,7 @@ def _softplus(Z, out):
 
 
 class Softsign(Activation, name="softsign"):
-    """g(z) = z / (1 + |z|), g'(z) = (1 - |a|)^2.
+    """g(z) = z / (1 + abs(z)), g'(z) = (1 - abs(a))^2.
 
     References
     ----------

@@ -186,7 +186,7 @@ class SquaredError(Loss, name="squared_error"):
 
 
 class AbsoluteError(Loss, name="absolute_error"):
-    """The absolute error, l = |y - p|, dl/dp = sign(p - y)."""
+    """The absolute error, l = abs(y - p), dl/dp = sign(p - y)."""
 
     mean_over_outputs = True
 
@@ -202,7 +202,7 @@ class AbsoluteError(Loss, name="absolute_error"):
 class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
     """Squared error of small residuals r = p - y, absolute error of large ones.
 
-    l = r^2 / 2 where |r| <= d, else d (|r| - d / 2); dl/dp = r, clipped to
+    l = r^2 / 2 where abs(r) <= d, else d (abs(r) - d / 2); dl/dp = r, clipped to
     [-d, d].
 
     Parameters
