@@ -41,7 +41,7 @@ toc_object_entries_show_parents = "hide"
 # `name` in a docstring is code, and leads to what has that name, if anything has.
 default_role = "py:obj"
 nitpicky = True
-nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*")]
+nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:class", ".*")]
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -52,7 +52,20 @@ html_static_path = ["_static"]
 html_css_files = ["skmlp.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {name: [] for name in ("index", "install", "tour", "changelog")}
+html_sidebars = {  # pages with nothing below them
+    name: []
+    for name in (
+        "index",
+        "install",
+        "tour",
+        "scikit-learn",
+        "extending",
+        "architecture",
+        "benchmarks",
+        "papers",
+        "changelog",
+    )
+}
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "skmlp"},
@@ -68,12 +81,32 @@ html_theme_options = {
 # Modules with an `__all__` that is for other modules of the package.
 INNER = {"skmlp.compiled", "skmlp.engines"}
 
+# Where variables come from that are public elsewhere, and would lose their text there.
+MOVED = {
+    "skmlp.SKOPS_TRUSTED": "skmlp.persistence.trusted",
+    "skmlp.core.optimizers.OPTIMIZERS": "skmlp.core.optimizers.base",
+}
+
 SKLEARN = "https://scikit-learn.org/stable"
 # Labels in docstrings that are inherited.
 SKLEARN_LABELS = {
     "accuracy_score": "modules/model_evaluation.html#accuracy-score",
     "metadata_routing": "metadata_routing.html",
 }
+
+
+def text_of(name):
+    """The text below a variable of `MOVED`."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    texts = ModuleAnalyzer.for_module(MOVED[name]).find_attr_docs()
+    return "\n".join(texts["", name.rpartition(".")[2]]).strip()
+
+
+def drop_text_of_type(app, what, name, obj, options, lines):
+    """Leave what a list or a dict says of itself out; the template has the text."""
+    if name in MOVED:
+        lines.clear()
 
 
 def public_names():
@@ -158,6 +191,8 @@ def link_to_code(app, doctree, docname):
 
 def setup(app):
     """Connect the functions above."""
+    app.config.autosummary_context["texts"] = {name: text_of(name) for name in MOVED}
+    app.connect("autodoc-process-docstring", drop_text_of_type)
     app.connect("env-check-consistency", check_public_names)
     app.connect("missing-reference", link_to_sklearn)
     app.connect("doctree-read", strip_examples)
