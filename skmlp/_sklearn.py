@@ -29,6 +29,7 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "Names",
     "Options",
     "StrOptions",
     "_check_optimize_result",
@@ -55,6 +56,32 @@ class Interval(_param_validation.Interval):
             except OverflowError:
                 return False
         return super().is_satisfied_by(val)
+
+
+class Names(StrOptions):
+    """Names in a registry, also those that enter it later, and others.
+
+    Parameters
+    ----------
+    registry : dict
+        Its keys are the names.
+
+    *others : str
+        Names besides.
+    """
+
+    def __init__(self, registry, *others):
+        self._registry, self._others = registry, others
+        super().__init__({*others, *registry})
+
+    @property
+    def options(self):
+        """The names that there are by now."""
+        return {*self._others, *self._registry}
+
+    @options.setter
+    def options(self, value):
+        """Nothing: the registry is asked each time."""
 
 
 def validate_data(*args, **kwargs):

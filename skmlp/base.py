@@ -23,6 +23,7 @@ from skmlp._sklearn import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
+    Names,
     Options,
     StrOptions,
     _check_optimize_result,
@@ -94,7 +95,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             "array-like",
             Activation,
         ],
-        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
+        "solver": [Names(OPTIMIZERS, "lbfgs")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto", "full"}),

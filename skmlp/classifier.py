@@ -62,7 +62,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         - 'elu': z for z > 0, else exp(z) - 1;
         - 'selu': 1.0507 z for z > 0, else 1.7581 (exp(z) - 1);
         - 'softplus': log(1 + exp(z));
-        - 'softsign': z / (1 + |z|);
+        - 'softsign': z / (1 + abs(z));
         - 'gelu': z Phi(z), with the normal distribution function Phi;
         - 'silu': z / (1 + exp(-z));
         - 'mish': z tanh(log(1 + exp(z)));

@@ -55,9 +55,9 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         - 'squared_error': half the squared error, r^2 / 2;
         - 'poisson': half the Poisson deviance, y log(y / p) - y + p, where p is
           the exponential of the network's output and y must be at least 0;
-        - 'absolute_error': |r|, for the median;
-        - 'huber': r^2 / 2 for |r| up to `huber_delta` (d), else
-          d (|r| - d / 2), which outliers pull less;
+        - 'absolute_error': abs(r), for the median;
+        - 'huber': r^2 / 2 for abs(r) up to `huber_delta` (d), else
+          d (abs(r) - d / 2), which outliers pull less;
         - 'quantile': q r for r > 0 and (q - 1) r else, for the `quantile` q;
         - an object of your own: :mod:`skmlp.core.losses` says what it needs, and
           shows one.
@@ -77,7 +77,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         - 'elu': z for z > 0, else exp(z) - 1;
         - 'selu': 1.0507 z for z > 0, else 1.7581 (exp(z) - 1);
         - 'softplus': log(1 + exp(z));
-        - 'softsign': z / (1 + |z|);
+        - 'softsign': z / (1 + abs(z));
         - 'gelu': z Phi(z), with the normal distribution function Phi;
         - 'silu': z / (1 + exp(-z));
         - 'mish': z tanh(log(1 + exp(z)));

@@ -1,12 +1,25 @@
 """Tests that what the documentation names is there."""
 
+import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def documentation():
+    """The configuration of the documentation, as a module."""
+    spec = importlib.util.spec_from_file_location("conf", ROOT / "docs/conf.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -44,3 +57,42 @@ def test_every_test_of_reliability_is_in_its_page():
         assert f"`tests/test_{name}.py" in text
     for path in ROOT.glob("tests/persistence/test_*.py"):
         assert f"`tests/persistence/{path.name}" in text
+
+
+def test_the_table_of_parameters_is_that_of_the_signatures():
+    text = (ROOT / "docs/scikit-learn.md").read_text(encoding="utf-8")
+    row = r"^\| `(\w+)`(?: \((\w+)\))? \| (`.+?`|none) \| (`.+?`) \|"
+    found = {
+        (name, kind): (theirs.strip("`"), ours.strip("`"))
+        for name, kind, theirs, ours in re.findall(row, text, re.M)
+    }
+    expected = {}
+    for theirs, ours, kind in [
+        (MLPClassifier, MLPClassifierScratch, "classifier"),
+        (MLPRegressor, MLPRegressorScratch, "regressor"),
+    ]:
+        old, new = (inspect.signature(cls).parameters for cls in (theirs, ours))
+        for name in old.keys() | new.keys():
+            default = repr(old[name].default) if name in old else "none"
+            pair = default, repr(new[name].default)
+            if (name, kind) in found:
+                expected[name, kind] = pair
+            else:
+                assert expected.setdefault((name, ""), pair) == pair
+    assert found == expected
+
+
+def test_every_public_name_is_in_the_reference():
+    """The build of the documentation looks more closely, but is not always run."""
+    pages = [path.read_text(encoding="utf-8") for path in ROOT.glob("docs/reference/*")]
+    listed = set()
+    for page in pages:
+        module = None
+        for line in page.splitlines():
+            if match := re.match(r"\.\. currentmodule:: (\S+)", line):
+                module = match[1]
+            elif match := re.fullmatch(r"   ([\w.]+)", line):
+                listed.add(f"{module}.{match[1]}")
+    names = {name for name, _ in documentation().public_names()}
+    assert len(names) > 50
+    assert names <= listed

@@ -48,6 +48,26 @@ import math
 import numpy as np
 from scipy.special import expit, ndtr
 
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "HIDDEN_ACTIVATIONS",
+    "SELU",
+    "Activation",
+    "Exp",
+    "Identity",
+    "LeakyReLU",
+    "Logistic",
+    "Mish",
+    "ReLU",
+    "SiLU",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]
+
 ACTIVATIONS: dict = {}
 """All activations, by name."""
 
@@ -296,7 +316,7 @@ def _softplus(Z, out):
 
 
 class Softsign(Activation, name="softsign"):
-    """g(z) = z / (1 + |z|), g'(z) = (1 - |a|)^2.
+    """g(z) = z / (1 + abs(z)), g'(z) = (1 - abs(a))^2.
 
     References
     ----------

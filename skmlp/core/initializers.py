@@ -22,6 +22,19 @@ not an initializer of this kind, draws them too.
 
 import numpy as np
 
+__all__ = [
+    "INITIALIZERS",
+    "auto",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "initialize",
+    "lecun_normal",
+    "normal",
+    "orthogonal",
+]
+
 INITIALIZERS: dict = {}
 """Initializers by name, without "auto"."""
 

@@ -50,6 +50,18 @@ from scipy.special import huber, xlogy
 
 from skmlp.core.activations import row_blocks
 
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "BinaryLogLoss",
+    "Huber",
+    "LogLoss",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+]
+
 LOSSES: dict = {}
 """Classes of the losses, by name."""
 
@@ -174,7 +186,7 @@ class SquaredError(Loss, name="squared_error"):
 
 
 class AbsoluteError(Loss, name="absolute_error"):
-    """The absolute error, l = |y - p|, dl/dp = sign(p - y)."""
+    """The absolute error, l = abs(y - p), dl/dp = sign(p - y)."""
 
     mean_over_outputs = True
 
@@ -190,7 +202,7 @@ class AbsoluteError(Loss, name="absolute_error"):
 class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
     """Squared error of small residuals r = p - y, absolute error of large ones.
 
-    l = r^2 / 2 where |r| <= d, else d (|r| - d / 2); dl/dp = r, clipped to
+    l = r^2 / 2 where abs(r) <= d, else d (abs(r) - d / 2); dl/dp = r, clipped to
     [-d, d].
 
     Parameters

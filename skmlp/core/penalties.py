@@ -2,6 +2,10 @@
 
 import numpy as np
 
+__all__ = [
+    "ElasticNet",
+]
+
 
 class ElasticNet:
     r"""L1 and L2 penalty on the weights.

@@ -23,6 +23,19 @@ warm-up.
 import math
 from numbers import Real
 
+__all__ = [
+    "SCHEDULES",
+    "Adaptive",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "FunctionSchedule",
+    "InvScaling",
+    "OneCycle",
+    "Schedule",
+    "Step",
+]
+
 SCHEDULES: dict = {}
 """Schedules, by name."""
 

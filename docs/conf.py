@@ -1,0 +1,199 @@
+"""How the documentation is built.
+
+A name in the `__all__` of a public module that is not in the reference, or has no
+docstring, is a warning, and so ends a build with ``-W``. Nothing is fetched.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import skmlp
+
+project = "skmlp"
+author = "The skmlp developers"
+copyright = "the skmlp developers"
+version = release = skmlp.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # MathJax among the pages, which need no network
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # autodoc lists them
+numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
+
+# `name` in a docstring is code, and leads to what has that name, if anything has.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:class", ".*")]
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skmlp {version}"
+html_static_path = ["_static"]
+html_css_files = ["skmlp.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {  # pages with nothing below them
+    name: []
+    for name in (
+        "index",
+        "install",
+        "tour",
+        "scikit-learn",
+        "extending",
+        "architecture",
+        "benchmarks",
+        "papers",
+        "changelog",
+    )
+}
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "logo": {"text": "skmlp"},
+    "header_links_before_dropdown": 6,
+    "navbar_end": ["theme-switcher"],
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+# Modules with an `__all__` that is for other modules of the package.
+INNER = {"skmlp.compiled", "skmlp.engines"}
+
+# Where variables come from that are public elsewhere, and would lose their text there.
+MOVED = {
+    "skmlp.SKOPS_TRUSTED": "skmlp.persistence.trusted",
+    "skmlp.core.optimizers.OPTIMIZERS": "skmlp.core.optimizers.base",
+}
+
+SKLEARN = "https://scikit-learn.org/stable"
+# Labels in docstrings that are inherited.
+SKLEARN_LABELS = {
+    "accuracy_score": "modules/model_evaluation.html#accuracy-score",
+    "metadata_routing": "metadata_routing.html",
+}
+
+
+def text_of(name):
+    """The text below a variable of `MOVED`."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    texts = ModuleAnalyzer.for_module(MOVED[name]).find_attr_docs()
+    return "\n".join(texts["", name.rpartition(".")[2]]).strip()
+
+
+def drop_text_of_type(app, what, name, obj, options, lines):
+    """Leave what a list or a dict says of itself out; the template has the text."""
+    if name in MOVED:
+        lines.clear()
+
+
+def public_names():
+    """All public names, in full, with what they stand for."""
+    modules = [
+        "skmlp",
+        *(
+            module.name
+            for module in pkgutil.walk_packages(skmlp.__path__, "skmlp.")
+            if not re.search(r"\._", module.name)
+            and module.name not in INNER
+            and not module.name.startswith("skmlp.compiled.")
+        ),
+    ]
+    for name in modules:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            yield f"{name}.{public}", getattr(module, public)
+
+
+def check_public_names(app, env):
+    """Warn of public names that are not in the reference, or have no docstring."""
+    from sphinx.util import logging
+
+    logger = logging.getLogger(__name__)
+    documented = env.domains.python_domain.objects
+    for name, value in public_names():
+        if name not in documented:
+            logger.warning(
+                "%s is public, but not in the reference (docs/reference)", name
+            )
+        if inspect.isclass(value) or inspect.isroutine(value):
+            if not value.__doc__:
+                logger.warning("%s is public, but has no docstring", name)
+
+
+def link_to_sklearn(app, env, node, contnode):
+    """Link to scikit-learn's pages, whose addresses follow from the names."""
+    from docutils import nodes
+
+    target, kind = node["reftarget"], node["reftype"]
+    if target.startswith("sklearn.") and node.get("refdomain") == "py":
+        address = f"modules/generated/{target}.html"
+    elif kind == "ref" and target in SKLEARN_LABELS:
+        address = SKLEARN_LABELS[target]
+    elif kind == "term":
+        address = f"glossary.html#term-{target.replace(' ', '-')}"
+    else:
+        return None
+    return nodes.reference("", "", contnode, refuri=f"{SKLEARN}/{address}")
+
+
+def strip_examples(app, doctree):
+    """Cut the blank line at the end of a doctest in Markdown, which pytest needs."""
+    from docutils import nodes
+
+    for block in doctree.findall(nodes.literal_block):
+        if block.astext().startswith(">>>"):
+            text = block.astext().rstrip("\n")
+            block.rawsource, block.children = text, []
+            block += nodes.Text(text)
+
+
+def link_to_code(app, doctree, docname):
+    """Make a path such as `skmlp/core/network.py` lead to the highlighted source."""
+    from docutils import nodes
+
+    modules = getattr(app.env, "_viewcode_modules", {})
+    for literal in list(doctree.findall(nodes.literal)):
+        match = re.fullmatch(r"(skmlp/[\w/]+)\.py", literal.astext())
+        if not match or isinstance(literal.parent, nodes.reference):
+            continue
+        name = match[1].removesuffix("/__init__").replace("/", ".")
+        if not modules.get(name):
+            continue
+        page = "_modules/" + name.replace(".", "/")
+        uri = app.builder.get_relative_uri(docname, page)
+        literal.replace_self(
+            nodes.reference("", "", literal.deepcopy(), internal=True, refuri=uri)
+        )
+
+
+def setup(app):
+    """Connect the functions above."""
+    app.config.autosummary_context["texts"] = {name: text_of(name) for name in MOVED}
+    app.connect("autodoc-process-docstring", drop_text_of_type)
+    app.connect("env-check-consistency", check_public_names)
+    app.connect("missing-reference", link_to_sklearn)
+    app.connect("doctree-read", strip_examples)
+    app.connect("doctree-resolved", link_to_code)
