@@ -138,9 +138,8 @@ def _prepare(estimator, X, y, sample_weight):
     fitted = hasattr(estimator, "coefs_")
     if fitted:
         estimator.coefs_ = [W.astype(np.float64) for W in estimator.coefs_]
-    before = np.dtype(np.float64) if fitted else None
     data = estimator._check_training_data(
-        X, y, sample_weight, continues=fitted, incremental=fitted, before=before
+        X, y, sample_weight, continues=fitted, incremental=fitted
     )
     X = data.X.astype(np.float64)
     w = None if data.w is None else data.w.astype(np.float64)
