@@ -671,32 +671,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         if self.early_stopping:
             self._scored_on = scored_on
 
-        n_train = order.n_samples
-        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
-        schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
-        epochs = engine.Epochs(
-            make_step(
-                engine.Objective(
-                    network, build.make_penalty(self), theta, report_mean=True
-                ),
-                optimizer,
-                weight_decay=build.weight_decay(self),
-                clip_norm=self.clip_norm,
-                max_norm=self.max_norm,
-                batch_norm_momentum=float(self.batch_norm_momentum),
-                rng=self._rng,
-            ),
-            data.X,
-            data.Y,
-            data.w,
-            n_train,
-            batch_size,
-            schedule,
-            augment=self.augment,
-            rng=self._rng,
-            keep_gradient=any(getattr(c, "needs_gradient", False) for c in callbacks),
+        keep_gradient = any(getattr(c, "needs_gradient", False) for c in callbacks)
+        epochs, schedule = self._make_epochs(
+            engine, network, state, data, keep_gradient
         )
-        largest = batch_size * max(W.size for W in theta.coefs)
+        largest = epochs.batch_size * max(W.size for W in theta.coefs)
         if optimizer.full_batch:  # a search adds up long vectors, too
             largest = math.inf
         with engine.running(largest):
@@ -714,6 +693,37 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         for name, value in run.earlier.items():
             setattr(self, name, value)
         self._publish(state)
+
+    def _make_epochs(self, engine, network, state, data, keep_gradient):
+        """What runs epochs, and the schedule of their learning rates."""
+        optimizer, n_train = state.optimizer, state.order.n_samples
+        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
+        schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
+        objective = engine.Objective(
+            network, build.make_penalty(self), state.theta, report_mean=True
+        )
+        step = make_step(
+            objective,
+            optimizer,
+            weight_decay=build.weight_decay(self),
+            clip_norm=self.clip_norm,
+            max_norm=self.max_norm,
+            batch_norm_momentum=float(self.batch_norm_momentum),
+            rng=state.rng,
+        )
+        epochs = engine.Epochs(
+            step,
+            data.X,
+            data.Y,
+            data.w,
+            n_train,
+            batch_size,
+            schedule,
+            augment=self.augment,
+            rng=state.rng,
+            keep_gradient=keep_gradient,
+        )
+        return epochs, schedule
 
     def _make_optimizer(self, theta, incremental):
         """The optimizer, which goes on from the last call of `partial_fit`."""
@@ -751,7 +761,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going "
                 f"to be clipped: got {self.batch_size} for {n_train} samples.",
-                stacklevel=6,
+                stacklevel=7,
             )
         return min(int(self.batch_size), n_train)
 
