@@ -7,7 +7,6 @@ say, and names the parameter in its error.
 import os
 from collections.abc import Mapping, Set
 from contextlib import nullcontext
-from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,7 +17,7 @@ from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.core.parameters import Parameters
+from skmlp.core.parameters import Parameters, count_parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.engines import one_blas_thread
 
@@ -227,7 +226,7 @@ def make_network(estimator, n_features, n_outputs, loss, output):
 
 def _check_memory(layer_sizes):
     """Refuse a network that is too large, before anything is made of its size."""
-    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
+    n_parameters = count_parameters(layer_sizes)
     try:
         np.empty(n_parameters, np.float32)  # what is not written takes no memory yet
     except (MemoryError, OverflowError, ValueError) as error:

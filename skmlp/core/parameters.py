@@ -6,6 +6,25 @@ from itertools import pairwise
 import numpy as np
 
 
+def count_parameters(layer_sizes, batch_norm=False):
+    """Number of weights and biases, and of scales with batch normalization.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of units of every layer, input and output included.
+
+    batch_norm : bool, default=False
+        Whether the hidden layers have scales.
+
+    Returns
+    -------
+    n_parameters : int
+    """
+    n_scales = sum(layer_sizes[1:-1]) if batch_norm else 0
+    return n_scales + sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
+
+
 class Parameters:
     r"""Weights :math:`W^l` and biases :math:`b^l`, stored in one vector.
 
@@ -81,8 +100,9 @@ class Parameters:
         hidden = biases[:-1] if batch_norm else []
         n_weights = sum(fan_in * fan_out for fan_in, fan_out in shapes)
         n_hidden = sum(size for (size,) in hidden)
-        n_parameters = n_weights + sum(self.layer_sizes[1:]) + n_hidden
-        self.flat = np.zeros(n_parameters, dtype) if flat is None else flat
+        if flat is None:
+            flat = np.zeros(count_parameters(self.layer_sizes, batch_norm), dtype)
+        self.flat = flat
         self.running = (
             np.zeros(2 * n_hidden, self.flat.dtype) if running is None else running
         )

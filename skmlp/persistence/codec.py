@@ -12,7 +12,6 @@ value; ``encode(encoder, value, where)``, which returns the object without its k
 
 import math
 from copy import copy
-from itertools import pairwise
 from numbers import Real
 
 import numpy as np
@@ -22,7 +21,7 @@ from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.core.parameters import Parameters
+from skmlp.core.parameters import Parameters, count_parameters
 from skmlp.training.loop import HISTORY
 
 _KINDS: dict = {}
@@ -387,17 +386,21 @@ def _settings(value, arrays):
     return settings
 
 
-class ActivationKind(Kind, name="activation"):
-    """An activation of the package's, with settings of its own or as registered."""
-
-    @staticmethod
-    def takes(value):
-        return any(type(value) is type(own) for own in ACTIVATIONS.values())
+class _Formula:
+    """What a formula of the package's is: its name, and numbers."""
 
     @staticmethod
     def encode(value, where, arrays):
         settings = {name: float(number) for name, number in vars(value).items()}
         return {"name": value.name, "settings": encode(settings, where, arrays)}
+
+
+class ActivationKind(_Formula, Kind, name="activation"):
+    """An activation of the package's, with settings of its own or as registered."""
+
+    @staticmethod
+    def takes(value):
+        return any(type(value) is type(own) for own in ACTIVATIONS.values())
 
     @staticmethod
     def decode(arrays, name, settings):
@@ -410,17 +413,12 @@ class ActivationKind(Kind, name="activation"):
         return activation
 
 
-class LossKind(Kind, name="loss"):
+class LossKind(_Formula, Kind, name="loss"):
     """A loss of the package's."""
 
     @staticmethod
     def takes(value):
         return type(value) in LOSSES.values()
-
-    @staticmethod
-    def encode(value, where, arrays):
-        settings = {name: float(number) for name, number in vars(value).items()}
-        return {"name": value.name, "settings": encode(settings, where, arrays)}
 
     @staticmethod
     def decode(arrays, name, settings):
@@ -531,11 +529,8 @@ class ParametersKind(Kind, name="parameters"):
         flat, running = arrays[flat], arrays[running]
         check_layer_sizes(layer_sizes)
         hidden = sum(layer_sizes[1:-1]) if batch_norm else 0
-        n_parameters = hidden + sum(
-            (n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)
-        )
         check(
-            flat.shape == (n_parameters,)
+            flat.shape == (count_parameters(layer_sizes, batch_norm),)
             and running.shape == (2 * hidden,)
             and flat.dtype == running.dtype
             and flat.dtype in (np.float32, np.float64),

@@ -9,6 +9,7 @@ import numpy as np
 from skmlp.classifier import MLPClassifierScratch
 from skmlp.core.network import Network
 from skmlp.core.optimizers import Optimizer
+from skmlp.core.parameters import count_parameters
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
 from skmlp.regressor import MLPRegressorScratch
@@ -242,8 +243,7 @@ def _check_fitted(fitted):
             f"it names {names.size} features",
         )
     if "_optimizer" in fitted:
-        n_parameters = sum(a.size for name in shapes for a in fitted[name])
-        n_parameters -= 2 * batch_norm * sum(size for (size,) in hidden)
+        n_parameters = count_parameters(sizes, batch_norm)
         for name, value in fitted["_optimizer"].state_dict().items():
             if isinstance(value, np.ndarray):
                 check(
