@@ -463,6 +463,8 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             # Forget what earlier training has reached.
             for name in _PROGRESS & vars(self).keys():
                 delattr(self, name)
+        if checkpoint is not None:
+            self.__dict__.update(checkpoint.earlier)
         self.n_outputs_ = network.layer_sizes[-1]
         self.n_layers_ = len(network.layer_sizes)
         self.out_activation_ = network.activations[-1].name
@@ -552,14 +554,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     def _parameters(self, dtype):
         """A copy of the fitted parameters."""
-        batch_norm = None
-        if hasattr(self, "batch_norm_scales_"):
-            batch_norm = (
-                self.batch_norm_scales_,
-                self.batch_norm_means_,
-                self.batch_norm_variances_,
-            )
-        return Parameters.from_arrays(self.coefs_, self.intercepts_, dtype, batch_norm)
+        return Parameters.from_arrays(
+            self.coefs_, self.intercepts_, dtype, self._batch_norm_arrays()
+        )
 
     def _adopt(self, network, theta):
         """Take a network and its parameters for the fitted ones."""
@@ -634,7 +631,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         if checkpoint is not None:
             run.check(checkpoint)
             if callbacks:
-                callbacks = [*callbacks, RestoredCallbacks(callbacks, checkpoint)]
+                callbacks = [*callbacks, RestoredCallbacks(run, checkpoint)]
 
         train_rows, val_rows, own_split = None, None, validation_data is None
         if self.early_stopping and own_split:
@@ -690,8 +687,6 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 verbose=self.verbose,
                 callbacks=[*tasks, *callbacks],
             )
-        for name, value in run.earlier.items():
-            setattr(self, name, value)
         self._publish(state)
 
     def _make_epochs(self, engine, network, state, data, keep_gradient):

@@ -53,14 +53,19 @@ class InspectionMixin:
         [4, 8, 4, 3]
         """
         check_is_fitted(self)
-        batch_norm = None
-        if hasattr(self, "batch_norm_scales_"):
-            batch_norm = (
-                self.batch_norm_scales_,
-                self.batch_norm_means_,
-                self.batch_norm_variances_,
-            )
-        return summarize(self._network, self.coefs_, self.intercepts_, batch_norm)
+        return summarize(
+            self._network, self.coefs_, self.intercepts_, self._batch_norm_arrays()
+        )
+
+    def _batch_norm_arrays(self):
+        """Scales, means and variances of the hidden layers, or None."""
+        if not hasattr(self, "batch_norm_scales_"):
+            return None
+        return (
+            self.batch_norm_scales_,
+            self.batch_norm_means_,
+            self.batch_norm_variances_,
+        )
 
     def _html_repr(self):
         """scikit-learn's diagram, and below it the layers once there are any.

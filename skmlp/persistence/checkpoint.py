@@ -250,8 +250,8 @@ class Run:
 
     Attributes
     ----------
-    earlier : dict
-        Fitted attributes of the call before, which training extends.
+    watched : list of tuple
+        Callbacks that matter, and their descriptions when training began.
     """
 
     def __init__(self, estimator, engine, data, validation_data, callbacks):
@@ -259,7 +259,7 @@ class Run:
         self._engine = engine
         self._data = data, validation_data
         self._callbacks = callbacks
-        self.earlier = {
+        self._earlier = {
             name: getattr(estimator, name)
             for name in _EARLIER
             if hasattr(estimator, name)
@@ -270,7 +270,7 @@ class Run:
         return identify(self._estimator, *self._data)
 
     @cached_property
-    def _watched(self):
+    def watched(self):
         """Callbacks that matter, and their descriptions."""
         return [
             (
@@ -283,7 +283,7 @@ class Run:
 
     def begin(self):
         """Find out what the training is, before anything changes."""
-        return self._identity, self._watched
+        return self._identity, self.watched
 
     def check(self, checkpoint):
         """Refuse a checkpoint of another training.
@@ -291,7 +291,7 @@ class Run:
         Parameters
         ----------
         checkpoint : Checkpoint
-            The checkpoint, whose earlier attributes become this training's.
+            The checkpoint.
 
         Raises
         ------
@@ -310,7 +310,7 @@ class Run:
             has_split = self._estimator.early_stopping and validation_data is None
             checkpoint.check_rows(data.X.shape[0], has_split)
             saved = [name for name, _ in checkpoint.callbacks]
-            given = [name for _, name in self._watched]
+            given = [name for _, name in self.watched]
             check(
                 saved == given,
                 f"it was written with the callbacks {saved}, and there are {given}",
@@ -323,7 +323,6 @@ class Run:
                 "those of a training in one piece.",
                 stacklevel=6,
             )
-        self.earlier = checkpoint.earlier
 
     def encode(self, state):
         """What a checkpoint has to say, and its arrays.
@@ -349,7 +348,7 @@ class Run:
         checkpoint = Checkpoint(
             identity=self._identity,
             engine=self._engine,
-            earlier=self.earlier,
+            earlier=self._earlier,
             history=state.history,
             validation_scores=state.validation_scores,
             theta=state.theta,
@@ -359,7 +358,7 @@ class Run:
             random_state=state.order.random_state,
             rows=state.order.rows,
             val_rows=state.val_rows,
-            callbacks=[(name, _state_of(callback)) for callback, name in self._watched],
+            callbacks=[(name, _state_of(callback)) for callback, name in self.watched],
             **{name: getattr(state, name) for name in _NUMBERS},
         )
         content: dict = {"identity": self._identity}
@@ -397,24 +396,22 @@ class RestoredCallbacks:
 
     Parameters
     ----------
-    callbacks : list of Callback
-        The user's.
+    run : Run
+        The training, which knows them.
 
     checkpoint : Checkpoint
         What has their states.
     """
 
-    def __init__(self, callbacks, checkpoint):
-        self._callbacks = [
-            c for c in callbacks if not getattr(c, "observes_only", False)
-        ]
+    def __init__(self, run, checkpoint):
+        self._run = run
         self._checkpoint = checkpoint
 
     def on_fit_begin(self, training):
         """Give them their states."""
         with refusing(self._checkpoint.path):
-            for callback, (_, state) in zip(
-                self._callbacks, self._checkpoint.callbacks, strict=True
+            for (callback, _), (_, state) in zip(
+                self._run.watched, self._checkpoint.callbacks, strict=True
             ):
                 if type(callback) in _REMEMBERED:
                     _check_remembered(callback, state, training.theta)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult, minimize
 from scipy.sparse import issparse
 
+from skmlp.core.inference import quietly
 from skmlp.core.network import Tape
 
 
@@ -94,10 +95,8 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
         if verbose:
             print(f"Iteration {reached.nit}, loss = {reached.fun:.8f}")
 
-    # Overflow is not reported where it happens but by what it leads to.
-    quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     try:
-        with quietly:
+        with quietly():
             result = minimize(
                 fun,
                 x,

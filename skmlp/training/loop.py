@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmlp.core.inference import quietly
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.training.batches import EpochOrder
@@ -236,9 +237,7 @@ def run_epochs(
         rate = schedule.after_epoch(optimizer.base_learning_rate, state.t)
         _set_base_rate(optimizer, rate)
 
-    # Overflow is not reported where it happens but by what it leads to.
-    quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with _told(callbacks, state), quietly:
+    with _told(callbacks, state), quietly():
         try:
             while not state.done and state.n_iter < state.max_iter:
                 _tell(callbacks, "on_epoch_begin", state)
