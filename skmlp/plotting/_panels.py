@@ -5,27 +5,17 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._sklearn import check_matplotlib_support
 from skmlp.inspection import INTEGERS, InspectionMixin
+from skmlp.plotting._axes import make_panels
 
 
-def make_panels(ax, n_panels, caller, *, n_columns, panel_size, margin=0.0):
-    """Axes of a grid of panels, and their figure.
+def make_grid(ax, n_panels, caller, *, n_columns, panel_size, margin=0.0):
+    """Axes of a grid of panels, all of the same size, and their figure.
 
     Parameters
     ----------
-    ax : matplotlib Axes, array-like of Axes, or None
-        The user's: one for each panel, or one that makes room for all of them. None
-        for a new figure.
-
-    n_panels : int
-        How many there are.
-
-    caller : str
-        Name of the method, for the error where there is no Matplotlib.
-
-    n_columns : int
-        How many are side by side.
+    ax, n_panels, caller, n_columns
+        As of `make_panels`.
 
     panel_size : tuple (width, height)
         In inches, for a new figure.
@@ -38,37 +28,10 @@ def make_panels(ax, n_panels, caller, *, n_columns, panel_size, margin=0.0):
     axes : ndarray of Axes of shape (n_panels,)
     figure : matplotlib Figure
     """
-    check_matplotlib_support(caller)
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-    from matplotlib.gridspec import GridSpecFromSubplotSpec
-
-    if ax is not None and not isinstance(ax, Axes):
-        return _given_panels(ax, n_panels)
+    width, height = panel_size
     n_rows = math.ceil(n_panels / n_columns)
-    if ax is None:
-        width, height = panel_size
-        size = n_columns * width + margin, n_rows * height + 0.3
-        _, ax = plt.subplots(figsize=size, layout="constrained")
-    elif ax.get_subplotspec() is None:
-        raise ValueError(
-            "ax must be axes of a grid, as plt.subplots() makes them, or an array of "
-            f"{n_panels} axes; got axes with a place of their own."
-        )
-    ax.set_axis_off()
-    grid = GridSpecFromSubplotSpec(n_rows, n_columns, ax.get_subplotspec())
-    axes = [ax.figure.add_subplot(grid[i]) for i in range(n_panels)]
-    return np.array(axes, dtype=object), ax.figure
-
-
-def _given_panels(ax, n_panels):
-    axes = np.array(ax, dtype=object).ravel()
-    if len(axes) != n_panels or not all(hasattr(a, "get_subplotspec") for a in axes):
-        raise ValueError(
-            f"ax must be None, axes, or an array of {n_panels} axes, one for each "
-            f"panel; got {len(axes)} in {type(ax).__name__}."
-        )
-    return axes, axes[0].figure
+    figsize = n_columns * width + margin, n_rows * height + 0.3
+    return make_panels(ax, n_panels, caller, figsize=figsize, n_columns=n_columns)
 
 
 def draw_image(ax, values, image_shape, **options):

@@ -1,21 +1,19 @@
 """Pictures of several panels, one below the other, over the same epochs."""
 
+from itertools import pairwise
+
 import numpy as np
 
-from skmlp.plotting._style import make_axes
+from skmlp.plotting._axes import make_panels
 
 
-def make_panels(ax, caller, heights, width=7.0):
+def stack_panels(ax, caller, heights, width=7.0):
     """Axes one below the other, and their figure.
 
     Parameters
     ----------
-    ax : matplotlib Axes, sequence of them, or None
-        None for a new figure. The place of one Axes is shared out among the panels;
-        several are the panels.
-
-    caller : str
-        Name of the method, for the error where there is no Matplotlib.
+    ax, caller
+        As of `make_panels`. Panels that are not the user's share the axis of epochs.
 
     heights : list of float
         Height of each panel, in inches where the figure is new.
@@ -27,36 +25,14 @@ def make_panels(ax, caller, heights, width=7.0):
     -------
     axes, figure : list of matplotlib Axes, and Figure
     """
-    if ax is None or not np.iterable(ax):
-        return _divide(ax, caller, heights, width)
-    axes = np.asarray(ax, dtype=object).ravel().tolist()
-    if len(axes) != len(heights):
-        raise ValueError(
-            f"ax must be one Axes, or one for each of the {len(heights)} panels, got "
-            f"{len(axes)}."
-        )
-    make_axes(axes[0], caller)
-    return axes, axes[0].figure
-
-
-def _divide(ax, caller, heights, width):
-    ax, figure = make_axes(ax, caller, figsize=(width, sum(heights)))
-    if len(heights) == 1:
-        return [ax], figure
-    place = ax.get_subplotspec()
-    if place is None:
-        raise ValueError(
-            "ax must be made by plt.subplots or figure.add_subplot, so that its place "
-            f"can be shared out among the {len(heights)} panels; got {ax!r}. Or pass "
-            "one Axes for each panel."
-        )
-    ax.set_axis_off()
-    grid = place.subgridspec(len(heights), 1, height_ratios=heights)
-    axes = [figure.add_subplot(grid[0])]
-    axes += [figure.add_subplot(cell, sharex=axes[0]) for cell in list(grid)[1:]]
-    for upper in axes[:-1]:
-        upper.tick_params(labelbottom=False)
-    return axes, figure
+    axes, figure = make_panels(
+        ax, len(heights), caller, figsize=(width, sum(heights)), heights=heights
+    )
+    if not np.iterable(ax):
+        for upper, lower in pairwise(axes):
+            lower.sharex(upper)
+            upper.tick_params(labelbottom=False)
+    return axes.tolist(), figure
 
 
 def label_epochs(axes):

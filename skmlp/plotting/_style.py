@@ -1,8 +1,6 @@
-"""What all pictures have in common: colours, and where to draw."""
+"""The colours that all pictures have in common."""
 
 import numpy as np
-
-from skmlp._sklearn import check_matplotlib_support
 
 COLORS = (
     "#0072B2",  # blue
@@ -36,29 +34,3 @@ def sequence(n):
     import matplotlib
 
     return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.88, n)).tolist()
-
-
-def make_axes(ax, caller, **figure_options):
-    """The axes to draw in, and their figure.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        The user's; None for new ones.
-
-    caller : str
-        Name of the method, for the error where there is no Matplotlib.
-
-    **figure_options
-        Passed to `matplotlib.pyplot.subplots`, for new axes.
-
-    Returns
-    -------
-    ax, figure : matplotlib Axes and Figure
-    """
-    check_matplotlib_support(caller)
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained", **figure_options)
-    return ax, ax.figure

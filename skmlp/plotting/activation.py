@@ -13,7 +13,7 @@ from skmlp.core.activations import (
     Activation,
     Softmax,
 )
-from skmlp.plotting._panels import check_network, make_panels
+from skmlp.plotting._panels import check_network, make_grid
 from skmlp.plotting._style import color
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -216,7 +216,7 @@ class ActivationDisplay:
     def _plot_curves(self, ax, options):
         n_panels = len(self.curves)
         n_columns = min(n_panels, 4)
-        self.axes_, self.figure_ = make_panels(
+        self.axes_, self.figure_ = make_grid(
             ax,
             n_panels,
             f"{type(self).__name__}.plot",
@@ -234,7 +234,7 @@ class ActivationDisplay:
 
     def _plot_layers(self, ax, options):
         n_layers = len(self.layers)
-        self.axes_, self.figure_ = make_panels(
+        self.axes_, self.figure_ = make_grid(
             ax,
             2,
             f"{type(self).__name__}.plot",

@@ -9,9 +9,10 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.plotting._axes import make_axes
 from skmlp.plotting._recorded import at_epochs, check_network, spread
 from skmlp.plotting._stacked import finite, place_legend_below
-from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, make_axes, sequence
+from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, sequence
 
 _MARKERS = "os^Dv<>P"
 _MAX_EPOCHS = 6

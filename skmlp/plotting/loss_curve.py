@@ -8,9 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp.plotting._stacked import (
     finite,
     label_epochs,
-    make_panels,
     place_legend,
     scale_log_if_positive,
+    stack_panels,
 )
 from skmlp.plotting._style import COLORS, color, sequence
 
@@ -200,7 +200,7 @@ class LossCurveDisplay:
         """
         curves = {name: _curves(history) for name, history in self.histories.items()}
         panels = _check_panels(panels, curves)
-        axes, self.figure_ = make_panels(
+        axes, self.figure_ = stack_panels(
             ax, "LossCurveDisplay.plot", [_HEIGHTS[panel] for panel in panels]
         )
         self.axes_ = dict(zip(panels, axes, strict=True))

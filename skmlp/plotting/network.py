@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from skmlp.inspection import InspectionMixin
-from skmlp.plotting._style import COLORS, make_axes
+from skmlp.plotting._axes import make_axes
+from skmlp.plotting._style import COLORS
 
 POSITIVE, NEGATIVE = COLORS[0], COLORS[1]
 """Colours of the weights by their sign."""

@@ -4,15 +4,16 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from skmlp.plotting._axes import make_axes
 from skmlp.plotting._panels import (
     check_count,
     check_image_shape,
     check_network,
     draw_image,
-    make_panels,
+    make_grid,
     symmetric_limits,
 )
-from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, make_axes
+from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color
 
 
 class SaliencyDisplay:
@@ -205,7 +206,7 @@ class SaliencyDisplay:
         X = _dense(self.X[:n_samples])
         n_shown = len(gradient)
         height, width = self.image_shape
-        axes, self.figure_ = make_panels(
+        axes, self.figure_ = make_grid(
             ax,
             2 * n_shown,
             f"{type(self).__name__}.plot",

@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp.plotting._style import COLORS, SEQUENTIAL, make_axes
+from skmlp.plotting._axes import make_axes
+from skmlp.plotting._style import COLORS, SEQUENTIAL
 
 DIGIT = 0.64
 """Width of a digit, as a part of the font's size."""

@@ -10,9 +10,9 @@ from skmlp.plotting._recorded import check_recorder
 from skmlp.plotting._stacked import (
     finite,
     label_epochs,
-    make_panels,
     place_legend,
     scale_log_if_positive,
+    stack_panels,
 )
 from skmlp.plotting._style import color
 
@@ -152,7 +152,7 @@ class WeightEvolutionDisplay:
         """
         check_scalar(max_lines, "max_lines", Integral, min_val=1)
         n_layers = len(self.coefs)
-        self.axes_, self.figure_ = make_panels(
+        self.axes_, self.figure_ = stack_panels(
             ax, "WeightEvolutionDisplay.plot", [_HEIGHT] * (n_layers + 2)
         )
         self.ax_ = self.axes_[0]

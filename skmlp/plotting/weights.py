@@ -9,7 +9,7 @@ from skmlp.plotting._panels import (
     check_image_shape,
     check_network,
     draw_image,
-    make_panels,
+    make_grid,
     symmetric_limits,
 )
 from skmlp.plotting._style import DIVERGING, color
@@ -152,7 +152,7 @@ class WeightsDisplay:
         self.units_ = np.argsort(-norms, kind="stable")[:n_units]
         n_panels = len(self.units_)
         height, width = self.image_shape
-        self.axes_, self.figure_ = make_panels(
+        self.axes_, self.figure_ = make_grid(
             ax,
             n_panels,
             f"{type(self).__name__}.plot",
@@ -180,7 +180,7 @@ class WeightsDisplay:
     def _plot_histograms(self, bins, ax, options):
         n_layers = len(self.coefs)
         n_columns = min(n_layers, 3)
-        self.axes_, self.figure_ = make_panels(
+        self.axes_, self.figure_ = make_grid(
             ax,
             n_layers,
             f"{type(self).__name__}.plot",

@@ -139,7 +139,7 @@ def test_what_is_no_axes(clf):
     with pytest.raises(ValueError, match=r"ax must be .* 3 axes"):
         WeightsDisplay.from_estimator(clf, ax="here")
     ax = plt.figure().add_axes((0, 0, 1, 1))
-    with pytest.raises(ValueError, match="ax must be axes of a grid"):
+    with pytest.raises(ValueError, match=r"ax must be made by plt\.subplots"):
         WeightsDisplay.from_estimator(clf, ax=ax)
 
 
