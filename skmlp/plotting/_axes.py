@@ -63,8 +63,11 @@ def make_panels(ax, n_panels, caller, *, figsize, n_columns=1, heights=None):
     figure : matplotlib Figure
     """
     if ax is None or not np.iterable(ax):
-        ax, figure = make_axes(ax, caller, figsize=figsize)
-        return _divide(ax, n_panels, n_columns, heights), figure
+        place, figure = make_axes(ax, caller, figsize=figsize)
+        axes = _divide(place, n_panels, n_columns, heights)
+        if ax is None and n_panels > 1:
+            place.remove()  # the user's is only switched off
+        return axes, figure
     axes = np.array(ax, dtype=object).ravel()
     if len(axes) != n_panels or not all(hasattr(a, "get_subplotspec") for a in axes):
         raise ValueError(

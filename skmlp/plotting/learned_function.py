@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp.plotting._axes import make_axes
+from skmlp.plotting._axes import make_axes, make_panels
 from skmlp.plotting._recorded import at_epochs, check_network, spread
 from skmlp.plotting._stacked import finite, place_legend_below
 from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, sequence
@@ -268,8 +268,8 @@ class LearnedFunctionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw. Of two inputs at several epochs, one for each epoch. None
-            makes a new figure.
+            Where to draw. Of two inputs at several epochs, one for each epoch, or one
+            whose place is shared out among them. None makes a new figure.
 
         **options
             Passed to `Axes.plot` for the predictions of one input, to `Axes.contourf`
@@ -427,37 +427,24 @@ class LearnedFunctionDisplay:
     def _make_axes(self, ax):
         """An axes for each epoch."""
         n = len(self.responses)
-        if ax is None:
-            return self._make_grid_of_axes(n)
-        axes = np.asarray(ax, dtype=object).ravel().tolist()
-        if len(axes) != n:
-            raise ValueError(
-                f"ax must be one Axes for each of the {n} epochs, got {len(axes)}."
-            )
-        self.ax_, self.figure_ = make_axes(axes[0], _CALLER)
-        for panel in axes:
-            self._label_inputs(panel)
-        return axes
-
-    def _make_grid_of_axes(self, n):
         n_columns = n if n <= 3 else 2 if n == 4 else 3
-        n_rows = -(-n // n_columns)
+        n_rows = math.ceil(n / n_columns)
         size = (6.4, 4.8) if n == 1 else (2.7 * n_columns + 1, 2.6 * n_rows + 0.6)
-        self.ax_, self.figure_ = make_axes(None, _CALLER, figsize=size)
-        if n == 1:
-            self._label_inputs(self.ax_)
-            return [self.ax_]
-        self.ax_.remove()
-        grid = self.figure_.subplots(n_rows, n_columns, sharex=True, sharey=True)
-        axes = grid.ravel().tolist()
-        for unused in axes[n:]:
-            unused.remove()
+        axes, self.figure_ = make_panels(
+            ax, n, _CALLER, figsize=size, n_columns=n_columns
+        )
         self.ax_ = axes[0]
-        for i, panel in enumerate(axes[:n]):
-            is_lowest = i + n_columns >= n
-            panel.tick_params(labelbottom=is_lowest)
-            self._label_inputs(panel, is_lowest, i % n_columns == 0)
-        return axes[:n]
+        are_given = ax is not None and np.iterable(ax)
+        for i, panel in enumerate(axes):
+            # Of a grid, the outermost tell the inputs.
+            is_lowest = are_given or i + n_columns >= n
+            is_leftmost = are_given or i % n_columns == 0
+            if not are_given and i > 0:
+                panel.sharex(axes[0])
+                panel.sharey(axes[0])
+            panel.tick_params(labelbottom=is_lowest, labelleft=is_leftmost)
+            self._label_inputs(panel, is_lowest, is_leftmost)
+        return axes.tolist()
 
     def _label_inputs(self, ax, below=True, left=True):
         if below:

@@ -209,8 +209,14 @@ def test_axes_of_the_users_are_drawn_in():
     options = {"epochs": [0, 9], "grid_resolution": 5}
     drawn = LearnedFunctionDisplay.from_recorder(recorder, reg, X2, ax=axes, **options)
     assert drawn.axes_ == list(axes)
-    with pytest.raises(ValueError, match="one Axes for each of the 2 epochs, got 1"):
-        LearnedFunctionDisplay.from_recorder(recorder, reg, X2, ax=axes[0], **options)
+    with pytest.raises(ValueError, match=r"an array of 2 axes.* got 1"):
+        LearnedFunctionDisplay.from_recorder(recorder, reg, X2, ax=axes[:1], **options)
+    place = plt.figure().add_subplot()
+    shared = LearnedFunctionDisplay.from_recorder(
+        recorder, reg, X2, ax=place, **options
+    )
+    assert len(shared.axes_) == 2
+    assert {ax.figure for ax in shared.axes_} == {place.figure}
 
 
 def test_bad_arguments_are_named():

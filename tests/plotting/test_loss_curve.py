@@ -160,7 +160,7 @@ def test_bad_arguments_are_named(data, plain):
         LossCurveDisplay.from_history(HISTORY, best_epoch=4)
     with pytest.raises(ValueError, match="panels must be a list of"):
         LossCurveDisplay({"it": HISTORY}).plot(panels="loss")
-    with pytest.raises(ValueError, match="an array of 1 axes.* got 2"):
+    with pytest.raises(ValueError, match=r"an array of 1 axes.* got 2"):
         LossCurveDisplay.from_estimator(plain, ax=plt.subplots(1, 2)[1])
     figure = plt.figure()
     with pytest.raises(ValueError, match=r"ax must be made by plt\.subplots"):

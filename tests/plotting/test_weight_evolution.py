@@ -129,5 +129,5 @@ def test_bad_arguments_are_named(recorder):
         from_recorder(None)
     with pytest.raises(ValueError, match="max_lines == 0, must be >= 1"):
         from_recorder(recorder, max_lines=0)
-    with pytest.raises(ValueError, match="an array of 4 axes.* got 2"):
+    with pytest.raises(ValueError, match=r"an array of 4 axes.* got 2"):
         from_recorder(recorder, ax=plt.subplots(2)[1])
