@@ -11,7 +11,7 @@ from skmlp import compiled
 collect_ignore_glob = [] if compiled.UNAVAILABLE is None else ["skmlp/compiled/*.py"]
 
 # What builds the documentation, and what it builds.
-collect_ignore = ["docs/conf.py", "docs/_build"]
+collect_ignore = ["docs/conf.py", "docs/_build", "docs/gallery"]
 
 # The examples of the displays need something to plot with.
 if find_spec("matplotlib") is None:

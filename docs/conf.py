@@ -1,6 +1,6 @@
 """How the documentation is built.
 
-A name in the `__all__` of a public module that is not in the reference, or has no
+The scripts `examples/**/plot_*.py` are run, and become the gallery. A name in the `__all__` of a public module that is not in the reference, or has no
 docstring, is a warning, and so ends a build with ``-W``. Nothing is fetched.
 """
 
@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # MathJax among the pages, which need no network
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -42,6 +43,25 @@ toc_object_entries_show_parents = "hide"
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:class", ".*")]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "ignore_pattern": "^(?!plot_)",  # programs with a command line
+    "subsection_order": [
+        f"../examples/{name}"
+        for name in ("backprop", "training", "regularization", "evaluation")
+    ],
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "gallery/backreferences",  # what uses a class, on its page
+    "doc_module": ("skmlp",),
+    "inspect_global_variables": False,
+    "image_srcset": ["2x"],  # sharp on a telephone
+    "matplotlib_animations": (True, "jshtml"),  # needs no ffmpeg
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "show_signature": False,
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -62,14 +82,13 @@ html_sidebars = {  # pages with nothing below them
         "extending",
         "architecture",
         "benchmarks",
-        "papers",
         "changelog",
     )
 }
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "skmlp"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

@@ -28,6 +28,8 @@ def test_files_and_tests_that_are_named_exist(page):
     for name in re.findall(r"`((?:skmlp|tests|examples|docs)/[\w./]+)(?=[`:])", text):
         built = name.startswith("docs/_build")  # by the command beside it
         assert built or (ROOT / name).exists(), name
+    for name in re.findall(r"^   \.\./(examples/\S+)$", text, re.M):  # thumbnails
+        assert (ROOT / name).exists(), name
     for name, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)", text):
         source = (ROOT / name).read_text(encoding="utf-8")
         assert f"\ndef {test}(" in source, f"{name}::{test}"
@@ -41,6 +43,9 @@ def test_links_between_pages_lead_somewhere(page):
             continue
         name, _, anchor = target.partition("#")
         other = page.parent / name if name else page
+        if name.startswith("gallery/"):  # made of a script, or of a header
+            script = name.removeprefix("gallery/").replace(".rst", ".py")
+            other = ROOT / "examples" / script.replace("index.py", "GALLERY_HEADER.rst")
         assert other.exists(), target
         if anchor:
             titles = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.M)
