@@ -1,6 +1,7 @@
 """Looking inside a fitted network."""
 
 import math
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -222,6 +223,11 @@ class InspectionMixin:
         ValueError
             If an argument is not valid.
 
+        Warns
+        -----
+        UserWarning
+            If the unit's gradient is zero where the ascent starts.
+
         References
         ----------
         D. Erhan, Y. Bengio, A. Courville and P. Vincent, "Visualizing
@@ -270,8 +276,15 @@ class InspectionMixin:
         def seed(A):
             return _one_hot(A, output)
 
-        for _ in range(max_iter):
+        for step in range(max_iter):
             gradient = self._input_gradient(layers, X, seed)
+            if step == 0 and not gradient.any(axis=1).all():
+                warnings.warn(
+                    f"Unit {output} of layer {layer} is flat at the start, as a ReLU "
+                    "that is off, so that nothing is climbed there. Let X_init be "
+                    "samples that activate the unit, see hidden_activations.",
+                    stacklevel=2,
+                )
             gradient -= l2 * X
             if np.abs(gradient).max() <= tol:
                 break

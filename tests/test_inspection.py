@@ -289,6 +289,21 @@ def test_bad_arguments_of_reconstruct_input(datasets, arguments, message):
         clf.reconstruct_input(**{"output": 0, **arguments})
 
 
+def test_a_unit_that_is_flat_at_the_start_is_warned_of():
+    """A ReLU of x - 1 is off at 0, and on at 2."""
+    reg = MLPRegressorScratch(hidden_layer_sizes=(1,), alpha=0, max_iter=1, tol=1e9)
+    reg.set_params(learning_rate_init=1e-300).fit(
+        [[0.0], [2.0]],
+        [0.0, 1.0],
+        coefs_init=[[[1]], [[1]]],
+        intercepts_init=[[-1], [0]],
+    )
+    with pytest.warns(UserWarning, match=r"Unit 0 of layer 0 is flat .* X_init"):
+        reg.reconstruct_input(0, layer=0, random_state=0)
+    ideal = reg.reconstruct_input(0, layer=0, X_init=[[2.0]], l2=0.5)
+    assert ideal == pytest.approx(2, rel=1e-4)  # w / lambda
+
+
 @pytest.mark.parametrize("Estimator", [MLPClassifierScratch, MLPRegressorScratch])
 def test_not_fitted(datasets, Estimator):
     X = datasets["binary"].X
