@@ -17,9 +17,9 @@ memory in each step.
 # A network and its parameters
 # ----------------------------
 # The classes are a disc, a ring around it, and all that is outside, so that no straight
-# line can tell them apart. The network has two features, hidden layers of 8 and 5 units, and an
-# output for each class. The targets :math:`Y` are 1 in the column of the class and 0
-# elsewhere.
+# line can tell them apart. The network has two features, hidden layers of 8 and 5
+# units, and an output for each class. The targets :math:`Y` are 1 in the column of the
+# class and 0 elsewhere.
 #
 # A :class:`~skmlp.core.network.Network` knows the shape and the functions, and
 # :class:`~skmlp.core.parameters.Parameters` are all the numbers that are learned: one
