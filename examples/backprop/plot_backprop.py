@@ -4,12 +4,12 @@ Backpropagation on one screen
 =============================
 
 A network learns by four steps, over and over: forward, backward, divide, step. Here
-each of them is a line of NumPy below its formula, and the result is compared with what
-the package computes. A loop of a few lines then trains a network, and it ends at the
-very weights of :class:`~skmlp.MLPClassifierScratch`.
+each of them is a few lines of NumPy below its formula, and the result is compared with
+what the package computes. A short loop then trains a network, and it ends at the very
+weights of :class:`~skmlp.MLPClassifierScratch`.
 
-The symbols are those of the page on the mathematics. The code is built from
-:mod:`skmlp.core`, whose `skmlp/core/network.py` has the same two passes, without new
+The symbols are those of :doc:`the mathematics </mathematics>`. The code is built from
+the package's core, whose ``skmlp/core/network.py`` has the same two passes, without new
 memory in each step.
 """
 
@@ -112,8 +112,8 @@ for l, (A, D) in enumerate([(X, D1), (A1, D2), (A2, D3)], start=1):
 # The same by the package
 # -----------------------
 # ``forward`` and ``backward`` are these lines for any number of layers and any
-# activation. A `Tape` holds what one leaves for the other. What is left between the two
-# gradients is rounding.
+# activation. A ``Tape`` holds what one leaves for the other. Between the two gradients
+# there is no difference but rounding.
 tape, grad = Tape(network, n, np.float64), theta.zeros_like()
 network.forward(theta, X, None, tape)
 network.backward(theta, Y, None, tape, grad)
@@ -138,7 +138,7 @@ for learning_rate in (0.1, 1.0, 100.0):
 # %%
 # The loop
 # --------
-# This is all of it: 500 epochs, with momentum, of one step each.
+# This is all of it: 500 epochs of one step each, with momentum.
 start = theta.copy()
 optimizer = SGD(theta.flat, learning_rate=0.05, momentum=0.9)
 work = np.empty_like(theta.flat)
@@ -194,3 +194,7 @@ plt.show()
 # What the network has learned, with the test data: the disc, the ring, and the rest.
 LearnedFunctionDisplay.from_estimator(clf, X_test, y_test)
 plt.show()
+
+# %%
+# How would one find a mistake in the lines above? By a gradient that needs none of
+# them: see :func:`~skmlp.check_gradient`.

@@ -5,8 +5,9 @@ How the weights start
 
 How wide the initial weights are drawn decides whether a deep network can learn at all.
 With weights that are too small, the signal fades on its way up and the gradient on its
-way down; with weights that are too large, both explode. This example measures it layer
-by layer, and shows which initialization suits which activation.
+way down; with weights that are too large, the units saturate, or all explodes. This
+example measures it layer by layer, and shows which initialization suits which
+activation.
 """
 
 # %%
@@ -14,7 +15,7 @@ by layer, and shows which initialization suits which activation.
 # ------------------
 # The network has 15 hidden layers of 64 units. In each of them, a unit adds up 64
 # numbers times its weights. If the weights have a variance of :math:`1 / n_{in}`, the
-# sum is about as large as the numbers are. So are the rules that ``init`` knows:
+# sum is about as large as the numbers are. The rules that ``init`` knows are like that:
 # ``"glorot_normal"`` has :math:`2 / (n_{in} + n_{out})`, which is the same in layers of
 # equal size, and ``"he_normal"`` has twice that, :math:`2 / n_{in}`, since a ReLU sets
 # one half of them to zero. The other two are functions of our own, with a standard

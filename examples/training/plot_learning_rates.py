@@ -112,8 +112,8 @@ for name, model in trained.items():
 
 # %%
 # While the rate is high, the loss is high and restless. It sinks with the rate: at once
-# where that is divided, smoothly in the others. All that sink end with a lower loss than
-# both constant rates, and on test data with a better score than the larger one.
+# where that is divided, smoothly in the others. All that sink end with a lower loss
+# than both constant rates, and on test data with a better score than the larger one.
 LossCurveDisplay.from_estimators(trained)
 plt.show()
 
