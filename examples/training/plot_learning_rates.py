@@ -63,8 +63,8 @@ for learning_rate in 0.001, 0.01, 0.3, 0.7:
 # %%
 # The smallest rate has hardly begun after 100 epochs, and the next one takes most of
 # them to come to where a good one is after a few. The largest rate jumps, in the first
-# epochs far above where it started, and comes down in the end. The last number does not
-# tell of that, but the picture does: a little larger, and it will not come down.
+# epochs far above where it started, and comes down in the end. The last loss does not
+# tell of that, but the picture does.
 LossCurveDisplay.from_estimators(trained)
 plt.show()
 
