@@ -1,0 +1,190 @@
+"""
+=====================
+How the weights start
+=====================
+
+How wide the initial weights are drawn decides whether a deep network can learn at all.
+With weights that are too small, the signal fades on its way up and the gradient on its
+way down; with weights that are too large, the units saturate, or all explodes. This
+example measures it layer by layer, and shows which initialization suits which
+activation.
+"""
+
+# %%
+# Four ways to start
+# ------------------
+# The network has 15 hidden layers of 64 units. In each of them, a unit adds up 64
+# numbers times its weights. If the weights have a variance of :math:`1 / n_{in}`, the
+# sum is about as large as the numbers are. The rules that ``init`` knows are like that:
+# ``"glorot_normal"`` has :math:`2 / (n_{in} + n_{out})`, which is the same in layers of
+# equal size, and ``"he_normal"`` has twice that, :math:`2 / n_{in}`, since a ReLU sets
+# one half of them to zero. The other two are functions of our own, with a standard
+# deviation that does not care for the size of the layer.
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifierScratch
+from skmlp.callbacks import Callback
+from skmlp.core.parameters import Parameters
+from skmlp.plotting import LossCurveDisplay
+
+# The number of epochs is fixed: some of these networks cannot converge.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+scaler = StandardScaler().fit(X_train)
+X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+
+
+def small(shape, random_state):
+    return random_state.normal(0, 0.05, shape)
+
+
+def large(shape, random_state):
+    return random_state.normal(0, 0.3, shape)
+
+
+INITS = {
+    "small": small,
+    "glorot_normal": "glorot_normal",
+    "he_normal": "he_normal",
+    "large": large,
+}
+STYLES = ["C0o-", "C1s--", "C4^-.", "kx:"]
+
+
+def network(activation, init, **options):
+    """A deep network, and what it is trained with."""
+    return MLPClassifierScratch(
+        (64,) * 15,
+        activation=activation,
+        init=init,
+        solver="sgd",
+        random_state=0,
+        **options,
+    )
+
+
+# %%
+# What happens before the first step
+# ----------------------------------
+# For each layer, we look at the spread of the activations :math:`A^l`, and at the
+# gradient of the biases. That is the mean of the deltas, so that it says how much of
+# the error arrives at the layer:
+#
+# .. math:: \frac{\partial E}{\partial b^l} = \frac{1}{n} \sum_i \delta^l_i
+#
+# A callback gets hold of it: the gradient is one vector, which ``Parameters`` divides
+# among the layers. The training is of one step that is too short to change anything.
+
+
+class BiasGradients(Callback):
+    """Root mean square of the biases' gradient, layer by layer."""
+
+    needs_gradient = True
+
+    def on_epoch_end(self, training):
+        sizes = training.theta.layer_sizes
+        gradient = Parameters(sizes, flat=training.gradient)
+        self.sizes_ = [np.sqrt(np.mean(b**2)) for b in gradient.intercepts[:-1]]
+
+
+spreads, gradients = {}, {}
+for activation in "tanh", "relu":
+    for name, init in INITS.items():
+        callback = BiasGradients()
+        clf = network(
+            activation,
+            init,
+            learning_rate_init=1e-12,
+            max_iter=1,
+            batch_size="full",
+            callbacks=callback,
+        )
+        clf.fit(X_train, y_train)
+        A = clf.hidden_activations(X_train)
+        spreads[activation, name] = [layer.std() for layer in A]
+        gradients[activation, name] = callback.sizes_
+
+
+def plot_layers(values, ylabel):
+    """One panel for each activation, one line for each initialization."""
+    _, axes = plt.subplots(
+        ncols=2, figsize=(8, 4.2), sharex=True, sharey=True, layout="constrained"
+    )
+    for ax, activation in zip(axes, ["tanh", "relu"], strict=True):
+        for name, style in zip(INITS, STYLES, strict=True):
+            line = values[activation, name]
+            ax.semilogy(range(1, 16), line, style, markersize=4, label=name)
+        ax.set(title=activation, xlabel="hidden layer", xticks=range(1, 16, 2))
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel(ylabel)
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=4)
+
+
+# %%
+# The forward pass goes from left to right. With small weights, each layer is a fraction
+# of the one below. With large ones, tanh comes to its bounds, and ReLU, which has none,
+# explodes. ``"glorot_normal"`` keeps tanh within its bounds, but lets ReLU fade by
+# half of its variance in each layer; ``"he_normal"`` makes up for that.
+plot_layers(spreads, "standard deviation of $A^l$")
+plt.show()
+
+# %%
+# The backward pass goes from right to left, and through the same weights. Where they
+# are small, the lower layers learn nothing of the error. Where they are large, the
+# gradient grows on its way down.
+plot_layers(gradients, r"size of $\partial E / \partial b^l$ (root mean square)")
+plt.show()
+
+# %%
+# What comes of it
+# ----------------
+# The same networks, trained for 20 epochs. A training that diverges is an error that
+# says so, rather than a network of numbers that mean nothing.
+trained = {}
+print("activation  init            test accuracy")
+for activation in "tanh", "relu":
+    for name, init in INITS.items():
+        clf = network(
+            activation,
+            init,
+            learning_rate_init=0.01,
+            max_iter=20,
+            n_iter_no_change=np.inf,
+            batch_size=64,
+        )
+        try:
+            clf.fit(X_train, y_train)
+        except ValueError as error:
+            result = "diverged" if "diverged" in str(error) else str(error)
+        else:
+            result = f"{clf.score(X_test, y_test):.3f}"
+            trained[activation, name] = clf
+        print(f"{activation:12}{name:16}{result}")
+
+# %%
+# With tanh, either rule will do. With ReLU, the variance that ``"he_normal"`` adds
+# decides between learning at once and losing many epochs first. Small weights do not
+# learn at all: the loss stays at :math:`\log 10`, the dotted line, which is that of a
+# guess among ten digits.
+display = LossCurveDisplay.from_estimators(
+    {name: clf for (activation, name), clf in trained.items() if activation == "relu"}
+)
+display.ax_.axhline(np.log(10), color="black", linestyle=":")
+display.ax_.set_title("relu")
+plt.show()
+
+# %%
+# The default, ``init="auto"``, is scikit-learn's rule, which has the variance of
+# ``"glorot_normal"`` for all activations but the logistic one. In a network of two or
+# three layers there is little to choose between the two rules: the factors of so few
+# layers do not multiply to much. For a deep network of ReLUs, take ``"he_normal"``.

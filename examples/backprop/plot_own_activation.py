@@ -1,0 +1,142 @@
+"""
+=========================
+Write your own activation
+=========================
+
+An activation of your own is a class of two methods, and an object of it goes wherever
+the name of a built-in one goes: into an estimator, a display, a grid search. Here it is
+the snake, which rises and repeats itself at once. A network with it goes on with a
+periodic signal beyond the training data, where one with ReLU or tanh does not.
+"""
+
+# %%
+# The class
+# ---------
+# The snake and its derivative, with a frequency :math:`a`, are
+#
+# .. math:: g(z) = z + \frac{\sin^2(a z)}{a}, \qquad g'(z) = 1 + \sin(2 a z)
+#
+# ``forward`` writes :math:`g(z)` into ``A``. ``backward`` multiplies ``delta``, which
+# comes from the layer above, by :math:`g'(z)`, in place. ``needs_z`` asks for :math:`z`
+# to be kept, for this derivative cannot be told from :math:`g(z)` alone.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from skmlp import MLPRegressorScratch, check_gradient
+from skmlp.core.activations import Activation
+from skmlp.plotting import ActivationDisplay, SearchHeatmapDisplay
+
+
+class Snake(Activation):
+    """g(z) = z + sin(a z)^2 / a, with the frequency a."""
+
+    needs_z = True
+
+    def __init__(self, a=1.0):
+        self.a = a
+
+    def forward(self, Z, A):
+        np.sin(self.a * Z, out=A)
+        A *= A / self.a
+        A += Z
+
+    def backward(self, Z, A, delta, work):
+        delta *= 1 + np.sin(2 * self.a * Z)
+
+
+# %%
+# See it. :class:`~skmlp.plotting.ActivationDisplay` draws what the two methods compute.
+ActivationDisplay.from_activation([Snake(), Snake(2.0), "relu", "tanh"])
+plt.show()
+
+# %%
+# A signal that goes on
+# ---------------------
+# The signal is periodic, with a trend and some noise. What is beyond a certain time is
+# for the test: the network has to go on with the signal. The time is not scaled to unit
+# variance, as features are as a rule, so that there are several periods of the snake in
+# it from the start.
+rng = np.random.RandomState(0)
+t = np.sort(rng.uniform(-25, 25, 500))
+clean = np.sin(2 * np.pi * t / 7) + 0.5 * np.sin(4 * np.pi * t / 7 + 1) + 0.02 * t
+y = clean + 0.1 * rng.randn(len(t))
+X = t[:, np.newaxis]
+train, test = slice(0, 400), slice(400, None)
+
+# %%
+# Is the derivative right? This compares it with differences of the objective, for each
+# weight and bias.
+reg = MLPRegressorScratch(
+    hidden_layer_sizes=(60,),
+    activation=Snake(),
+    alpha=1.0,
+    batch_size=50,
+    learning_rate="cosine",
+    max_iter=200,
+    n_iter_no_change=np.inf,
+    random_state=0,
+)
+error = check_gradient(reg, X[240:260], y[240:260]).max_relative_error
+print(f"largest relative error of the gradient: {error:.0e}")
+
+# %%
+# A search among activations
+# --------------------------
+# An activation is a value like others, so that
+# :class:`~sklearn.model_selection.GridSearchCV` can choose it, and its frequency. The
+# folds of :class:`~sklearn.model_selection.TimeSeriesSplit` ask of the network what the
+# test will ask: to be right about what comes later.
+grid = {
+    "activation": [Snake(1.0), Snake(2.0), Snake(4.0), "relu", "tanh"],
+    "learning_rate_init": [0.01, 0.03],
+}
+search = GridSearchCV(
+    reg,
+    grid,
+    scoring="neg_root_mean_squared_error",
+    cv=TimeSeriesSplit(2, test_size=100),
+)
+search.fit(X[train], y[train])
+print(f"chosen: {search.best_params_}")
+print(f"standard deviation of the signal: {y[train].std():.2f}")
+SearchHeatmapDisplay.from_search(search)
+plt.show()
+
+# %%
+# The scores are negative errors: the nearer to 0, the better. Those of the built-in
+# activations are worse than that of a constant, which is about the standard deviation.
+# But not each snake is better: it has to be quick enough for the signal.
+#
+# The test
+# --------
+# The chosen network, and the best one with a built-in activation, go on with the signal
+# to the right of the line. Neither has seen anything from there. The snake has learned
+# the main wave, if not its finer shape, and keeps it up. Within this training, the
+# other hardly follows the signal even to the left.
+results = search.cv_results_
+built_in = [isinstance(g, str) for g in results["param_activation"]]
+best_built_in = np.argmax(np.where(built_in, results["mean_test_score"], -np.inf))
+other = clone(reg).set_params(**results["params"][best_built_in])
+models = {
+    f"{search.best_params_['activation']}": search.best_estimator_,
+    f"{other.activation}": other.fit(X[train], y[train]),
+}
+
+_, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
+ax.plot(t, y, ".", color="0.6", markersize=4, label="samples")
+for (name, model), style in zip(models.items(), ["C0-", "C1--"], strict=True):
+    ax.plot(t, model.predict(X), style, label=name)
+    score = model.score(X[test], y[test])
+    print(f"R2 on the test samples, {name}: {score:.2f}")
+ax.axvline(t[train][-1], color="black", linestyle=":", label="end of the training data")
+ax.set(xlabel="time", ylabel="signal", ylim=(-3, 3))
+ax.legend(ncols=4, loc="lower center", fontsize="small")
+plt.show()
+
+# %%
+# .. rubric:: References
+#
+# Liu Ziyin, T. Hartwig and M. Ueda, "Neural networks fail to learn periodic functions
+# and how to fix it", NeurIPS 2020.
