@@ -10,8 +10,8 @@ which it may change:
 - `theta`: the weights and biases (`theta.coefs`, `theta.intercepts`,
   `theta.copy()`, `theta.assign(other)`);
 - `optimizer.base_learning_rate`: the learning rate that a schedule scales;
-- `gradient`: the gradient of the last batch, if the callback has
-  ``needs_gradient = True``;
+- `gradient`: the gradient of the last batch, as one vector of the layout of
+  `theta.flat`, if the callback has ``needs_gradient = True``;
 - `estimator`: the estimator that is being fitted, whose fitted attributes are
   those of an earlier call, if it has any, until training has ended;
 - `fitted_estimator()`: a copy of it that is ready to predict, as if training had

@@ -286,7 +286,7 @@ class LossCurveDisplay:
         for entry, label in ("loss", "training"), ("val_loss", "validation"):
             lines = [e[entry] for e in self.lines_.values() if entry in e]
             if lines:
-                drawn = "black" if several else lines[0].get_color()
+                drawn = "grey" if several else lines[0].get_color()
                 style = lines[0].get_linestyle()
                 handles.append(Line2D([], [], color=drawn, ls=style, label=label))
         marks = [mark for e in self.best_.values() for mark in e.values()]
