@@ -1,6 +1,9 @@
-"""Five published from-scratch networks, and the figures of docs/papers.md."""
+"""Five published from-scratch networks, and the figures of docs/papers."""
 
+import sys
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.callbacks import WeightRecorder
 
+SCRIPTS = Path(__file__).resolve().parents[1] / "examples" / "papers"
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 # Rounded otherwise, a thousand epochs would end at other digits.
@@ -565,3 +569,124 @@ def test_d_grid_of_penalties(runge, l1_ratio):
     strongest = search.best_estimator_.set_params(alpha=1).fit(X, y)
     n_zeros = sum((W == 0).sum() for W in strongest.coefs_)
     assert (n_zeros > 0) == (l1_ratio == 1)
+
+
+# The scripts that write the pages: what they compare is the same training.
+
+
+@pytest.fixture
+def paper(monkeypatch):
+    """Imports a script by its name; what scripts share they find beside them."""
+    pytest.importorskip("matplotlib")
+    if not SCRIPTS.is_dir():
+        pytest.skip("the examples are in the source repository only")
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield import_module
+    for path in SCRIPTS.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def assert_same_weights(reg, loop, atol=1e-12):
+    for ours, theirs in zip(
+        (*reg.coefs_, *reg.intercepts_), (*loop.coefs, *loop.intercepts), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "logistic"])
+def test_a_plain_loop(paper, activation):
+    """The loop over the samples trains as skmlp does, from the same weights."""
+    script = paper("a_training_pipeline")
+    data = script.make_data()
+    reg = script.network((32, 8), activation, max_iter=20)
+    loop = script.train_plain(reg, data)
+    assert_same_weights(script.fit(reg, data), loop)
+    np.testing.assert_allclose(script.errors(reg, data), script.errors(loop, data))
+
+
+def test_a_and_b_techniques(paper):
+    """Every technique trains, and changes what is learned."""
+    a, b = paper("a_training_pipeline"), paper("b_fundamentals")
+    data, (X, y, *_) = a.make_data(), b.make_data()
+    curves = [
+        a.fit(a.network(**{**params, "max_iter": 3}), data).history_["val_loss"]
+        for name, params in a.MISSING.items()
+        if name != "early stopping on the validation loss"
+    ]
+    assert len({tuple(curve) for curve in curves}) == len(curves)
+    # Gradients that do not explode are not clipped, and the step comes later.
+    curves = [
+        MLPClassifierScratch(**{**b.CLOSING, **params, "max_iter": 3})
+        .fit(X, y)
+        .predict_proba(X[:10])
+        for name, params in b.TECHNIQUES.items()
+        if name not in ("against exploding gradients", "schedule: steps")
+    ]
+    assert len({tuple(curve.ravel()) for curve in curves}) == len(curves)
+
+
+def test_b_shapley_values(paper):
+    """Those of a linear function, and of a product of two features."""
+    script = paper("b_fundamentals")
+    rng = np.random.default_rng(0)
+    w, x, background = rng.normal(size=4), rng.normal(size=4), rng.normal(size=(20, 4))
+    values = script.shapley_values(lambda X: X @ w, x, background)
+    np.testing.assert_allclose(values, w * (x - background.mean(axis=0)), atol=1e-12)
+    values = script.shapley_values(lambda X: X[:, 0] * X[:, 1], x, np.zeros((1, 4)))
+    half = x[0] * x[1] / 2
+    np.testing.assert_allclose(values, [half, half, 0, 0], atol=1e-12)
+
+
+def test_b_first_gradient(paper):
+    """The gradient of the weights where training starts."""
+    script = paper("b_fundamentals")
+    X, y, *_ = script.make_data()
+    X, y = X[:30], y[:30]
+    params = {"hidden_layer_sizes": (7, 5), "batch_size": "full", "random_state": 0}
+    reg = MLPRegressorScratch(**params)
+    start, gradient = script.first_gradient(reg, X, y)
+    intercepts = paper("report").initial_weights(reg, X, y)[1]
+    loop = paper("plain").PlainNetwork(start, intercepts, ["relu", "relu", "identity"])
+    expected = [loop.gradient(x, target)[0] for x, target in zip(X, y, strict=True)]
+    for l, ours in enumerate(gradient):
+        mean = np.mean([of_sample[l] for of_sample in expected], axis=0)
+        np.testing.assert_allclose(ours, mean, atol=1e-12)
+
+
+def test_c_plain_loops(paper, square):
+    """Random search with the same noise, the same batches, the same Armijo steps."""
+    script = paper("c_mathematics")
+    X, y = (values[:60] for values in square)
+    search = {"solver": "random_search", "max_iter": 100}
+    reg = MLPRegressorScratch(**script.NETWORK, **search).fit(X, y)
+    loop = script.make_loop(reg, X, y)
+    noise = script.same_noise(loop, 0, reg.search_radius)
+    assert_same_weights(reg, script.random_search(loop, X, y, noise, 100))
+    assert (np.diff(reg.loss_curve_) < 0).any()
+
+    params = {"batch_size": 7, "learning_rate_init": 1, "shuffle": False, "max_iter": 5}
+    reg = MLPRegressorScratch(
+        **{**script.NETWORK, "solver": "sgd", "momentum": 0, **params}
+    ).fit(X, y)
+    step = paper("plain").gradient_descent(1)
+    loop = script.make_loop(reg, X, y).train(X, y[:, None], step, 5, 7)
+    assert_same_weights(reg, loop)
+
+    reg = MLPRegressorScratch(**script.NETWORK, solver="armijo", max_iter=20)
+    loop = script.armijo(script.make_loop(reg, X, y), X, y, 20)
+    assert_same_weights(reg.fit(X, y), loop)
+
+
+def test_e_plain_loop(paper):
+    """The loop over the samples has the test losses of skmlp, and overflows."""
+    script = paper("e_experiment")
+    reg = script.train(script.f2, 8, 0.1, 5)
+    assert script.make_data(script.f2)[0].shape == (1000, 1)
+    np.testing.assert_allclose(
+        reg.history_["val_loss"],
+        script.train_plain(script.f2, 8, 0.1, 5),
+        rtol=1e-12,
+    )
+    expected = experiment(f2, 8, 0.1, 5).history_["val_loss"]
+    np.testing.assert_allclose(reg.history_["val_loss"], expected, rtol=1e-12)
+    assert len(script.train_plain(script.f1, 3, 1e100, 20)) < 20

@@ -17,10 +17,12 @@ import matplotlib
 import numpy as np
 import scipy
 import sklearn
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import skmlp
+from skmlp.callbacks import WeightRecorder
 
 # How long the documents train: to the end, whatever the loss does.
 UNTIL_THE_END = {"tol": 0, "n_iter_no_change": np.inf}
@@ -227,6 +229,18 @@ def side_by_side(ours, peer, rounds=3):
         peer_result,
         statistics.median(peer_times),
     )
+
+
+def initial_weights(estimator, X, y):
+    """Where the training of an estimator starts.
+
+    Returns
+    -------
+    coefs, intercepts : list of ndarray
+    """
+    recorder = WeightRecorder()
+    clone(estimator).set_params(callbacks=recorder, max_iter=1).fit(X, y)
+    return recorder.coefs_[0], recorder.intercepts_[0]
 
 
 def make_page(script, folder):

@@ -1,0 +1,418 @@
+"""B: "Neural Networks - Fundamentals and MLPs" (guide and worked exercise)
+
+The document explains what a multilayer perceptron is made of, works out one step of
+gradient descent by hand, and closes with an example to be compared with scikit-learn's
+`MLPClassifier`. It prints no results. Its exercise has no numbers either: our choice
+are 50 samples, weights drawn from N(0, 1), and the learning rate 0.3.
+
+The loss of the exercise is the mean of the squared error, where `skmlp` has half of it.
+A learning rate of `skmlp` is thus twice the document's. In the closing example, 20 % of
+the samples are for the test, and the seed is 42, as it is that of the data.
+"""
+
+import contextlib
+import io
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from plain import PlainNetwork, gradient_descent, sigmoid
+from report import GRADIENT_DESCENT, Figure, main, side_by_side
+from scipy.special import comb
+from scipy.stats import loguniform
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_classification
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV, train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifierScratch
+from skmlp.callbacks import WeightRecorder
+from skmlp.plotting import LossCurveDisplay, SaliencyDisplay
+
+CLOSING = {
+    "hidden_layer_sizes": (10,),
+    "activation": "relu",
+    "solver": "adam",
+    "learning_rate_init": 0.01,
+    "max_iter": 1000,
+    "random_state": 42,
+}
+
+
+def add_noise(X, rng):
+    """A batch with noise, to train on."""
+    return X + rng.normal(0, 0.1, X.shape)
+
+
+# What the document explains, and the parameters that give it.
+TECHNIQUES = {
+    "the closing example itself": {},
+    "sigmoid": {"activation": "logistic"},
+    "tanh": {"activation": "tanh"},
+    "leaky ReLU, slope 0.01": {"activation": "leaky_relu"},
+    "MSE": {"loss": "squared_error"},
+    "batch descent": {"solver": "sgd", "momentum": 0, "batch_size": "full"},
+    "stochastic descent": {"solver": "sgd", "momentum": 0, "batch_size": 1},
+    "mini-batch descent": {"solver": "sgd", "momentum": 0, "batch_size": 32},
+    "momentum": {"solver": "sgd", "momentum": 0.9, "batch_size": 32},
+    "schedule: steps": {"learning_rate": "step", "decay_epochs": 100},
+    "schedule: exponential": {"learning_rate": "exponential", "decay_rate": 0.99},
+    "against exploding gradients": {"clip_norm": 1.0},
+    "dropout": {"dropout": 0.2},
+    "L1": {"alpha": 1.0, "l1_ratio": 1.0},
+    "L2": {"alpha": 1.0},
+    "early stopping": {"early_stopping": True},
+    "data augmentation": {"augment": add_noise},
+    "batch normalization": {"batch_norm": True},
+}
+# Its rules for the initial weights: skmlp's name, and the standard deviation.
+RULES = {
+    "small random": ("normal", lambda n: 0.01),
+    "Xavier, N(0, 1/n)": ("lecun_normal", lambda n: np.sqrt(1 / n)),
+    "He, N(0, 2/n)": ("he_normal", lambda n: np.sqrt(2 / n)),
+}
+
+
+def run(page):
+    """Add all sections."""
+    add_exercise(page)
+    data = make_data()
+    clf = add_closing_example(page, data)
+    add_progress(page, data)
+    add_techniques(page, data)
+    add_initializations(page, data)
+    add_search(page, data)
+    add_transfer(page)
+    add_interpretability(page, clf, data)
+
+
+def add_exercise(page):
+    """One gradient step on the weight from x1 to h2."""
+    page.heading("The exercise")
+    rng = np.random.default_rng(0)
+    n, rate = 50, 0.3
+    X, y = rng.normal(size=(n, 2)), np.arange(n) % 2
+    W1, b1 = rng.normal(size=(2, 3)), rng.normal(size=3)
+    W2, b2 = rng.normal(size=(3, 1)), rng.normal(size=1)
+
+    h = sigmoid(X @ W1 + b1)
+    o, h2 = sigmoid(h @ W2 + b2)[:, 0], h[:, 1]
+    by_formula = W1[0, 1] - rate * (2 / n) * np.sum(
+        (o - y) * o * (1 - o) * W2[1, 0] * h2 * (1 - h2) * X[:, 0]
+    )
+    loop = PlainNetwork([W1, W2], [b1, b2], ["logistic", "logistic"])
+    loop.train(X, y[:, None], gradient_descent(2 * rate), n_epochs=1)
+    clf = MLPClassifierScratch(
+        loss="squared_error",
+        hidden_layer_sizes=(3,),
+        activation="logistic",
+        batch_size="full",
+        learning_rate_init=2 * rate,
+        max_iter=1,
+        **GRADIENT_DESCENT,
+    ).fit(X, y, coefs_init=[W1, W2], intercepts_init=[b1, b2])
+
+    page.add(
+        "The weight w1[1,2] leads from the first input to the second of three hidden "
+        "units. The document finds that one step of gradient descent makes it "
+        "`w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
+    )
+    values = {
+        "before the step": W1[0, 1],
+        "the document's formula": by_formula,
+        "plain loop": loop.coefs[0][0, 1],
+        "skmlp": clf.coefs_[0][0, 1],
+    }
+    page.table(
+        {
+            "w1[1,2]": list(values),
+            "value": [f"{value:.16f}" for value in values.values()],
+            "difference from the formula": [
+                "",
+                "",
+                *(f"{v - by_formula:.1g}" for v in list(values.values())[2:]),
+            ],
+        }
+    )
+
+
+def make_data():
+    """The closing example's samples, scaled: for training, and for the test."""
+    X, y = make_classification(1000, n_features=10, random_state=42)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
+    scaler = StandardScaler().fit(X)
+    return scaler.transform(X), y, scaler.transform(X_test), y_test
+
+
+def add_closing_example(page, data):
+    """The same network by scikit-learn and by skmlp."""
+    X, y, X_test, y_test = data
+    page.heading("The closing example")
+    ours, seconds, theirs, their_seconds = side_by_side(
+        lambda: MLPClassifierScratch(**CLOSING).fit(X, y),
+        lambda: MLPClassifier(**CLOSING).fit(X, y),
+    )
+    our_result, their_result = (
+        f"accuracy {clf.score(X_test, y_test):.3f} after {clf.n_iter_} epochs"
+        for clf in (ours, theirs)
+    )
+    page.figures(
+        [
+            Figure(
+                "10 ReLUs, Adam, rate 0.01, at most 1000 epochs",
+                "none",
+                our_result,
+                their_result,
+                seconds,
+                their_seconds,
+            )
+        ],
+        peer="scikit-learn",
+    )
+    difference = np.abs(ours.predict_proba(X_test) - theirs.predict_proba(X_test)).max()
+    page.add(
+        f"Their probabilities for the test samples differ by {difference:.0e} at most: "
+        "the random numbers are the same, and so is the arithmetic, but for rounding."
+    )
+    return ours
+
+
+def add_progress(page, data):
+    """The loss, printed every 100 epochs."""
+    X, y, X_test, y_test = data
+    page.heading("Progress")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        clf = MLPClassifierScratch(**CLOSING, verbose=100).fit(
+            X, y, X_val=X_test, y_val=y_test
+        )
+    page.add(
+        "The document prints the loss every 100 epochs. With `verbose=100`, and with "
+        "the test samples as `X_val` and `y_val`, the closing example prints:"
+    )
+    page.add(f"```text\n{printed.getvalue().rstrip()}\n```")
+    display = LossCurveDisplay.from_estimator(clf, panels=["loss"])
+    display.figure_.set_size_inches(8, 3.6)
+    display.ax_.set_ylabel("loss (cross-entropy)")
+    best = int(np.argmin(clf.history_["val_loss"])) + 1
+    page.picture(
+        display.figure_,
+        "loss",
+        "The loss of the closing example on the training samples, and on the test "
+        f"samples, where it is least after {best} of {clf.n_iter_} epochs.",
+    )
+
+
+def add_techniques(page, data):
+    """The closing example with each of the document's techniques."""
+    X, y, X_test, y_test = data
+    page.heading("What else it explains")
+    page.add(
+        "Each is a parameter: here is the closing example with it, and all else as it "
+        "was. Training ends after 1000 epochs, or as in scikit-learn when ten have "
+        "brought less than `tol`. A softmax output is what a classifier of three or "
+        "more classes has. `augment` is any function of a batch: here it adds noise "
+        "from N(0, 0.1^2)."
+    )
+    clfs = [
+        MLPClassifierScratch(**{**CLOSING, **params}).fit(X, y)
+        for params in TECHNIQUES.values()
+    ]
+    page.table(
+        {
+            "technique": list(TECHNIQUES),
+            "parameters": [as_code(params) for params in TECHNIQUES.values()],
+            "epochs": [str(clf.n_iter_) for clf in clfs],
+            "training accuracy": [f"{clf.score(X, y):.3f}" for clf in clfs],
+            "test accuracy": [f"{clf.score(X_test, y_test):.3f}" for clf in clfs],
+        }
+    )
+
+
+def as_code(params):
+    """Parameters as they are written in a call."""
+    return ", ".join(
+        f"`{name}={getattr(value, '__name__', repr(value))}`"
+        for name, value in params.items()
+    )
+
+
+def add_initializations(page, data):
+    """Each rule for the initial weights, in a network where it matters."""
+    X, y, X_test, y_test = data
+    page.heading("Initial weights, and gradients that vanish")
+    n_layers, n_units = 8, 50
+    columns = {
+        "rule": list(RULES),
+        "parameter": [f"`init={name!r}`" for name, _ in RULES.values()],
+        f"its deviation, n = {n_units}": [
+            f"{deviation(n_units):.4f}" for _, deviation in RULES.values()
+        ],
+        "drawn": [],
+        "norm of the first layer's gradient": [],
+        "test accuracy": [],
+    }
+    for name, _ in RULES.values():
+        clf = MLPClassifierScratch(
+            hidden_layer_sizes=(n_units,) * n_layers,
+            init=name,
+            batch_size="full",
+            max_iter=100,
+            random_state=42,
+        )
+        coefs, gradient = first_gradient(clf, X, y)
+        columns["drawn"].append(f"{np.std(coefs[1:-1]):.4f}")
+        columns["norm of the first layer's gradient"].append(
+            f"{np.linalg.norm(gradient[0]):.1e}"
+        )
+        clf.fit(X, y)
+        columns["test accuracy"].append(f"{clf.score(X_test, y_test):.3f}")
+    page.add(
+        f"On the same data, a network with {n_layers} hidden layers of {n_units} ReLUs "
+        f"each, and {clf.max_iter} epochs at most. The gradient is that of the first "
+        "epoch. From small random weights, next to nothing of it comes back to the "
+        "first layer."
+    )
+    page.table(columns)
+
+
+def first_gradient(clf, X, y):
+    """The initial weights of each layer, and the gradient there."""
+    recorder = WeightRecorder()
+    params = {**GRADIENT_DESCENT, "learning_rate_init": 1, "max_iter": 1}
+    clone(clf).set_params(**params, callbacks=recorder).fit(X, y)
+    start, end = recorder.coefs_  # a step at the rate 1 is the gradient
+    return start, [a - b for a, b in zip(start, end, strict=True)]
+
+
+def add_search(page, data):
+    """Hyperband's idea."""
+    X, y, X_test, y_test = data
+    page.heading("Tuning")
+    search = HalvingRandomSearchCV(
+        MLPClassifierScratch(random_state=42),
+        {
+            "learning_rate_init": loguniform(1e-4, 1e-1),
+            "alpha": loguniform(1e-5, 1e1),
+            "hidden_layer_sizes": [(10,), (50,), (50, 50)],
+        },
+        n_candidates=27,
+        resource="max_iter",
+        min_resources=5,
+        max_resources=135,
+        cv=3,
+        random_state=42,
+    ).fit(X, y)
+    best = search.best_params_
+    page.add(
+        "Grid, random and halving searches are scikit-learn's. `HalvingRandomSearchCV` "
+        "with `resource='max_iter'` does what Hyperband does in each of its brackets: "
+        "it trains many candidates for a few epochs, and the best of them for more. Of "
+        f"{search.n_candidates_[0]} candidates, {search.n_candidates_[-1]} got "
+        f"{search.n_resources_[-1]} epochs. The best one has "
+        f"`hidden_layer_sizes={best['hidden_layer_sizes']}`, "
+        f"`learning_rate_init={best['learning_rate_init']:.2g}` and "
+        f"`alpha={best['alpha']:.2g}`, and a test accuracy of "
+        f"{search.score(X_test, y_test):.3f}. Bayesian searches, as Optuna's, set the "
+        "same parameters."
+    )
+
+
+def add_transfer(page):
+    """A network that knows something already."""
+    page.heading("Transfer learning")
+    n_splits, n_samples = 5, 10
+    scores = [transfer(n_samples, seed) for seed in range(n_splits)]
+    with_transfer, alone = np.mean(scores, axis=0)
+    page.add(
+        "A network that has learned the ten digits of half of scikit-learn's images "
+        "lends its two hidden layers to one that is to tell even from odd after "
+        f"{n_samples} images of the other half (`coefs_init` and `intercepts_init`); "
+        "only the last layer is trained (`frozen_layers=[0, 1]`). On the images left "
+        f"its accuracy is {with_transfer:.3f}; it is {alone:.3f} if a network begins "
+        f"afresh with these {n_samples}. Both are means over {n_splits} splits."
+    )
+
+
+def transfer(n_samples, seed):
+    """Accuracy on a new task, with the old one's hidden layers and without."""
+    X, y = load_digits(return_X_y=True)
+    X_source, X, y_source, y = train_test_split(
+        X / 16, y, test_size=0.5, random_state=seed
+    )
+    X, X_test, y, y_test = train_test_split(
+        X, y % 2, train_size=n_samples, stratify=y % 2, random_state=seed
+    )
+    params = {"hidden_layer_sizes": (64, 32), "max_iter": 300, "random_state": 0}
+    params["learning_rate_init"] = 0.01
+    source = MLPClassifierScratch(**params).fit(X_source, y_source)
+    clf = MLPClassifierScratch(**params, frozen_layers=[0, 1]).fit(
+        X,
+        y,
+        coefs_init=[*source.coefs_[:2], None],
+        intercepts_init=[*source.intercepts_[:2], None],
+    )
+    alone = MLPClassifierScratch(**params).fit(X, y)
+    return clf.score(X_test, y_test), alone.score(X_test, y_test)
+
+
+def shapley_values(function, x, background):
+    """What each feature of x adds to the function, by Shapley's definition.
+
+    Features that are left out have the values of the background samples, as in SHAP.
+    """
+    n = len(x)
+    indices = np.arange(2**n)
+    is_in = indices[:, None] >> np.arange(n) & 1 == 1
+    values = np.array([function(np.where(S, x, background)).mean() for S in is_in])
+    sizes = is_in.sum(axis=1)
+    shapley = np.zeros(n)
+    for i in range(n):
+        without = indices[~is_in[:, i]]
+        weights = 1 / (n * comb(n - 1, sizes[without]))
+        shapley[i] = weights @ (values[without | 1 << i] - values[without])
+    return shapley
+
+
+def add_interpretability(page, clf, data):
+    """SHAP values and saliency."""
+    X, _, X_test, _ = data
+    page.heading("Interpretability")
+    x, background = X_test[0], X[:100]
+
+    def probability(X):
+        return clf.predict_proba(X)[:, 1]
+
+    shapley = shapley_values(probability, x, background)
+    start, end = probability(background).mean(), probability(x[None])[0]
+    page.add(
+        "Whatever explains scikit-learn's classifiers explains this one by its "
+        "`predict_proba`. The ten features of the closing example are few enough for "
+        "SHAP values by definition, over all sets of features. Those of the first "
+        f"test sample sum up to {shapley.sum():.4f}, as they must: its probability is "
+        f"{end:.4f}, and the mean of the {len(background)} background samples "
+        f"{start:.4f}. Saliency is the method `input_gradient`, and feature "
+        "visualization is `reconstruct_input`."
+    )
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    SaliencyDisplay.from_estimator(clf, X_test, ax=left)
+    left.set_title("Saliency: all test samples")
+    order = np.argsort(-np.abs(shapley))
+    right.barh([f"x{i}" for i in order], shapley[order], color="#0072B2")
+    right.axvline(0, color="black", linewidth=0.8)
+    right.invert_yaxis()
+    right.grid(axis="x", alpha=0.3)
+    right.set_xlabel("SHAP value (change of the probability)")
+    right.set_title("SHAP values: one test sample")
+    page.picture(
+        fig,
+        "interpretability",
+        "How strongly the closing example's output depends on each feature, and what "
+        "each feature adds to the probability of one sample.",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.modules[__name__])

@@ -1,0 +1,313 @@
+"""C: "Understanding the Math behind Neural Networks" (2024)
+
+The document teaches a network 1-12-12-1 (ReLU, ReLU, sigmoid) the function x^2 from
+1000 samples in [0, 1], first by random search and then by gradient descent, and derives
+Armijo's step size. An episode goes through all samples once. It gives no seed, initial
+weights or learning rate. Our choices: seed 0, He's initial weights, and for gradient
+descent batches of 10 samples at the rate 1. The samples are not shuffled, so that the
+plain loop takes them in the same order, and both start from the same weights.
+
+A cost is half the mean squared error; the document does not say if its cost is halved.
+Exact outputs at 0.1, 0.5 and 0.01 would be 0.01, 0.25 and 0.0001.
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from plain import PlainNetwork, gradient_descent
+from report import (
+    GRADIENT_DESCENT,
+    UNTIL_THE_END,
+    Figure,
+    initial_weights,
+    main,
+    side_by_side,
+)
+from sklearn.base import clone
+
+from skmlp import MLPRegressorScratch
+from skmlp.plotting import LearnedFunctionDisplay, LossCurveDisplay
+
+NETWORK = {
+    "hidden_layer_sizes": (12, 12),
+    "activation": "relu",
+    "output_activation": "logistic",
+    "init": "he_normal",
+    "random_state": 0,
+    **UNTIL_THE_END,
+    "alpha": 0,
+}
+INPUTS = np.array([[0.1], [0.5], [0.01]])
+SIGMA, FACTOR = 1e-4, 0.5
+
+
+def run(page):
+    """Add all sections."""
+    X = np.random.default_rng(0).random((1000, 1))
+    y = X[:, 0] ** 2
+    trained = {
+        "random search": add_random_search(page, X, y),
+        "gradient descent": add_gradient_descent(page, X, y),
+        "Armijo": add_armijo(page, X, y),
+    }
+    add_pictures(page, trained, X)
+
+
+def cost(net, X, y):
+    """Half the mean squared error."""
+    return np.mean((np.ravel(net.predict(X)) - y) ** 2) / 2
+
+
+def outcome(net, X, y):
+    """Cost and outputs as text."""
+    outputs = ", ".join(f"{p:.3f}" for p in np.ravel(net.predict(INPUTS)))
+    return f"cost {cost(net, X, y):.6f}; outputs {outputs}"
+
+
+def make_loop(reg, X, y):
+    """The plain loop, from the same initial weights."""
+    weights = initial_weights(reg, X, y)
+    return PlainNetwork(*weights, ["relu", "relu", "logistic"])
+
+
+def compare(page, what, published, reg, train_plain, X, y, why=""):
+    """A table of one training by both, and how far their weights are apart."""
+
+    def train_loop():
+        return train_plain(make_loop(reg, X, y))
+
+    _, seconds, loop, loop_seconds = side_by_side(lambda: reg.fit(X, y), train_loop)
+    results = outcome(reg, X, y), outcome(loop, X, y)
+    page.figures([Figure(what, published, *results, seconds, loop_seconds, why)])
+    difference = max(
+        np.abs(ours - theirs).max()
+        for ours, theirs in zip(
+            (*reg.coefs_, *reg.intercepts_),
+            (*loop.coefs, *loop.intercepts),
+            strict=True,
+        )
+    )
+    page.add(
+        "At the end, the weights of the plain loop and of `skmlp` differ by "
+        f"{difference:.1g} at most, no more than rounding."
+    )
+
+
+def over_seeds(reg, X, y, n_seeds=10):
+    """What comes of other initial weights and random numbers, as text."""
+    nets = [clone(reg).set_params(random_state=i).fit(X, y) for i in range(n_seeds)]
+    costs = [cost(net, X, y) for net in nets]
+    outputs = np.array([net.predict(INPUTS) for net in nets])
+    ranges = ", ".join(
+        f"{low:.3f} to {high:.3f}"
+        for low, high in zip(outputs.min(axis=0), outputs.max(axis=0), strict=True)
+    )
+    return (
+        f"Over {n_seeds} seeds, the outputs of `skmlp` range over {ranges}, and its "
+        f"cost over {min(costs):.2g} to {max(costs):.2g}."
+    )
+
+
+# Random search.
+
+
+def random_search(loop, X, y, noise, n_episodes):
+    """Add noise to every parameter, and keep it if the cost is no worse."""
+    least = cost(loop, X, y)
+    for _ in range(n_episodes):
+        before = loop.coefs, loop.intercepts
+        loop.coefs, loop.intercepts = (
+            [p + noise(p.shape) for p in parameters] for parameters in before
+        )
+        reached = cost(loop, X, y)
+        if reached <= least:
+            least = reached
+        else:
+            loop.coefs, loop.intercepts = before
+    return loop
+
+
+def same_noise(loop, seed, radius):
+    """Noise as the solver draws it, after the initial weights."""
+    random_state = np.random.RandomState(seed)
+    for W in loop.coefs:
+        random_state.normal(size=W.shape)
+    rng = np.random.default_rng(random_state.randint(2**31 - 1))
+    return lambda shape: rng.random(shape) * 2 * radius - radius
+
+
+def add_random_search(page, X, y):
+    """500 episodes of it."""
+    page.heading("Random search")
+    n_episodes = 500
+    reg = MLPRegressorScratch(
+        **NETWORK, solver="random_search", search_radius=0.1, max_iter=n_episodes
+    )
+
+    def train_plain(loop):
+        noise = same_noise(loop, NETWORK["random_state"], reg.search_radius)
+        return random_search(loop, X, y, noise, n_episodes)
+
+    compare(
+        page,
+        f"{n_episodes} episodes, `solver='random_search'`",
+        "outputs 0.03, 0.226, 0.025",
+        reg,
+        train_plain,
+        X,
+        y,
+        f"the random numbers are others. {over_seeds(reg, X, y)}",
+    )
+    n_kept = np.sum(np.diff(reg.loss_curve_) < 0)
+    page.add(f"The noise was kept in {n_kept} episodes.")
+    return reg
+
+
+# Gradient descent.
+
+
+def add_gradient_descent(page, X, y):
+    """50 episodes of it."""
+    page.heading("Gradient descent")
+    n_episodes, batch_size, rate = 50, 10, 1.0
+    reg = MLPRegressorScratch(
+        **{**NETWORK, **GRADIENT_DESCENT},
+        batch_size=batch_size,
+        learning_rate_init=rate,
+        shuffle=False,
+        max_iter=n_episodes,
+    )
+
+    def train_plain(loop):
+        step = gradient_descent(rate)
+        return loop.train(X, y[:, None], step, n_episodes, batch_size)
+
+    compare(
+        page,
+        f"{n_episodes} episodes, `solver='sgd'`",
+        "cost about 0.0003; outputs 0.03, 0.23, 0.03",
+        reg,
+        train_plain,
+        X,
+        y,
+        "the document's initial weights and learning rate are not known. "
+        f"{over_seeds(reg, X, y)} A sigmoid learns most slowly where its output is "
+        "near zero.",
+    )
+    return reg
+
+
+# Armijo's step size.
+
+
+def armijo(loop, X, y, n_episodes):
+    """Steepest descent with the longest step a^l that decreases the cost enough."""
+    for _ in range(n_episodes):
+        value, start = cost(loop, X, y), (*loop.coefs, *loop.intercepts)
+        grads = mean_gradient(loop, X, y)
+        slope = -sum(np.sum(g**2) for g in grads)
+        if slope == 0:
+            break
+        t = 1.0
+        while True:
+            new = [p - t * g for p, g in zip(start, grads, strict=True)]
+            loop.coefs, loop.intercepts = new[:3], new[3:]
+            if cost(loop, X, y) <= value + SIGMA * t * slope:
+                break
+            t *= FACTOR
+    return loop
+
+
+def mean_gradient(loop, X, y):
+    """The gradient of the cost, one sample after the other."""
+    total = [np.zeros_like(p) for p in (*loop.coefs, *loop.intercepts)]
+    for x, target in zip(X, y, strict=True):
+        coefs, intercepts = loop.gradient(x, target)
+        for grad, of_sample in zip(total, (*coefs, *intercepts), strict=True):
+            grad += of_sample
+    return [grad / len(X) for grad in total]
+
+
+def add_armijo(page, X, y):
+    """Steepest descent with Armijo's step size."""
+    page.heading("Armijo's step size")
+    n_beside, n_episodes = 100, 2000
+    reg = MLPRegressorScratch(
+        **NETWORK,
+        solver="armijo",
+        armijo_sigma=SIGMA,
+        armijo_factor=FACTOR,
+        max_iter=n_beside,
+    )
+    page.add(
+        f"The document has no figures of it. Our choices are sigma = {SIGMA:g} and a = "
+        f"{FACTOR:g}. The plain loop does {n_beside} steps."
+    )
+    compare(
+        page,
+        f"{n_beside} steps, `solver='armijo'`",
+        "none",
+        reg,
+        lambda loop: armijo(loop, X, y, n_beside),
+        X,
+        y,
+    )
+    reg.set_params(max_iter=n_episodes).fit(X, y)
+    rates, counts = np.unique(reg.history_["learning_rate"], return_counts=True)
+    steps = ", ".join(
+        f"{rate:g} ({count} times)"
+        for rate, count in zip(rates[::-1], counts[::-1], strict=True)
+    )
+    page.add(
+        f"After {n_episodes} steps of `skmlp`: {outcome(reg, X, y)}. The lengths t of "
+        f"the steps were {steps}."
+    )
+    stationary = MLPRegressorScratch(**{**NETWORK, "solver": "armijo"}).fit(
+        X,
+        np.full(len(X), 0.5),
+        coefs_init=[None, None, np.zeros((12, 1))],
+        intercepts_init=[None, None, [0]],
+    )
+    page.add(
+        "Where the gradient is zero, training stops: from weights that give the target "
+        f"0.5 everywhere, after {stationary.n_iter_} of {stationary.max_iter} steps, "
+        f"at a gradient of norm {stationary.history_['grad_norm'][-1]:g}."
+    )
+    return reg
+
+
+def add_pictures(page, trained, X):
+    """The costs, and what was learned."""
+    page.heading("Costs, and what was learned")
+    display = LossCurveDisplay.from_estimators(trained, panels=["loss"])
+    display.figure_.set_size_inches(8.5, 3.8)
+    display.ax_.set(xscale="log", xlabel="episode", ylabel="cost (half the MSE)")
+    page.picture(
+        display.figure_,
+        "costs",
+        "The cost over the episodes, on logarithmic axes: gradient descent takes a "
+        "step for each batch of an episode, the others one, and random search often "
+        "none.",
+    )
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+    for (name, reg), style in zip(trained.items(), ("-", "--", ":"), strict=True):
+        color = display.lines_[name]["loss"].get_color()
+        look = {"label": name, "color": color, "linestyle": style}
+        LearnedFunctionDisplay.from_estimator(reg, X, ax=left, **look)
+        grid = np.linspace(0, 1, 200)[:, None]
+        right.plot(grid[:, 0], reg.predict(grid) - grid[:, 0] ** 2, **look)
+    right.axhline(0, color="black", linewidth=0.8)
+    right.set(xlabel="x", ylabel="prediction minus x^2")
+    right.grid(alpha=0.3)
+    left.plot(grid[:, 0], grid[:, 0] ** 2, color="black", linewidth=0.8, label="target")
+    left.legend()
+    page.picture(
+        fig,
+        "functions",
+        "What the three have learned, and how far it is from x^2.",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.modules[__name__])
