@@ -14,7 +14,7 @@ where, and what was drawn is in attributes.
 # ------------
 # The first one tells handwritten digits apart, and is told the samples on which to
 # watch it learn. The second one has a single input, so that all that it computes can be
-# drawn; a :class:`~skmlp.callbacks.WeightRecorder` keeps its weights of every second
+# drawn; a :class:`~skmlp.callbacks.WeightRecorder` keeps its weights of every fourth
 # epoch.
 import warnings
 
@@ -70,8 +70,7 @@ reg = MLPRegressorScratch(
     n_iter_no_change=np.inf,
     callbacks=recorder,
     random_state=0,
-)
-reg.fit(x, t)
+).fit(x, t)
 
 # %%
 # The network
@@ -170,7 +169,7 @@ plt.show()
 # :class:`~skmlp.plotting.SearchHeatmapDisplay` shows a finished search over two
 # parameters, by any of its metrics, with a frame around the best candidate. It tells
 # whether that one is inside the grid, or at an edge, where a wider grid might have a
-# better one, and which of the two parameters matters more.
+# better one.
 grid = {"alpha": [1e-2, 1e0, 1e2], "learning_rate_init": [1e-4, 1e-3, 1e-2, 1e-1]}
 mlp = MLPClassifierScratch((30,), max_iter=20, random_state=0)
 search = GridSearchCV(mlp, grid, cv=3).fit(X_train, y_train)
