@@ -119,7 +119,7 @@ plt.show()
 # %%
 # :func:`~skmlp.plotting.animate_training` shows all of it as a film, with the error on
 # the samples. With ``path=`` it is saved.
-film = animate_training(recorder, reg, x, t, target=target, max_frames=40)
+film = animate_training(recorder, reg, x, t, target=target, max_frames=20, fps=5)
 plt.draw()  # the first frame, also where there is no window
 plt.show()
 

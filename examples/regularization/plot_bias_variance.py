@@ -36,7 +36,7 @@ from skmlp import MLPRegressorScratch
 # The number of iterations is the training budget: reaching it is no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
-n_sets, n_samples, sigma = 50, 25, 0.3
+n_sets, n_samples, sigma = 40, 25, 0.3
 
 
 def f(x):
@@ -114,7 +114,7 @@ for ax, i in zip(axes, (0, int(np.argmin(errors)), -1), strict=True):
     lines[0].set_label("networks")
     ax.plot(grid, found.mean(axis=0), color="tab:orange", linewidth=3, label="mean")
     ax.plot(grid, f(grid), "k--", label="f")
-    ax.set(xlabel="x", title=f"alpha = {alphas[i]:.3g}", ylim=(-2, 2))
+    ax.set(xlabel="x", title=f"alpha = {alphas[i]:.3g}", ylim=(-2.5, 2))
 axes[0].set_ylabel("prediction")
 axes[2].legend(loc="lower right")
 plt.show()

@@ -115,11 +115,11 @@ for test, (plain, augmented) in zip(tests, scores.mean(axis=3), strict=True):
     print(f"{'  augmented':24}" + "".join(f"{score:13.3f}" for score in augmented))
 
 # %%
-# On images as they are, which are all centred, hardly anything is gained. On shifted images a
-# great deal is: the plain network has learned at which pixels the strokes of a centred
-# digit are, and is lost when they move by one. More images of the same kind do not
-# teach it better. Augmentation tells the network what you know and the data does not
-# say, so that it pays where the data to come varies more than the data at hand.
+# On images as they are, which are all centred, hardly anything is gained. On shifted
+# images a great deal is: the plain network has learned at which pixels the strokes of a
+# centred digit are, and is lost when they move by one. More images of the same kind do
+# not teach it better. Augmentation tells the network what you know and the data does
+# not say, so that it pays where the data to come varies more than the data at hand.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.8), layout="constrained", sharex=True, sharey=True
 )
