@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
+from skmlp.regressor import _r2_of_arrays
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
@@ -508,3 +509,21 @@ def test_a_best_score_of_another_set_or_metric_is_not_compared(datasets):
     clf.set_params(learning_rate_init=0.02).fit(data.X, data.y)
     assert clf.best_validation_score_ <= 1
     assert (clf.coefs_[0] != before).any()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("n_samples", [2, 7, 100, 1000])
+def test_r2_of_each_epoch_is_scikit_learns_to_the_last_bit(
+    n_samples, n_outputs, weighted
+):
+    rng = np.random.default_rng(n_samples)
+    for spread in (1e-3, 1, 1e6):
+        Y = rng.normal(size=(n_samples, n_outputs)) + 5
+        P = Y + spread * rng.normal(size=Y.shape)
+        w = rng.integers(1, 5, n_samples).astype(float) if weighted else None
+        assert _r2_of_arrays(Y, P, w) == r2_score(Y, P, sample_weight=w)
+    Y[:, 0] = 2
+    assert _r2_of_arrays(Y, P, w) == r2_score(Y, P, sample_weight=w)
+    P[:, 0] = 2
+    assert _r2_of_arrays(Y, P, w) == r2_score(Y, P, sample_weight=w)
