@@ -88,7 +88,9 @@ class LossCurveDisplay:
         self.best_epochs = best_epochs
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **line_options):
+    def from_estimator(
+        cls, estimator, *, name=None, panels=None, ax=None, **line_options
+    ):
         """Plot the training of an estimator.
 
         Parameters
@@ -99,6 +101,9 @@ class LossCurveDisplay:
 
         name : str, default=None
             Its name in the attributes. None is that of its class.
+
+        panels : list of str, default=None
+            As for `plot`.
 
         ax : matplotlib Axes or sequence of them, default=None
             As for `plot`.
@@ -111,10 +116,11 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         name = type(estimator).__name__ if name is None else name
-        return cls.from_estimators({name: estimator}, ax=ax, **line_options)
+        estimators = {name: estimator}
+        return cls.from_estimators(estimators, panels=panels, ax=ax, **line_options)
 
     @classmethod
-    def from_estimators(cls, estimators, *, ax=None, **line_options):
+    def from_estimators(cls, estimators, *, panels=None, ax=None, **line_options):
         """Plot the trainings of several estimators, each in a colour.
 
         Parameters
@@ -122,6 +128,9 @@ class LossCurveDisplay:
         estimators : dict or sequence of estimators
             Fitted, with another solver than 'lbfgs'. The keys of a dict are their
             names; those in a sequence are "estimator 0" and so on.
+
+        panels : list of str, default=None
+            As for `plot`.
 
         ax : matplotlib Axes or sequence of them, default=None
             As for `plot`.
@@ -143,11 +152,18 @@ class LossCurveDisplay:
                 name: _kept_epoch(estimator) for name, estimator in estimators.items()
             },
         )
-        return display.plot(ax=ax, **line_options)
+        return display.plot(ax=ax, panels=panels, **line_options)
 
     @classmethod
     def from_history(
-        cls, history, *, name="training", best_epoch=None, ax=None, **line_options
+        cls,
+        history,
+        *,
+        name="training",
+        best_epoch=None,
+        panels=None,
+        ax=None,
+        **line_options,
     ):
         """Plot a history.
 
@@ -164,6 +180,9 @@ class LossCurveDisplay:
             The epoch to be marked, from 1. None is that with the least validation
             loss, or training loss where there is none.
 
+        panels : list of str, default=None
+            As for `plot`.
+
         ax : matplotlib Axes or sequence of them, default=None
             As for `plot`.
 
@@ -175,7 +194,7 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         display = cls({name: history}, best_epochs={name: best_epoch})
-        return display.plot(ax=ax, **line_options)
+        return display.plot(ax=ax, panels=panels, **line_options)
 
     def plot(self, ax=None, *, panels=None, **line_options):
         """Draw the curves.
