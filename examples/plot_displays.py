@@ -160,7 +160,7 @@ plt.show()
 # :class:`~skmlp.plotting.SaliencyDisplay` shows which inputs the logit of the predicted
 # class depends on, as the derivative with respect to each pixel. With ``signed=True``,
 # more ink at a red pixel speaks for the predicted class, at a blue one against it.
-SaliencyDisplay.from_estimator(clf, X_val[:6], image_shape=(8, 8), signed=True)
+SaliencyDisplay.from_estimator(clf, X_val[:4], image_shape=(8, 8), signed=True)
 plt.show()
 
 # %%
