@@ -11,6 +11,12 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
+def softmax(z):
+    """Probabilities of the classes."""
+    exp = np.exp(z - z.max())
+    return exp / exp.sum()
+
+
 # Each activation, and its derivative as a function of z and a = g(z).
 ACTIVATIONS = {
     "identity": (lambda z: z, lambda z, a: np.ones_like(z)),
@@ -21,6 +27,8 @@ ACTIVATIONS = {
         lambda z: np.where(z > 0, z, 0.01 * z),
         lambda z, a: np.where(z > 0, 1, 0.01),
     ),
+    # With the cross-entropy, whose gradient by z is a - y: nothing is left of it.
+    "softmax": (softmax, lambda z, a: np.ones_like(z)),
 }
 
 
@@ -57,6 +65,8 @@ class PlainNetwork:
 
     def gradient(self, x, y):
         """Gradient of half the squared error of one sample.
+
+        After softmax, it is that of the cross-entropy.
 
         Returns
         -------
