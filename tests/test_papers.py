@@ -692,18 +692,13 @@ def test_e_plain_loop(paper):
     assert len(script.train_plain(script.f1, 3, 1e100, 20)) < 20
 
 
-@pytest.fixture
-def d_project(paper):
-    """The script of D."""
-    return paper("d_project")
-
-
 @pytest.mark.parametrize("solver", ["sgd", "rmsprop", "adam"])
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
-def test_d_plain_loop(d_project, runge, solver, activation):
+def test_d_plain_loop(paper, runge, solver, activation):
     """The loop over the samples ends at the same weights, with an L2 penalty too."""
     X, y, *_ = runge
-    reg = d_project.network(
+    common = paper("d_common")
+    reg = common.network(
         (8, 5),
         activation=activation,
         solver=solver,
@@ -711,8 +706,8 @@ def test_d_plain_loop(d_project, runge, solver, activation):
         batch_size=16,
         max_iter=10,
     )
-    optimizer = d_project.SOLVERS[solver][-1]
-    reg, _, loop, _ = d_project.beside_plain_loop(reg, X, y, optimizer)
+    optimizer = paper("d_runge").SOLVERS[solver][-1]
+    reg, _, loop, _ = common.beside_plain_loop(reg, X, y, optimizer)
     for W, b, coefs, intercepts in zip(
         reg.coefs_, reg.intercepts_, loop.coefs, loop.intercepts, strict=True
     ):
@@ -720,41 +715,43 @@ def test_d_plain_loop(d_project, runge, solver, activation):
         np.testing.assert_allclose(b, intercepts, rtol=1e-9, atol=1e-9)
 
 
-def test_d_plain_loop_of_digits(d_project):
+def test_d_plain_loop_of_digits(paper):
     """Leaky ReLU, softmax and the cross-entropy."""
+    script = paper("d_mnist")
     X, y = load_digits(return_X_y=True)
     X, y = X[:200] / 16, y[:200]
-    clf = d_project.digits_network(
+    clf = script.digits_network(
         hidden_layer_sizes=(12, 8),
         learning_rate="constant",
         batch_size=50,
         shuffle=False,
         max_iter=3,
     )
-    coefs, intercepts = weights = d_project.initial_weights(clf, X, y)
-    loop = d_project.plain_training(clf, weights, X, np.eye(10)[y], d_project.adam)
+    coefs, intercepts = weights = script.initial_weights(clf, X, y)
+    loop = script.plain_training(clf, weights, X, np.eye(10)[y], script.adam)
     clf.fit(X, y, coefs_init=coefs, intercepts_init=intercepts)
     np.testing.assert_allclose(clf.predict_proba(X), loop.predict(X), rtol=1e-9)
 
 
-def test_d_search(d_project, runge):
+def test_d_search(paper, runge):
     """A grid is scored on the test samples of the other comparisons."""
     X, y, X_test, y_test = runge
-    reg = d_project.network((5,), solver="adam", max_iter=20)
-    search = d_project.search(reg, {"learning_rate_init": [0.1]}, n_jobs=1)
+    reg = paper("d_common").network((5,), solver="adam", max_iter=20)
+    search = paper("d_runge").search(reg, {"learning_rate_init": [0.1]}, n_jobs=1)
     expected = reg.set_params(learning_rate_init=0.1).fit(X, y).score(X_test, y_test)
     assert search.cv_results_["mean_test_r2"][0] == pytest.approx(expected, rel=1e-9)
 
 
-def test_d_bias_and_variance(d_project):
+def test_d_bias_and_variance(paper):
     """They add up to the error; and those of least squares have a closed form."""
-    polynomial = d_project.polynomial(3)
-    predictions, truth = d_project.fitted_to_sets(polynomial, 300)
-    bias, variance = d_project.decompose(predictions, truth)
+    common, script = paper("d_common"), paper("d_validation")
+    polynomial = common.polynomial(3)
+    predictions, truth = script.fitted_to_sets(polynomial, 300)
+    bias, variance = script.decompose(predictions, truth)
     assert bias + variance == pytest.approx(np.mean((predictions - truth) ** 2))
     x, grid = np.linspace(-1, 1, 80), np.linspace(-1, 1, 400)
     hat = np.vander(grid, 4) @ np.linalg.pinv(np.vander(x, 4))
-    fitted = hat @ d_project.runge(x)
+    fitted = hat @ common.runge(x)
     assert bias == pytest.approx(np.mean((fitted - truth) ** 2), rel=0.03)
-    expected = d_project.NOISE**2 * np.mean(np.sum(hat**2, axis=1))
+    expected = common.NOISE**2 * np.mean(np.sum(hat**2, axis=1))
     assert variance == pytest.approx(expected, rel=0.2)

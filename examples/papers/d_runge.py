@@ -1,0 +1,227 @@
+"""D's Runge function: least squares, the solvers, and heat maps of grids."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from d_common import (
+    COLORS,
+    NOISE,
+    UNKNOWN,
+    beside_plain_loop,
+    largest,
+    network,
+    polynomial,
+    runge,
+    runge_points,
+    runge_split,
+    scores,
+    standardized,
+)
+from plain import adam, gradient_descent, rmsprop
+from report import Figure, timed
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from skmlp.plotting import SearchHeatmapDisplay
+
+RATES = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 5e-5, 1e-5]
+EPOCHS = [100, 250, 500, 1000, 2500, 5000]
+PENALTIES = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+SOLVERS = {
+    "sgd": ("constant rate", "1.67 s", gradient_descent),
+    "rmsprop": ("RMSProp", "2.38 s", rmsprop),
+    "adam": ("Adam", "2.81 s", adam),
+}
+
+
+def least_squares(page):
+    """The Runge function: a polynomial against two networks."""
+    page.heading("The Runge function")
+    page.add(
+        "A polynomial of degree 13 by ordinary least squares (OLS), scikit-learn's "
+        "`PolynomialFeatures` and `LinearRegression`, against one hidden layer of 50 "
+        "sigmoids and two of 100, after 1000 epochs of Adam at rate 5e-3. MSE and R² "
+        "are those of the test samples, which have noise where the others have it."
+    )
+    fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    figures, pairs, by_ols = [], [], {}
+    for ax, noise in zip(axes, (0.0, NOISE), strict=True):
+        X, X_test, y, y_test = standardized(*runge_split(noise))
+        case = "with noise" if noise else "without noise"
+        ols = polynomial().fit(X, y)
+        by_ols[case] = scores(y_test, ols.predict(X_test))
+        models = {"OLS, degree 13": ols}
+        for name, sizes in (("1 x 50 sigmoid", (50,)), ("2 x 100 sigmoid", (100, 100))):
+            reg, seconds, loop, loop_seconds = beside_plain_loop(
+                network(sizes, solver="adam", max_iter=1000), X, y
+            )
+            predictions = reg.predict(X_test), loop.predict(X_test)[:, 0]
+            ours, theirs = (scores(y_test, predicted) for predicted in predictions)
+            figures.append(
+                Figure(f"{name}, {case}", UNKNOWN, ours, theirs, seconds, loop_seconds)
+            )
+            pairs.append(predictions)
+            models[name] = reg
+        draw_models(ax, models, X, y)
+        ax.set_title(case)
+    page.table({"OLS, degree 13": list(by_ols), "here": list(by_ols.values())})
+    page.figures(figures)
+    page.add(
+        "The predictions of the plain loop and of skmlp differ by at most "
+        f"{largest(pairs):.0e}."
+    )
+    axes[1].set_ylabel("")
+    axes[1].get_legend().remove()
+    page.picture(
+        fig,
+        "runge",
+        "The Runge function, the training samples, and what a polynomial and two "
+        "networks make of them.",
+    )
+
+
+def draw_models(ax, models, X, y):
+    """The functions of x that several models compute, and the Runge function."""
+    grid = np.linspace(X.min(), X.max(), 400)[:, np.newaxis]
+    # Equidistant points from -1 to 1, but for the scale.
+    scale = StandardScaler().fit(runge_split()[0])
+    for (name, model), color in zip(models.items(), COLORS, strict=True):
+        ax.plot(grid, model.predict(grid), color=color, label=name)
+    ax.plot(
+        grid, runge(scale.inverse_transform(grid)), "k--", linewidth=1, label="target"
+    )
+    ax.scatter(X, y, s=10, color="0.5", label="training samples")
+    ax.set(xlabel="x, standardized", ylabel="y")
+    ax.legend(fontsize="small")
+
+
+def solvers(page):
+    """500 epochs of each solver, with the document's times."""
+    page.heading("The solvers")
+    page.add("2 x 100 sigmoids, 500 epochs at rate 5e-3, without noise.")
+    X, X_test, y, _ = standardized(*runge_split())
+    figures, pairs = [], []
+    for solver, (name, published, optimizer) in SOLVERS.items():
+        reg, seconds, loop, loop_seconds = beside_plain_loop(
+            network(solver=solver), X, y, optimizer
+        )
+        ours, theirs = (
+            f"loss {np.mean((y - model.predict(X).ravel()) ** 2) / 2:.3g}"
+            for model in (reg, loop)
+        )
+        figures.append(Figure(name, published, ours, theirs, seconds, loop_seconds))
+        pairs.append((reg.predict(X_test), loop.predict(X_test)))
+    page.figures(figures)
+    page.add(
+        "The published times are of another machine. The predictions of the plain loop "
+        f"and of skmlp differ by at most {largest(pairs):.0e}."
+    )
+
+
+def search(estimator, grid, n_jobs=2):
+    """All networks of a grid, scored by MSE and R^2 on the test samples of a split."""
+    x, y = runge_points()
+    X = StandardScaler().fit(runge_split()[0]).transform(x)
+    # The indices of the samples that runge_split chooses.
+    split = train_test_split(np.arange(len(y)), test_size=0.2, random_state=0)
+    return GridSearchCV(
+        estimator,
+        grid,
+        scoring={"mse": "neg_mean_squared_error", "r2": "r2"},
+        cv=[split],
+        refit=False,
+        n_jobs=n_jobs,
+    ).fit(X, y)
+
+
+def draw_maps(results, y):
+    """Heat maps of the MSE and of R^2 by the learning rate."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    # Errors of all sizes, and R^2 that say nothing once they are negative.
+    results = {
+        **results,
+        "log10(MSE)": np.log10(-results["mean_test_mse"]),
+        "R², 0 where negative": np.maximum(results["mean_test_r2"], 0),
+    }
+    best = int(np.argmax(results["mean_test_r2"]))
+    for ax, metric, cmap in (
+        (axes[0], "log10(MSE)", "viridis_r"),  # light is good
+        (axes[1], "R², 0 where negative", "viridis"),
+    ):
+        SearchHeatmapDisplay.from_cv_results(
+            results,
+            x="learning_rate_init",
+            y=y,
+            metric=metric,
+            best_index=best,
+            ax=ax,
+            cmap=cmap,
+            values_format=".2f",
+        )
+    return fig, best
+
+
+def solver_maps(page):
+    """Learning rate by epochs, for each solver."""
+    page.heading("Learning rate and epochs")
+    X, X_test, y, y_test = standardized(*runge_split())
+    flat = network(solver="sgd", learning_rate_init=0.01, max_iter=5000).fit(X, y)
+    page.add(
+        "MSE and R² of 2 x 100 tanh in batches of 8 by learning rate and epochs, on "
+        "the 20 test samples without noise, with `GridSearchCV`. Each cell is a "
+        "training from the start. Sigmoids in full batches, as above, would leave the "
+        "map of the constant rate empty: at 0.01, they have an R² of "
+        f"{flat.score(X_test, y_test):.3f} after 5000 epochs."
+    )
+    grid = {"learning_rate_init": RATES, "max_iter": EPOCHS}
+    columns = {"solver": [], "best R²": [], "rate": [], "epochs": [], "time": []}
+    for solver, (name, *_) in SOLVERS.items():
+        estimator = network(activation="tanh", solver=solver, batch_size=8)
+        found, seconds = timed(search, estimator, grid)
+        fig, best = draw_maps(found.cv_results_, "max_iter")
+        fig.suptitle(name)
+        page.picture(
+            fig,
+            f"{solver}_map",
+            f"{name}: the MSE and R² on the test samples by learning rate and epochs; "
+            "the best is framed.",
+        )
+        params = found.cv_results_["params"][best]
+        columns["solver"].append(name)
+        columns["best R²"].append(f"{found.cv_results_['mean_test_r2'][best]:.4f}")
+        columns["rate"].append(f"{params['learning_rate_init']:g}")
+        columns["epochs"].append(f"{params['max_iter']}")
+        columns["time"].append(f"{seconds:.0f} s")
+    page.table(columns)
+    page.add(
+        f"The time is that of all {len(RATES) * len(EPOCHS)} trainings, "
+        f"{len(RATES) * sum(EPOCHS)} epochs, in two processes."
+    )
+
+
+def penalty_maps(page):
+    """Penalty by learning rate, for L1 and for L2."""
+    page.heading("Penalties")
+    page.add(
+        "The same by the strength of a penalty, `alpha`, and by learning rate, after "
+        "500 epochs of Adam: L2 by `l1_ratio=0`, L1 by `l1_ratio=1`. As in "
+        "scikit-learn, the penalty is divided by the number of samples of a batch."
+    )
+    grid = {"learning_rate_init": RATES, "alpha": PENALTIES}
+    for name, l1_ratio in (("L2", 0.0), ("L1", 1.0)):
+        estimator = network(
+            activation="tanh", solver="adam", batch_size=8, l1_ratio=l1_ratio
+        )
+        found = search(estimator, grid)
+        fig, best = draw_maps(found.cv_results_, "alpha")
+        fig.suptitle(f"{name} penalty")
+        page.picture(
+            fig,
+            f"{name.lower()}_map",
+            f"{name}: the MSE and R² on the test samples by learning rate and penalty; "
+            "the best is framed.",
+        )
+        params = found.cv_results_["params"][best]
+        page.add(
+            f"{name}: the best R² is {found.cv_results_['mean_test_r2'][best]:.4f}, at "
+            f"alpha {params['alpha']:g} and rate {params['learning_rate_init']:g}."
+        )
