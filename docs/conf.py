@@ -1,7 +1,8 @@
 """How the documentation is built.
 
-The scripts `examples/**/plot_*.py` are run, and become the gallery. A name in the `__all__` of a public module that is not in the reference, or has no
-docstring, is a warning, and so ends a build with ``-W``. Nothing is fetched.
+The scripts `examples/**/plot_*.py` are run, and become the gallery. A name in the
+`__all__` of a public module that is not in the reference, or has no docstring, is a
+warning, and so ends a build with ``-W``. Nothing is fetched.
 """
 
 import importlib
