@@ -1,5 +1,8 @@
 """Tests of animate_training: its frames show what was recorded."""
 
+from shutil import which
+from subprocess import check_output
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -74,6 +77,16 @@ def test_it_is_saved_with_as_many_frames_as_were_asked_for(tmp_path):
     animate_training(recorder, reg, X1, Y1, max_frames=3, path=path)
     with image.open(path) as film:
         assert film.n_frames == 3
+
+
+@pytest.mark.skipif(which("ffprobe") is None, reason="there is no ffmpeg")
+def test_it_is_saved_as_mp4(tmp_path):
+    reg, recorder = fit(MLPRegressorScratch, X1, Y1)
+    path = tmp_path / "training.mp4"
+    animate_training(recorder, reg, X1, Y1, max_frames=4, path=path)
+    count = ["-count_frames", "-show_entries", "stream=nb_read_frames"]
+    probe = ["ffprobe", "-v", "error", *count, "-of", "csv=p=0", str(path)]
+    assert int(check_output(probe)) == 4
 
 
 def test_a_training_of_which_the_end_was_lost_can_be_shown():
