@@ -17,7 +17,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 from plain import PlainNetwork, gradient_descent, sigmoid
-from report import GRADIENT_DESCENT, Figure, main, side_by_side
+from report import GRADIENT_DESCENT, UNKNOWN, Figure, main, side_by_side
 from scipy.special import comb
 from scipy.stats import loguniform
 from sklearn.base import clone
@@ -162,7 +162,7 @@ def add_closing_example(page, data):
         [
             Figure(
                 "10 ReLUs, Adam, rate 0.01, at most 1000 epochs",
-                "none",
+                UNKNOWN,
                 our_result,
                 their_result,
                 seconds,

@@ -18,6 +18,7 @@ import numpy as np
 from plain import PlainNetwork, gradient_descent
 from report import (
     GRADIENT_DESCENT,
+    UNKNOWN,
     UNTIL_THE_END,
     Figure,
     initial_weights,
@@ -247,7 +248,7 @@ def add_armijo(page, X, y):
     compare(
         page,
         f"{n_beside} steps, `solver='armijo'`",
-        "none",
+        UNKNOWN,
         reg,
         lambda loop: armijo(loop, X, y, n_beside),
         X,

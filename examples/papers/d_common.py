@@ -14,7 +14,6 @@ from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
 HIDDEN = ["relu", "leaky_relu", "elu", "logistic", "tanh"]
 NOISE = 0.1
-UNKNOWN = "–"  # noqa: RUF001
 COLORS = ("#D55E00", "#009E73", "#CC79A7")  # which all can tell apart
 
 

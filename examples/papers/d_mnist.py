@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from d_common import UNKNOWN, largest, plain_training
+from d_common import largest, plain_training
 from plain import adam
-from report import UNTIL_THE_END, Figure, initial_weights, side_by_side, timed
+from report import UNKNOWN, UNTIL_THE_END, Figure, initial_weights, side_by_side, timed
 from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay, cohen_kappa_score
 from sklearn.model_selection import StratifiedKFold, cross_validate, train_test_split
@@ -75,7 +75,7 @@ def mnist_figures(page, data):
     page.figures(
         [
             Figure(
-                "accuracy",
+                "MNIST, accuracy",
                 "0.92",
                 f"{np.mean(y_pred == y_test):.4f}",
                 f"{np.mean(y_peer == y_test):.4f}",
@@ -85,7 +85,7 @@ def mnist_figures(page, data):
                 f"that we train for one epoch has {first:.4f}.",
             ),
             Figure(
-                "Cohen's kappa",
+                "MNIST, Cohen's kappa",
                 UNKNOWN,
                 f"{cohen_kappa_score(y_test, y_pred):.4f}",
                 f"{cohen_kappa_score(y_test, y_peer):.4f}",

@@ -5,7 +5,6 @@ import numpy as np
 from d_common import (
     COLORS,
     NOISE,
-    UNKNOWN,
     beside_plain_loop,
     largest,
     network,
@@ -17,7 +16,7 @@ from d_common import (
     standardized,
 )
 from plain import adam, gradient_descent, rmsprop
-from report import Figure, timed
+from report import UNKNOWN, Figure, timed
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -108,7 +107,8 @@ def solvers(page):
             f"loss {np.mean((y - model.predict(X).ravel()) ** 2) / 2:.3g}"
             for model in (reg, loop)
         )
-        figures.append(Figure(name, published, ours, theirs, seconds, loop_seconds))
+        what = f"2 x 100 sigmoid, {name}"
+        figures.append(Figure(what, published, ours, theirs, seconds, loop_seconds))
         pairs.append((reg.predict(X_test), loop.predict(X_test)))
     page.figures(figures)
     page.add(

@@ -28,6 +28,8 @@ from skmlp.callbacks import WeightRecorder
 UNTIL_THE_END = {"tol": 0, "n_iter_no_change": np.inf}
 GRADIENT_DESCENT = {"solver": "sgd", "momentum": 0, "alpha": 0, **UNTIL_THE_END}
 
+UNKNOWN = "–"  # noqa: RUF001
+
 
 @dataclass
 class Figure:
@@ -39,7 +41,7 @@ class Figure:
         What was measured.
 
     published : str
-        The document's figure, as it gives it.
+        The document's figure, as it gives it; `UNKNOWN` if it has none.
 
     ours : str
         The same of skmlp.
@@ -95,6 +97,7 @@ class Page:
         title, _, text = doc.strip().partition("\n")
         self.title = title.rstrip(".")
         self.lines = []
+        self.published = []  # the figures that the document has, too
         command = f"Printed by `python examples/papers/{name}.py`"
         self.add(f"# {self.title}\n\n{text.strip()}\n\n{command}, on {machine()}.")
 
@@ -117,6 +120,7 @@ class Page:
         peer : str, default="plain loop"
             Who the peer is.
         """
+        self.published += [f for f in figures if f.published not in ("", UNKNOWN)]
         columns = {
             "what": [figure.what for figure in figures],
             "published": [figure.published for figure in figures],
@@ -132,16 +136,8 @@ class Page:
             self.add("\n".join(["Why they differ:", "", *reasons]))
 
     def table(self, columns):
-        """Add a table.
-
-        Parameters
-        ----------
-        columns : dict of str to list of str
-        """
-        rows = [list(columns), ["---"] * len(columns)]
-        rows += [list(row) for row in zip(*columns.values(), strict=True)]
-        cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-        self.add("\n".join(f"| {' | '.join(row)} |" for row in cells))
+        """Add a table, a dict of columns of text."""
+        self.add(as_table(columns))
 
     def picture(self, fig, name, caption):
         """Save a figure of Matplotlib beside the page, and show it there."""
@@ -167,6 +163,14 @@ class Page:
         if self.folder is not None:
             path = self.folder / f"{self.name}.md"
             path.write_text("\n".join(self.lines), encoding="utf-8")
+
+
+def as_table(columns):
+    """A dict of columns of text as a table in Markdown."""
+    rows = [list(columns), ["---"] * len(columns)]
+    rows += [list(row) for row in zip(*columns.values(), strict=True)]
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def in_seconds(value):
