@@ -130,7 +130,13 @@ class Page:
             "time: skmlp": [in_seconds(figure.seconds) for figure in figures],
             "ratio": [figure.ratio for figure in figures],
         }
-        self.table({name: cells for name, cells in columns.items() if any(cells)})
+        self.table(
+            {
+                name: cells
+                for name, cells in columns.items()
+                if any(cell not in ("", UNKNOWN) for cell in cells)
+            }
+        )
         reasons = [f"- {figure.what}: {figure.why}" for figure in figures if figure.why]
         if reasons:
             self.add("\n".join(["Why they differ:", "", *reasons]))
