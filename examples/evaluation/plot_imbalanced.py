@@ -83,19 +83,14 @@ for name, model in models.items():
 # All thresholds at once
 # ----------------------
 #
-# The curve of a network has all that it could have with one threshold or another, and
-# the marks are what it has. The other threshold only moves the mark along the curve of
-# the network as it is. Class weights train another network, but its curve is little
-# different. What they change is above all which of its points is at 0.5.
+# The curve of a network has its recall and precision at every threshold, and the marks
+# are those at the threshold in use. The other threshold only moves the mark along the
+# curve of the network as it is. Class weights train another network, but its curve is
+# little different. What they change is above all which of its points is at 0.5.
 fig, ax = plt.subplots(layout="constrained")
-for name, style in (("as it is", "-"), ("class weights", "--")):
+for name in ("as it is", "class weights"):
     PrecisionRecallDisplay.from_estimator(
-        models[name],
-        X_test,
-        y_test,
-        name=name,
-        ax=ax,
-        curve_kwargs={"linestyle": style},
+        models[name], X_test, y_test, name=name, ax=ax
     )
 marks = {
     "as it is": ("o", "tab:blue", "as it is, at 0.50"),
