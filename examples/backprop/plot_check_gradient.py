@@ -13,9 +13,8 @@ one on purpose, and shows how exact the comparison can be.
 # A network whose gradient is right
 # ---------------------------------
 # The derivative of the objective :math:`E` with respect to one parameter
-# :math:`\theta_j` is close to a quotient of differences: of two values of :math:`E`, a
-# short step :math:`h` to either side, :math:`e_j` being the unit vector of that
-# parameter:
+# :math:`\theta_j` is close to a difference quotient, of the values of :math:`E` a short
+# step :math:`h` to either side, along the unit vector :math:`e_j`:
 #
 # .. math::
 #

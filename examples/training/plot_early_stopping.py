@@ -125,10 +125,10 @@ for name, clf in networks.items():
 
 # %%
 # All that stop are better than the one that does not, by each of the three measures.
-# Among themselves they differ much less. Those that watch the loss are ahead by each of
-# the three measures here: 300 validation samples are few to tell epochs apart by
-# accuracy or by ROC AUC. The mark in the next picture is at the epoch that is best by
-# the area under the ROC curve, which is not where the loss is least.
+# Among themselves they differ much less. Those that watch the loss are ahead here, by
+# each of the measures, but on a single split such small differences may be chance. The
+# mark in the next picture is at the epoch that is best by the area under the ROC curve,
+# which is not where the loss is least.
 LossCurveDisplay.from_estimator(networks["roc_auc"])
 plt.show()
 
