@@ -11,11 +11,17 @@ counts the weights that are exactly zero and the features that are left.
 # %%
 # Five features that matter, and twenty that do not
 # -------------------------------------------------
-# The penalty is :math:`\Omega(W) = \alpha \big( \rho \lVert W \rVert_1 + \frac{1 -
-# \rho}{2} \lVert W \rVert_2^2 \big)`, with :math:`\alpha` = ``alpha`` and :math:`\rho`
-# = ``l1_ratio``. In the data of :func:`~sklearn.datasets.make_friedman1`, the target
-# depends on the first five features only. All the others are noise, which a network can
-# use to learn the training set by heart.
+# The penalty is
+#
+# .. math::
+#
+#     \Omega(W) = \alpha \Big( \rho \lVert W \rVert_1
+#     + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \Big)
+#
+# with :math:`\alpha` = ``alpha`` and :math:`\rho` = ``l1_ratio``. In the data of
+# :func:`~sklearn.datasets.make_friedman1`, the target depends on the first five
+# features only. All the others are noise, which a network can use to learn the training
+# set by heart.
 import warnings
 
 import matplotlib.pyplot as plt
