@@ -5,16 +5,16 @@ See it learn: all the displays
 
 This page shows every picture that skmlp draws of a network, and how to read it. They
 are displays in scikit-learn's manner: a class method, ``from_estimator`` or the like,
-computes what there is to be seen and plots it, ``plot`` draws it again, ``ax=`` says
-where, and what was drawn is in attributes.
+computes what it shows and plots it, ``plot`` draws it again, ``ax=`` says where, and
+what was drawn is in attributes.
 """
 
 # %%
 # Two networks
 # ------------
-# The first one tells handwritten digits apart, and is told the samples on which to
-# watch it learn. The second one has a single input, so that all that it computes can be
-# drawn; a :class:`~skmlp.callbacks.WeightRecorder` keeps its weights of every fourth
+# The first one tells handwritten digits apart, and is given validation samples on which
+# to watch it learn. The second one has a single input, so that all that it computes can
+# be drawn; a :class:`~skmlp.callbacks.WeightRecorder` keeps its weights of every fourth
 # epoch.
 import warnings
 
@@ -38,7 +38,7 @@ from skmlp.plotting import (
     animate_training,
 )
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -75,14 +75,14 @@ reg = MLPRegressorScratch(
 # %%
 # The network
 # -----------
-# ``summary`` is a table of the layers. In a notebook it stands under the diagram of the
-# estimator as well.
+# ``summary`` is a table of the layers. In a notebook it is also shown below the diagram
+# of the estimator.
 clf.summary()
 
 # %%
 # :class:`~skmlp.plotting.NetworkDisplay` draws the layers of a large network, or every
-# unit and every weight of a small one. Of the small one, blue is positive, vermilion
-# negative, and the thicker a line, the larger the weight.
+# unit and every weight of a small one. There, blue is positive, vermilion negative, and
+# the thicker a line, the larger the weight.
 _, axes = plt.subplots(2, figsize=(7, 7), layout="constrained")
 NetworkDisplay.from_estimator(clf, ax=axes[0])
 NetworkDisplay.from_estimator(reg, ax=axes[1])
@@ -94,14 +94,14 @@ plt.show()
 # :class:`~skmlp.plotting.LossCurveDisplay` shows the loss over the epochs: solid on the
 # training data, dashed on the validation data. A dot marks the epoch whose weights were
 # kept. To the right of it the training loss goes on falling, and the validation loss
-# does not: the network begins to overfit. The score, and the learning rate where it
-# varies, have panels of their own.
+# does not: the network begins to overfit. The score has a panel of its own, as has the
+# learning rate where it varies.
 LossCurveDisplay.from_estimator(clf)
 plt.show()
 
 # %%
 # :class:`~skmlp.plotting.LearnedFunctionDisplay` shows what a network with one or two
-# inputs makes of them, after the training or in several epochs of it. This one begins
+# inputs makes of them, after the training or at several epochs of it. This one begins
 # nearly as a straight line, and its bends grow as the weights do.
 LearnedFunctionDisplay.from_recorder(
     recorder, reg, x, t, epochs=[4, 40, 100, 400], target=target
@@ -110,9 +110,9 @@ plt.show()
 
 # %%
 # :class:`~skmlp.plotting.WeightEvolutionDisplay` shows what the recorder has seen:
-# every weight of each layer, the norm of the gradient, and the angle between one
-# gradient and the next. Where it is near 0 degrees, the steps add up; where it is near
-# 180, they go to and fro across a valley.
+# every weight and bias of each layer, the norm of the gradient, and the angle between
+# one recorded gradient and the next. Where it is near 0 degrees, the steps add up;
+# where it is near 180, they go to and fro across a valley.
 WeightEvolutionDisplay.from_recorder(recorder)
 plt.show()
 
@@ -127,17 +127,17 @@ plt.show()
 # Weights, activations, gradients
 # -------------------------------
 # :class:`~skmlp.plotting.WeightsDisplay` shows the weights of the first layer as
-# images, one for each hidden unit: it answers to ink where they are red, and is
-# silenced by ink where they are blue. Here are the units with the largest weights. The
-# pixels at the edges are nearly always white, so that hardly anything was learned
-# there.
+# images, one for each hidden unit: ink activates it where they are red, and inhibits it
+# where they are blue. Here are the units with the largest weights. The pixels at the
+# left and right edges are nearly always white: their weights owe more to the random
+# start, and to a few images, than to the digits.
 WeightsDisplay.from_estimator(clf, image_shape=(8, 8), n_units=12)
 plt.show()
 
 # %%
-# Without the shape of the images it shows the weights of each layer as a histogram. The
-# peaks at zero are weights that the loss hardly depends on: those of pixels that are
-# nearly always white, and of dead units. What acts on them is the penalty.
+# Without the shape of the images it shows the weights of each layer as a histogram.
+# Most weights in the peaks at zero are those that the loss hardly depends on, of pixels
+# that are nearly always white and of dead units: only the penalty acts on them.
 WeightsDisplay.from_estimator(clf)
 plt.show()
 
@@ -149,10 +149,10 @@ ActivationDisplay.from_activation(["relu", "gelu"])
 plt.show()
 
 # %%
-# For a fitted network, it shows what the activations are like in each layer, on the
-# left their distribution, on the right what is wrong with them. Dead units are 0 for
-# all samples; saturated activations have almost no slope. For ReLU the latter are just
-# its zeros, so that many of them are no cause for alarm.
+# For a fitted network, it shows what the activations are like in each layer: on the
+# left their distribution, on the right what may be wrong with them. Dead units are 0
+# for all samples; saturated activations have almost no slope. For ReLU the latter are
+# just its zeros, so that many of them are no cause for alarm.
 ActivationDisplay.from_estimator(clf, X_val)
 plt.show()
 
@@ -168,8 +168,8 @@ plt.show()
 # --------
 # :class:`~skmlp.plotting.SearchHeatmapDisplay` shows a finished search over two
 # parameters, by any of its metrics, with a frame around the best candidate. It tells
-# whether that one is inside the grid, or at an edge, where a wider grid might have a
-# better one.
+# whether that one is inside the grid, or at an edge, as here for ``alpha``, where a
+# wider grid might have a better one.
 grid = {"alpha": [1e-2, 1e0, 1e2], "learning_rate_init": [1e-4, 1e-3, 1e-2, 1e-1]}
 mlp = MLPClassifierScratch((30,), max_iter=20, random_state=0)
 search = GridSearchCV(mlp, grid, cv=3).fit(X_train, y_train)

@@ -39,7 +39,7 @@ from skmlp.core.losses import LogLoss
 from skmlp.core.network import Network, Tape
 from skmlp.core.optimizers import SGD
 from skmlp.core.parameters import Parameters
-from skmlp.plotting import LearnedFunctionDisplay, LossCurveDisplay
+from skmlp.plotting import LearnedFunctionDisplay
 
 X, y = make_gaussian_quantiles(n_samples=600, n_classes=3, random_state=0)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0)
@@ -49,7 +49,8 @@ n = len(X)
 tanh, softmax = ACTIVATIONS["tanh"], ACTIVATIONS["softmax"]
 network = Network([2, 8, 5, 3], [tanh, tanh, softmax], LogLoss())
 theta = Parameters(network.layer_sizes)
-initialize(theta, "glorot_uniform", [6.0] * 3, np.random.RandomState(0))
+init_factors = [6.0] * 3  # of each activation, for init="auto" alone
+initialize(theta, "glorot_uniform", init_factors, np.random.RandomState(0))
 print(f"theta has {theta.flat.size} numbers")
 
 # %%
@@ -60,8 +61,9 @@ print(f"theta has {theta.flat.size} numbers")
 # .. math:: A^0 = X, \qquad Z^l = A^{l-1} W^l + b^l, \qquad A^l = g_l(Z^l)
 #
 # The last one is the output, :math:`P = A^L`: a probability for each class. All the
-# :math:`A^l` are kept, for the way back needs them. The loss is the mean of
-# :math:`-\log p` over the samples, with the probability of the true class.
+# :math:`A^l` are kept, since the backward pass needs them. The objective :math:`E` is
+# the mean over the samples of the loss :math:`\ell_i = -\log p`, with the probability
+# :math:`p` of the true class.
 (W1, W2, W3), (b1, b2, b3) = theta.coefs, theta.intercepts
 
 A1 = np.tanh(X @ W1 + b1)
@@ -74,14 +76,14 @@ print(f"that of a guess:      {np.log(3):.4f}")
 # %%
 # Backward
 # --------
-# :math:`\delta^l = \partial E / \partial Z^l` says how the loss of each sample changes
-# with each :math:`Z^l`. It begins at the output, where softmax and logarithm cancel out
-# to
+# The row :math:`\delta^l_i = \partial \ell_i / \partial Z^l_i` says how the loss of
+# sample :math:`i` changes with its :math:`Z^l_i`. It begins at the output, where
+# softmax and logarithm cancel out to
 #
 # .. math:: \delta^L = P - Y
 #
-# and goes down layer by layer, through the weights that took :math:`A^{l-1}` up and
-# through the derivative of the activation, which for tanh is
+# and goes down layer by layer, through the weights that :math:`A^{l-1}` went up
+# through, and through the derivative of the activation, which for tanh is
 # :math:`g'(z) = 1 - g(z)^2`. This is the chain rule:
 #
 # .. math:: \delta^{l-1} = \delta^l (W^l)^T \odot g_{l-1}'(Z^{l-1})
@@ -90,7 +92,7 @@ D2 = D3 @ W3.T * (1 - A2**2)
 D1 = D2 @ W2.T * (1 - A1**2)
 
 # %%
-# Every layer's gradient is then one product, of what came in and of the delta:
+# The gradient of each layer is then one product, of the layer's input and its delta:
 #
 # .. math::
 #
@@ -98,7 +100,7 @@ D1 = D2 @ W2.T * (1 - A1**2)
 #     \frac{\partial E}{\partial b^l} = \frac{1}{n} \sum_i \delta^l_i
 #
 # Note the shapes: :math:`\delta^l` has that of :math:`A^l`, and the gradient that of
-# :math:`W^l`. The sum over the samples is in the product.
+# :math:`W^l`. The matrix product sums over the samples.
 gradient = [X.T @ D1 / n, A1.T @ D2 / n, A2.T @ D3 / n]
 gradient_b = [D1.sum(axis=0) / n, D2.sum(axis=0) / n, D3.sum(axis=0) / n]
 
@@ -112,8 +114,8 @@ for l, (A, D) in enumerate([(X, D1), (A1, D2), (A2, D3)], start=1):
 # The same by the package
 # -----------------------
 # ``forward`` and ``backward`` are these lines for any number of layers and any
-# activation. A ``Tape`` holds what one leaves for the other. Between the two gradients
-# there is no difference but rounding.
+# activation. A ``Tape`` holds what the first leaves for the second. The two gradients
+# differ by rounding only.
 tape, grad = Tape(network, n, np.float64), theta.zeros_like()
 network.forward(theta, X, None, tape)
 network.backward(theta, Y, None, tape, grad)
@@ -126,7 +128,7 @@ print(f"largest difference:                {np.abs(grad.flat - by_hand).max():.1
 # %%
 # One step
 # --------
-# The gradient points to where the loss rises most steeply. So an optimizer goes the
+# The gradient points to where the loss rises most steeply, so an optimizer goes the
 # other way. Without momentum, that is :math:`\theta \leftarrow \theta - \eta g`. A
 # short step makes the loss smaller; a long one need not.
 for learning_rate in (0.1, 1.0, 100.0):
@@ -138,10 +140,10 @@ for learning_rate in (0.1, 1.0, 100.0):
 # %%
 # The loop
 # --------
-# This is all of it: 500 epochs of one step each, with momentum.
+# This is all of it: 500 epochs of one step each, with Nesterov's momentum.
 start = theta.copy()
 optimizer = SGD(theta.flat, learning_rate=0.05, momentum=0.9)
-work = np.empty_like(theta.flat)
+work = np.empty_like(theta.flat)  # scratch memory for the optimizer
 losses = []
 for _ in range(500):
     P = network.forward(theta, X, None, tape)
@@ -155,7 +157,7 @@ for _ in range(500):
 # the last bit. What it adds is around the loop: it checks the input, draws the weights
 # and the mini-batches, and knows when to stop.
 
-# The number of epochs is fixed here: that the loss could fall further is no news.
+# The number of epochs is fixed here: the loss need not have converged.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 clf = MLPClassifierScratch(
@@ -179,15 +181,17 @@ print(f"loss of the estimator: {clf.loss_curve_[0]:.4f} -> {clf.loss_curve_[-1]:
 print(
     f"largest difference:    {np.abs(np.subtract(losses, clf.loss_curve_)).max():.0e}"
 )
-print(f"same weights at last:  {same}")
+print(f"same weights:          {same}")
 print(f"accuracy on test data: {clf.score(X_test, y_test):.3f}")
 
 # %%
 # One curve lies on the other.
-display = LossCurveDisplay.from_estimator(clf, linewidth=5, alpha=0.4)
-display.best_["MLPClassifierScratch"]["loss"].remove()  # it is always the last one
-display.ax_.plot(range(1, 501), losses, "k:")
-display.ax_.legend(["the estimator", "our loop"])
+epochs = range(1, 501)
+_, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+ax.plot(epochs, clf.loss_curve_, linewidth=5, alpha=0.4, label="the estimator")
+ax.plot(epochs, losses, "k:", label="our loop")
+ax.set(xlabel="epoch", ylabel="loss")
+ax.legend()
 plt.show()
 
 # %%

@@ -3,18 +3,18 @@
 Check your own gradient
 =======================
 
-A network with a wrong derivative mostly learns all the same, so that the mistake goes
-unnoticed. :func:`~skmlp.check_gradient` compares backpropagation with a gradient
-that needs no formula, and so finds it, and where it is. This example makes a mistake on
-purpose, and shows how exact the comparison can be.
+A network with a wrong derivative often learns all the same, so the mistake goes
+unnoticed. :func:`~skmlp.check_gradient` compares backpropagation with a gradient that
+needs no formula, and so finds the mistake and the layer that has it. This example makes
+one on purpose, and shows how exact the comparison can be.
 """
 
 # %%
 # A network whose gradient is right
 # ---------------------------------
-# The derivative of the objective :math:`E` by one parameter :math:`\theta_j` is close
-# to the difference between two values of :math:`E`, a short step :math:`h` to either
-# side:
+# The derivative of the objective :math:`E` with respect to one parameter
+# :math:`\theta_j` is close to a difference quotient, of the values of :math:`E` a short
+# step :math:`h` to either side, along the unit vector :math:`e_j`:
 #
 # .. math::
 #
@@ -22,7 +22,7 @@ purpose, and shows how exact the comparison can be.
 #     \frac{E(\theta + h e_j) - E(\theta - h e_j)}{2 h}
 #
 # That takes two forward passes for each parameter, so it is no way to train a network.
-# But it is a way to check one: a small network and a few samples are enough, for the
+# But it is a way to check one: a small network and a few samples are enough, since the
 # formulas do not depend on the size.
 import warnings
 from itertools import pairwise
@@ -57,7 +57,8 @@ print(f"{check.max_relative_error:.0e} at {check.worst}")
 # The softplus is :math:`g(z) = \log(1 + e^z)`, and its derivative the logistic function
 # of :math:`z`. Unless an activation asks for more, its ``backward`` is given
 # :math:`a = g(z)` alone, in which that is :math:`1 - e^{-a}`. This class forgets it and
-# takes the logistic function of :math:`a`. It is in the second of three hidden layers.
+# takes the logistic function of :math:`a` instead. It is the activation of the second
+# of three hidden layers.
 
 
 class WrongSoftplus(Activation):
@@ -81,8 +82,8 @@ print(f"wrong: {wrong_check.max_relative_error:.0e} at {wrong_check.worst}")
 # backpropagation and the differences do not even agree in the sign.
 #
 # Without the check, nobody would look for this mistake. The network with it learns: its
-# loss falls, and its score on test data is far from the 0 of a constant. There is no
-# telling from these numbers which network is the wrong one.
+# loss falls, and its score on test data is well above the 0 of a constant prediction.
+# Nobody could tell from these numbers which network is the wrong one.
 
 # The number of epochs is the same for both, whether they have converged or not.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
@@ -100,12 +101,13 @@ for name, model in ("right", reg), ("wrong", wrong):
 # --------------------
 # ``error`` has the relative error of each parameter: first of all weights, layer by
 # layer, then of all biases. The deltas go from the output down. So a mistake in the
-# derivative of the second hidden layer spoils the gradient of the layers 1 and 2, and
-# leaves that of 3 and 4 as it should be. The topmost layer that is wrong has it.
+# derivative of the second hidden layer spoils the gradients of layers 1 and 2, and
+# leaves those of layers 3 and 4 right. The topmost layer with a wrong gradient is the
+# one with the mistake.
 sizes = [X.shape[1], *reg.hidden_layer_sizes, 1]
 n_weights = [n_in * n_out for n_in, n_out in pairwise(sizes)]
 layers = list(enumerate(n_weights, start=1)) + list(enumerate(sizes[1:], start=1))
-# The parameters of an array side by side, about the number of its layer.
+# The parameters of an array side by side, around the number of its layer.
 x = np.concatenate([np.linspace(l - 0.35, l + 0.35, length) for l, length in layers])
 
 _, ax = plt.subplots(layout="constrained")
@@ -122,7 +124,7 @@ plt.show()
 # The differences have errors of their own. That of leaving out the higher terms of
 # Taylor's series, the truncation error, grows as :math:`h^2`. That of rounding, in the
 # difference of two numbers that are almost equal, grows as :math:`1 / h`. So there is a
-# best step, and it is not the shortest. The default, 1e-5, is near to it.
+# best step, and it is not the shortest. The default, 1e-5, is near it.
 steps = 10.0 ** np.arange(-11, 0.1, 0.5)
 errors, wrong_errors = (
     [check_gradient(model, X_few, y_few, step=h).max_relative_error for h in steps]
@@ -135,8 +137,7 @@ print(f"longest step  {steps[-1]:.0e}: error {errors[-1]:.0e}")
 
 # %%
 # In the picture, the error of the right derivative falls with the step along a straight
-# line, until rounding takes over. The error of the wrong one does not care: no step
-# makes it small.
+# line, until rounding takes over. With the wrong one, no step makes the error small.
 _, ax = plt.subplots(layout="constrained")
 ax.loglog(steps, wrong_errors, "C1x--", label="wrong derivative")
 ax.loglog(steps, errors, "C0o-", label="right derivative")

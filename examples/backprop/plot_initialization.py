@@ -3,9 +3,9 @@
 How the weights start
 =====================
 
-How wide the initial weights are drawn decides whether a deep network can learn at all.
-With weights that are too small, the signal fades on its way up and the gradient on its
-way down; with weights that are too large, the units saturate, or all explodes. This
+The spread of the initial weights decides whether a deep network can learn at all. With
+weights that are too small, the signal fades on its way up and the gradient on its way
+down; with weights that are too large, units saturate, or the signal explodes. This
 example measures it layer by layer, and shows which initialization suits which
 activation.
 """
@@ -15,11 +15,11 @@ activation.
 # ------------------
 # The network has 15 hidden layers of 64 units. In each of them, a unit adds up 64
 # numbers times its weights. If the weights have a variance of :math:`1 / n_{in}`, the
-# sum is about as large as the numbers are. The rules that ``init`` knows are like that:
-# ``"glorot_normal"`` has :math:`2 / (n_{in} + n_{out})`, which is the same in layers of
-# equal size, and ``"he_normal"`` has twice that, :math:`2 / n_{in}`, since a ReLU sets
-# one half of them to zero. The other two are functions of our own, with a standard
-# deviation that does not care for the size of the layer.
+# sum is about as large as the numbers are. Two of the rules that ``init`` knows aim at
+# that: ``"glorot_normal"`` has :math:`2 / (n_{in} + n_{out})`, which is the same in
+# layers of equal size, and ``"he_normal"`` has twice that, :math:`2 / n_{in}`, since a
+# ReLU sets half of the numbers to zero. The other two initializers are functions of our
+# own, whose standard deviation does not depend on the size of the layer.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -76,13 +76,13 @@ def network(activation, init, **options):
 # What happens before the first step
 # ----------------------------------
 # For each layer, we look at the spread of the activations :math:`A^l`, and at the
-# gradient of the biases. That is the mean of the deltas, so that it says how much of
-# the error arrives at the layer:
+# gradient of the biases. That is the mean of the deltas, so it says how much of the
+# error arrives at the layer:
 #
 # .. math:: \frac{\partial E}{\partial b^l} = \frac{1}{n} \sum_i \delta^l_i
 #
-# A callback gets hold of it: the gradient is one vector, which ``Parameters`` divides
-# among the layers. The training is of one step that is too short to change anything.
+# A callback can read it: the gradient is one vector, which ``Parameters`` divides among
+# the layers. The training is a single step, too short to change anything.
 
 
 class BiasGradients(Callback):
@@ -132,24 +132,24 @@ def plot_layers(values, ylabel):
 
 # %%
 # The forward pass goes from left to right. With small weights, each layer is a fraction
-# of the one below. With large ones, tanh comes to its bounds, and ReLU, which has none,
-# explodes. ``"glorot_normal"`` keeps tanh within its bounds, but lets ReLU fade by
-# half of its variance in each layer; ``"he_normal"`` makes up for that.
+# of the one below. With large ones, tanh comes close to its bounds, and ReLU, which has
+# none, explodes. ``"glorot_normal"`` keeps tanh away from its bounds, but with ReLU
+# half of the variance is lost in each layer; ``"he_normal"`` makes up for that.
 plot_layers(spreads, "standard deviation of $A^l$")
 plt.show()
 
 # %%
 # The backward pass goes from right to left, and through the same weights. Where they
-# are small, the lower layers learn nothing of the error. Where they are large, the
-# gradient grows on its way down.
+# are small, hardly anything of the error arrives at the lower layers. Where they are
+# large, the gradient grows on its way down.
 plot_layers(gradients, r"size of $\partial E / \partial b^l$ (root mean square)")
 plt.show()
 
 # %%
 # What comes of it
 # ----------------
-# The same networks, trained for 20 epochs. A training that diverges is an error that
-# says so, rather than a network of numbers that mean nothing.
+# The same networks, trained for 20 epochs. If the training diverges, ``fit`` raises an
+# error that says so.
 trained = {}
 print("activation  init            test accuracy")
 for activation in "tanh", "relu":
@@ -172,7 +172,7 @@ for activation in "tanh", "relu":
         print(f"{activation:12}{name:16}{result}")
 
 # %%
-# With tanh, either rule will do. With ReLU, the variance that ``"he_normal"`` adds
+# With tanh, either rule will do. With ReLU, the larger variance of ``"he_normal"``
 # decides between learning at once and losing many epochs first. Small weights do not
 # learn at all: the loss stays at :math:`\log 10`, the dotted line, which is that of a
 # guess among ten digits.
@@ -186,5 +186,5 @@ plt.show()
 # %%
 # The default, ``init="auto"``, is scikit-learn's rule, which has the variance of
 # ``"glorot_normal"`` for all activations but the logistic one. In a network of two or
-# three layers there is little to choose between the two rules: the factors of so few
-# layers do not multiply to much. For a deep network of ReLUs, take ``"he_normal"``.
+# three layers there is little to choose between the two rules: a factor of 2 in so few
+# layers does not amount to much. For a deep network of ReLUs, take ``"he_normal"``.

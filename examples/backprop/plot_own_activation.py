@@ -3,10 +3,11 @@
 Write your own activation
 =========================
 
-An activation of your own is a class of two methods, and an object of it goes wherever
-the name of a built-in one goes: into an estimator, a display, a grid search. Here it is
-the snake, which rises and repeats itself at once. A network with it goes on with a
-periodic signal beyond the training data, where one with ReLU or tanh does not.
+An activation of your own is a class with two methods, and an instance of it goes
+wherever the name of a built-in one goes: into an estimator, a display, a grid search.
+The one on this page is the snake, a straight line with a periodic function added. A
+network with it continues a periodic signal beyond the training data, where one with
+ReLU or tanh does not.
 """
 
 # %%
@@ -18,7 +19,7 @@ periodic signal beyond the training data, where one with ReLU or tanh does not.
 #
 # ``forward`` writes :math:`g(z)` into ``A``. ``backward`` multiplies ``delta``, which
 # comes from the layer above, by :math:`g'(z)`, in place. ``needs_z`` asks for :math:`z`
-# to be kept, for this derivative cannot be told from :math:`g(z)` alone.
+# to be kept, since there is no formula for this derivative in :math:`g(z)` alone.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -47,17 +48,16 @@ class Snake(Activation):
 
 
 # %%
-# See it. :class:`~skmlp.plotting.ActivationDisplay` draws what the two methods compute.
-ActivationDisplay.from_activation([Snake(), Snake(2.0), "relu", "tanh"])
+# :class:`~skmlp.plotting.ActivationDisplay` draws what the two methods compute.
+ActivationDisplay.from_activation([Snake(), Snake(2.0), "tanh"])
 plt.show()
 
 # %%
-# A signal that goes on
-# ---------------------
-# The signal is periodic, with a trend and some noise. What is beyond a certain time is
-# for the test: the network has to go on with the signal. The time is not scaled to unit
-# variance, as features are as a rule, so that there are several periods of the snake in
-# it from the start.
+# A signal to continue
+# --------------------
+# The signal is periodic, with a trend and some noise. The last 100 samples are the test
+# set: the network has to continue the signal. Time is not scaled to unit variance, as
+# features usually are, so that several periods of the snake fit into it from the start.
 rng = np.random.RandomState(0)
 t = np.sort(rng.uniform(-25, 25, 500))
 clean = np.sin(2 * np.pi * t / 7) + 0.5 * np.sin(4 * np.pi * t / 7 + 1) + 0.02 * t
@@ -66,8 +66,8 @@ X = t[:, np.newaxis]
 train, test = slice(0, 400), slice(400, None)
 
 # %%
-# Is the derivative right? This compares it with differences of the objective, for each
-# weight and bias.
+# Is the derivative right? :func:`~skmlp.check_gradient` compares the gradient that it
+# leads to with differences of the objective, for each weight and bias.
 reg = MLPRegressorScratch(
     hidden_layer_sizes=(60,),
     activation=Snake(),
@@ -105,16 +105,18 @@ SearchHeatmapDisplay.from_search(search)
 plt.show()
 
 # %%
-# The scores are negative errors: the nearer to 0, the better. Those of the built-in
-# activations are worse than that of a constant, which is about the standard deviation.
-# But not each snake is better: it has to be quick enough for the signal.
+# The scores are negative errors: the nearer to 0, the better. The errors of the
+# built-in activations are larger than that of a constant, which is about the standard
+# deviation. But not every snake is better: its frequency has to be high enough for the
+# signal.
 #
 # The test
 # --------
-# The chosen network, and the best one with a built-in activation, go on with the signal
-# to the right of the line. Neither has seen anything from there. The snake has learned
-# the main wave, if not its finer shape, and keeps it up. Within this training, the
-# other hardly follows the signal even to the left.
+# The chosen network, and the best one with a built-in activation, continue the signal
+# to the right of the dotted line. Neither has seen anything from there. The snake has
+# learned the main wave, if not its finer shape, and keeps it up. In the same 200
+# epochs, the other network hardly learns to follow the signal even to the left of the
+# line.
 results = search.cv_results_
 built_in = [isinstance(g, str) for g in results["param_activation"]]
 best_built_in = np.argmax(np.where(built_in, results["mean_test_score"], -np.inf))

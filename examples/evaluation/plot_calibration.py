@@ -3,10 +3,10 @@
 Are the probabilities right?
 ============================
 
-An over-fitted network is too sure of itself: the probabilities that it predicts are
-closer to 0 and 1 than the facts are. This page shows that in a
-calibration curve, and compares three remedies: early stopping, label smoothing, and
-calibrating the network afterwards.
+An overfitted network is too sure of itself: the probabilities that it predicts are
+closer to 0 and 1 than they should be. This page shows that in a calibration curve, and
+compares three remedies: early stopping, label smoothing, and calibrating the network
+afterwards.
 """
 
 # %%
@@ -15,12 +15,13 @@ calibrating the network afterwards.
 #
 # A tenth of the labels is drawn at random, so nobody can be sure of any. The first
 # network has weights enough, and epochs enough, to learn the training set by heart, and
-# then says so with certainty. The others are the same network, but for one thing each:
+# is then as certain of other samples. The others are the same network, but for one
+# thing each:
 #
 # - early stopping by the log loss sets a part of the training set aside, and keeps the
 #   weights of the epoch that was best on it;
 # - label smoothing trains on targets that are never 0 or 1;
-# - :class:`~sklearn.calibration.CalibratedClassifierCV` leaves the network as it is,
+# - :class:`~sklearn.calibration.CalibratedClassifierCV` fits the network as it is,
 #   and learns from cross-validated predictions what they are worth.
 import warnings
 
@@ -33,7 +34,7 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -54,14 +55,14 @@ smoothing = MLPClassifierScratch(
     (100, 100), label_smoothing=0.2, max_iter=200, random_state=0
 )
 models = {
-    "over-fitted": plain,
+    "overfitted": plain,
     "early stopping": stopping,
     "label smoothing": smoothing,
     "calibrated": CalibratedClassifierCV(plain, ensemble=False),
 }
 for model in models.values():
     model.fit(X_train, y_train)
-print(f"over-fitted, accuracy on the training set: {plain.score(X_train, y_train):.3f}")
+print(f"overfitted, accuracy on the training set: {plain.score(X_train, y_train):.3f}")
 
 # %%
 # Calibration curves
@@ -69,7 +70,7 @@ print(f"over-fitted, accuracy on the training set: {plain.score(X_train, y_train
 #
 # The curves are of the held-out samples, sorted into ten bins by their predicted
 # probability: how many of each bin are really of class 1? On the diagonal, just as many
-# as was predicted. The curve of the over-fitted network is flatter than the diagonal.
+# as was predicted. The curve of the overfitted network is flatter than the diagonal.
 # Where it is all but certain of a class, it is wrong more often than it says. That of
 # label smoothing is steeper: this network is less sure than it could be.
 fig, ax = plt.subplots(layout="constrained")
@@ -94,7 +95,7 @@ plt.show()
 # ----------
 #
 # The confidence is the mean probability of the class that is predicted. It should be
-# equal to the accuracy, and is far above it for the over-fitted network. The Brier
+# equal to the accuracy, and is far above it for the overfitted network. The Brier
 # score and the log loss, which are better the lower they are, judge the probabilities
 # as a whole. The log loss is hard on those who are wrong and certain.
 print(f"{'':16}{'accuracy':>10}{'confidence':>12}{'Brier score':>13}{'log loss':>10}")
@@ -107,8 +108,9 @@ for name, model in models.items():
 
 # %%
 # All three remedies bring the log loss down by far, and early stopping is the best of
-# them here, because it is the only one that hinders the over-fitting itself: the
-# accuracy rises, too. Calibration afterwards changes the probabilities and hardly any
-# decision, and is the remedy for a network that can't be trained again. Label
-# smoothing costs nothing, but how much of it is right is one more thing to be tuned:
-# here it is too much, and the confidence is below the accuracy.
+# them here, because it prevents most of the overfitting itself: the accuracy rises,
+# too. Calibration afterwards changes the probabilities and hardly any decision. It is
+# also the remedy for a network that can't be trained again: wrap that in a
+# :class:`~sklearn.frozen.FrozenEstimator`, and calibrate it on samples that it has not
+# seen. Label smoothing costs nothing, but how much of it is right is one more thing to
+# be tuned: here it is too much, and the confidence is below the accuracy.

@@ -6,7 +6,7 @@ Confusion matrix and Cohen's kappa
 The accuracy says how many predictions are right, the confusion matrix which ones are
 not, and Cohen's kappa how much better they are than chance. This page has a case where
 accuracy and kappa say the same, and one where a high accuracy is worth next to nothing,
-and only kappa and the matrix tell.
+as kappa and the matrix show.
 """
 
 # %%
@@ -18,7 +18,7 @@ and only kappa and the matrix tell.
 # included, once for each fold.
 #
 # Kappa is :math:`(p_o - p_e) / (1 - p_e)`, with the accuracy :math:`p_o`, and
-# :math:`p_e` the one to be expected if the same predictions were dealt out at random.
+# :math:`p_e` the one to be expected if the same predictions were shuffled at random.
 # It is 1 for a perfect classifier and 0 for chance. Of ten classes, chance gets a tenth
 # right, so that kappa is just below the accuracy.
 import warnings
@@ -38,7 +38,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 cv = StratifiedKFold(shuffle=True, random_state=0)
@@ -86,8 +86,8 @@ for name, y_pred in predictions.items():
 # %%
 # The accuracy of the network looks fine, until one sees that the dummy has nearly the
 # same. Kappa gives the dummy exactly zero, for it is chance, and the network not much
-# more. The matrices show why: the lower row has the samples of class 1, and all but a
-# few of them are missed.
+# more. The matrices show why: the lower row has the samples of class 1, and nine in ten
+# of them are missed.
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
 for ax, (name, y_pred) in zip(axes, predictions.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(
@@ -98,6 +98,6 @@ plt.show()
 
 # %%
 # Kappa is no better than accuracy as such: it is one number, too, and depends on how
-# rare the classes are, so that it compares classifiers on the same data, not data sets.
-# To use it where scikit-learn takes a scorer, write
-# ``make_scorer(cohen_kappa_score)``, for ``early_stopping_metric``, too.
+# rare the classes are, so it compares classifiers on the same data, not data sets. To
+# use it where scikit-learn takes a scorer, or for ``early_stopping_metric``, write
+# ``make_scorer(cohen_kappa_score)``.

@@ -5,8 +5,8 @@ Rare classes
 
 Where one class is rare, a network can have a high accuracy and still miss much of it.
 This page compares two remedies, weighting the classes and moving the threshold of the
-decision, and shows that they buy the same thing at the same price, but for what they
-do to the probabilities.
+decision, and shows that they buy the same recall at the same price, and differ in what
+they do to the probabilities.
 """
 
 # %%
@@ -33,7 +33,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -83,19 +83,14 @@ for name, model in models.items():
 # All thresholds at once
 # ----------------------
 #
-# The curve of a network has all that it could have with one threshold or another, and
-# the marks are what it has. The other threshold only moves the mark along the curve of
-# the network as it is. Class weights train another network, but its curve is little
-# different. What they change is above all which of its points is at 0.5.
+# The curve of a network has its recall and precision at every threshold, and the marks
+# are those at the threshold in use. The other threshold only moves the mark along the
+# curve of the network as it is. Class weights train another network, but its curve is
+# little different. What they change is above all which of its points is at 0.5.
 fig, ax = plt.subplots(layout="constrained")
-for name, style in (("as it is", "-"), ("class weights", "--")):
+for name in ("as it is", "class weights"):
     PrecisionRecallDisplay.from_estimator(
-        models[name],
-        X_test,
-        y_test,
-        name=name,
-        ax=ax,
-        curve_kwargs={"linestyle": style},
+        models[name], X_test, y_test, name=name, ax=ax
     )
 marks = {
     "as it is": ("o", "tab:blue", "as it is, at 0.50"),
@@ -114,11 +109,11 @@ plt.show()
 # What becomes of the probabilities
 # ---------------------------------
 #
-# To a network that was trained with class weights, the rare class is not rare. The
-# mean of its probabilities is far above the share of that class, so they can't be
-# taken for what they say. Where the probabilities are used, move the threshold.
-# Weights are there for when it is the training that must not neglect a class, and for
-# more than two classes, where there is no one threshold to be moved.
+# To a network that was trained with class weights, the rare class is not rare. The mean
+# of its probabilities is far above the share of that class, so they can't be taken at
+# face value. Where the probabilities are used, move the threshold. Weights are for when
+# the training itself must not neglect a class, and for more than two classes, where
+# there is no single threshold to move.
 print(f"share of the rare class: {y_test.mean():.3f}")
 print("mean probability of it:")
 for name in ("as it is", "class weights"):

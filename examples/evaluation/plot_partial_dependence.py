@@ -5,8 +5,8 @@ Partial dependence and permutation importance
 
 Two of scikit-learn's tools say what a network has made of its features: partial
 dependence draws how the prediction depends on a feature, and permutation importance
-measures how much worse it gets without. Here the function that has made the data is
-known, so that both can be held against the truth.
+measures how much worse it gets without that feature. Here the function that made the
+data is known, so both can be held against the truth.
 """
 
 # %%
@@ -20,7 +20,7 @@ known, so that both can be held against the truth.
 #
 #     y = 10 \sin(\pi x_0 x_1) + 20 (x_2 - 0.5)^2 + 10 x_3 + 5 x_4 + \text{noise}
 #
-# The network is told nothing of all that. Its R² on held-out data should come close to
+# The network knows nothing of all that. Its R² on held-out data should come close to
 # that of the function itself, which is less than 1 because of the noise.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,7 +59,7 @@ print(f"  of the true function {r2_score(y_test, true_function(X_test)):.3f}")
 # ------------------
 #
 # The partial dependence on a feature at a value is the mean prediction when every
-# sample is given this value of it. The dashed lines are the same of the true function.
+# sample is given this value of it. The dashed lines are the same for the true function.
 # The network has found the parabola of :math:`x_2`, the straight lines of :math:`x_3`
 # and :math:`x_4`, of which the first is twice as steep, and that :math:`x_5` does
 # nothing.
@@ -104,8 +104,8 @@ plt.show()
 # what the network owes to that feature. The scorer of the second call disregards the
 # network and scores the true function, which gives what a perfect network would owe.
 #
-# The two agree, and the five features that mean nothing are at zero. An importance is
-# more than what a curve above can show, though: shuffling :math:`x_0` also destroys
+# The two agree, and the five features that mean nothing are at zero. An importance has
+# more in it than a curve above can show, though: shuffling :math:`x_0` also destroys
 # what it does together with :math:`x_1`. So the importances of the two must not be
 # added up: each has what they do together in it.
 repeats = {"n_repeats": 20, "random_state": 0}
@@ -142,5 +142,5 @@ for name, network, truth in zip(
 
 # %%
 # Both tools replace the values of a feature regardless of the others. The features here
-# are independent, so nothing is wrong with that. With correlated features both ask the
-# network about samples that can't exist.
+# are independent, so nothing is wrong with that. With correlated features, both ask the
+# network about samples that may not exist.

@@ -5,9 +5,9 @@ Quantile regression with an interval
 
 With ``loss="quantile"`` a network predicts a quantile of the target in place of its
 mean, and two of them make an interval that is wide where the target is uncertain, and
-narrow where it is not. This page trains three quantiles, counts how many held-out
-targets are between the outer ones, and compares with a band of constant width around
-the prediction of the mean.
+narrow where it is not. This page fits three quantiles, counts how many held-out targets
+are between the outer ones, and compares with a band of constant width around the
+prediction of the mean.
 """
 
 # %%
@@ -50,7 +50,7 @@ shared = {
 }
 quantiles = (0.05, 0.5, 0.95)
 low, median, high = (
-    MLPRegressorScratch("quantile", quantile=q, **shared).fit(X_train, y_train)
+    MLPRegressorScratch(loss="quantile", quantile=q, **shared).fit(X_train, y_train)
     for q in quantiles
 )
 
@@ -60,9 +60,9 @@ P_quantile = np.column_stack([reg.predict(X_test) for reg in (low, median, high)
 # A band of constant width
 # ------------------------
 #
-# What one would do without: predict the mean, and shift the prediction by the quantiles
-# of the residuals on the training set.
-mean = MLPRegressorScratch("squared_error", **shared).fit(X_train, y_train)
+# What one would do without quantile regression: predict the mean, and shift the
+# prediction by the quantiles of the residuals on the training set.
+mean = MLPRegressorScratch(loss="squared_error", **shared).fit(X_train, y_train)
 shifts = np.quantile(y_train - mean.predict(X_train), quantiles)
 P_band = mean.predict(X_test)[:, np.newaxis] + shifts
 
@@ -96,9 +96,9 @@ plt.show()
 #
 # The coverage is the share of held-out targets in the interval. Over all of them, both
 # methods are close to the 0.9 that was asked for, so this alone can't tell them apart.
-# By thirds of the axis it does: the quantiles are close everywhere, while the band has
-# too many targets on the left and too few on the right. The pinball loss, which is the
-# lower the better the quantile, agrees for all three.
+# Each third of the axis by itself can: the quantiles are close everywhere, while the
+# band has too many targets on the left and too few on the right. The pinball loss,
+# which is the lower the better the quantile, agrees for all three.
 third = (3 * X_test[:, 0]).astype(int)
 print("                              coverage                    pinball loss")
 print("                         all  left middle right     q=0.05  q=0.5  q=0.95")

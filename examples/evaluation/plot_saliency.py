@@ -31,7 +31,7 @@ from skmlp import MLPClassifierScratch
 from skmlp.datasets import fetch_mnist
 from skmlp.plotting import SaliencyDisplay, WeightsDisplay
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 try:
@@ -86,8 +86,10 @@ plt.show()
 # A hidden unit with a ReLU that is off has no gradient to climb along, so the ascent
 # starts from the image that activates the unit most.
 #
-# The outputs want ink along the strokes of their digit, and none where it would make
-# another digit of it: the 3 is not to be closed on the left, as it would be in an 8.
+# Each picture has a scale of its own, with red for ink that activates the unit and blue
+# for ink that inhibits it. The outputs want ink along the strokes of their digit, and
+# none where it would make another digit of it: the 3 is not to be closed on the left,
+# as it would be in an 8.
 digits = [0, 3, 7]
 units = clf.coefs_[-1][:, digits].argmax(axis=0)
 A = clf.hidden_activations(X_test)[1]
@@ -134,7 +136,7 @@ for length in (0.1, 0.5, 1.0, 1.5, 2.0):
 # %%
 # So the gradient does tell what the network is sensitive to: against it, a step far
 # shorter than the image itself ruins the accuracy, while one in a random direction
-# costs little. But
+# costs nothing. But
 #
 # - it holds at this image alone. The further the step, the more the logit differs from
 #   what the gradient has promised, because other units of the ReLU layers are on there;

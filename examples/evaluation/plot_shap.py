@@ -92,7 +92,7 @@ plt.show()
 # :class:`~skmlp.plotting.SaliencyDisplay` asks something else of the same network: how
 # much would the prediction change with a small change of the feature? It looks at the
 # network alone, behind the scaler, so that the gradients are per standard deviation of
-# a feature and compare with each other.
+# a feature and can be compared with each other.
 scaler, mlp = model
 Z_test = scaler.transform(X_test)
 SaliencyDisplay.from_estimator(mlp, Z_test, feature_names=data.feature_names)
@@ -104,10 +104,10 @@ plt.show()
 #
 # Both find that ``s5`` and ``bmi`` matter most. They differ at the end of the table:
 # the gradient of ``age`` and ``s1`` is not so small, and their SHAP values are next to
-# nothing. The last column says why. With its sign, their gradient is close to zero on
-# average: the feature raises the prediction for one patient and lowers it for another.
-# A gradient is about a small change. A SHAP value is about the whole way from the
-# background to the patient, on which such ups and downs cancel.
+# nothing. The last column hints at the reason. With its sign, their gradient is close
+# to zero on average: the feature raises the prediction for one patient and lowers it
+# for another. A gradient is about a small change. A SHAP value is about the whole way
+# from the background to the patient, on which such ups and downs cancel.
 #
 # Neither says what causes the disease. Both explain the network, whose R² shows how
 # much of the progression it has not understood, and both depend on which of several

@@ -22,8 +22,8 @@ penalties from weak to strong, and shows that they add up to the error.
 #    = \underbrace{\big( f(x) - \mathbb E \hat f_D(x) \big)^2}_{\text{bias}^2}
 #    + \underbrace{\operatorname{Var} \hat f_D(x)}_{\text{variance}} + \sigma^2 .
 #
-# Here :math:`f` is known, so that the parts can be computed, and as many training sets
-# drawn as are wanted. With real data neither is possible, but the parts are still
+# Here :math:`f` is known, so the parts can be computed, and we can draw as many
+# training sets as we like. With real data neither is possible, but the parts are still
 # there.
 import warnings
 
@@ -33,7 +33,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import MLPRegressorScratch
 
-# The number of iterations is the training budget: reaching it is no warning.
+# The number of iterations is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 n_sets, n_samples, sigma = 40, 25, 0.3
@@ -57,11 +57,11 @@ x_test, y_test = draw(10_000, rng)
 # From a weak penalty to a strong one
 # -----------------------------------
 # A network with 30 hidden units is trained on each of the training sets, with each
-# strength of the L2 penalty. The mean of finitely many networks is itself a little off,
-# by the variance divided by their number; that is taken off the squared bias, which can
-# therefore come out just below zero. All networks begin with the same weights. The last
-# column is no sum, but what was measured: the mean squared error on test samples with
-# noise of their own.
+# strength of the L2 penalty. The mean of finitely many networks is itself a little off:
+# its variance is that of one network, divided by their number. That is subtracted from
+# the squared bias, which can therefore come out just below zero. All networks begin
+# with the same weights. The last column is no sum, but what was measured: the mean
+# squared error on test samples with noise of their own.
 alphas = np.logspace(-3, 0, 7)
 predictions, parts, errors = [], [], []
 print("   alpha   bias^2  variance   noise     sum  measured error")
@@ -88,8 +88,10 @@ for alpha in alphas:
 # %%
 # The parts, one on top of the other, reach up to the points, which are the measured
 # errors. With a weak penalty nearly all of what can be avoided is variance: the network
-# follows the noise of its training set. With a strong one it is bias: it cannot bend
-# any more. The least error is in between, and is still above the noise.
+# follows the noise of its training set. With a strong one it is bias: the network
+# cannot bend any more. Just before, at ``alpha=0.316``, the variance rises once more:
+# from some training sets the network is already nearly flat, from others it still
+# bends. The least error is in between, and is still above the noise.
 _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 colors = ["0.8", "tab:blue", "tab:orange"]
 labels = [r"noise $\sigma^2$", "variance", r"bias$^2$"]
@@ -101,12 +103,12 @@ plt.show()
 
 # %%
 # The learned functions themselves: thin lines are networks from different training
-# sets, and how far they are apart is the variance. The thick line is their mean, and
-# its distance from the function, which is dashed, is the bias.
+# sets, and their spread is the variance. The thick line is the mean of all of them, and
+# its distance from the true function, which is dashed, is the bias.
 order = x_test[:, 0].argsort()[::50]
 grid = x_test[order]
 _, axes = plt.subplots(
-    1, 3, figsize=(9.6, 3.6), layout="constrained", sharex=True, sharey=True
+    1, 3, figsize=(7.2, 3.2), layout="constrained", sharex=True, sharey=True
 )
 for ax, i in zip(axes, (0, int(np.argmin(errors)), -1), strict=True):
     found = predictions[i][:, order]
@@ -116,5 +118,5 @@ for ax, i in zip(axes, (0, int(np.argmin(errors)), -1), strict=True):
     ax.plot(grid, f(grid), "k--", label="f")
     ax.set(xlabel="x", title=f"alpha = {alphas[i]:.3g}", ylim=(-2.5, 2))
 axes[0].set_ylabel("prediction")
-axes[2].legend(loc="lower right")
+axes[2].legend(loc="lower right", fontsize="small")
 plt.show()

@@ -8,11 +8,11 @@ train. This page shows a problem of each kind, and what each of the two does abo
 """
 
 # %%
-# Dropout, where there is little data with noise in it
-# ----------------------------------------------------
+# Dropout, for few and noisy data
+# -------------------------------
 # With rate :math:`r`, dropout sets each hidden activation to zero with probability
 # :math:`r` in each step, and multiplies the others by :math:`1 / (1 - r)`, so that no
-# unit can rely on a certain other one. In predictions, all units take part.
+# unit can rely on any particular other. In predictions, all units take part.
 #
 # This network has many more weights than there are samples, and a tenth of the labels
 # is drawn at random.
@@ -28,7 +28,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -46,8 +46,8 @@ X_train, X_val, y_train, y_val = train_test_split(
 )
 
 # %%
-# The table has the losses of the finished networks, without dropout in either of them,
-# the least validation loss of all epochs, and the validation accuracy.
+# The table has the losses of the finished networks, both computed with all units, the
+# least validation loss of all epochs, and the validation accuracy at the end.
 print("dropout  training  validation     gap  least validation  accuracy")
 trained = {}
 for rate in (0.0, 0.25, 0.5, 0.7):
@@ -70,11 +70,11 @@ for rate in (0.0, 0.25, 0.5, 0.7):
 
 # %%
 # Without dropout the training loss goes to zero, noise and all, while the validation
-# loss rises after the first epochs: the network becomes ever more certain, of what is
-# not so. The higher the rate, the smaller the gap. The best epoch is hardly better with
-# dropout than without, so that early stopping would do nearly as much here. But with
-# dropout it matters much less when the training ends. (The curve of the training loss
-# is measured in training, with units dropped, and is therefore above that of the
+# loss rises after the first epochs: the network becomes ever more certain, even of what
+# is wrong. The higher the rate, the smaller the gap. The best epoch is hardly better
+# with dropout than without, so that early stopping would do nearly as much here. But
+# with dropout it matters much less when the training ends. (The curve of the training
+# loss is measured in training, with units dropped, and is therefore above that of the
 # table.)
 LossCurveDisplay.from_estimators(
     {k: trained[k] for k in ("dropout=0.0", "dropout=0.5")}
@@ -82,11 +82,11 @@ LossCurveDisplay.from_estimators(
 plt.show()
 
 # %%
-# Batch normalization, where a network is hard to train
-# -----------------------------------------------------
+# Batch normalization, for networks that are hard to train
+# --------------------------------------------------------
 # Batch normalization gives the sums of a unit, :math:`U = A^{l-1} W^l`, the mean 0 and
 # the variance 1 in each batch, and then a scale and a shift that are learned,
-# :math:`Z^l = \gamma \odot \hat U + b^l`. So it does not matter any more how large the
+# :math:`Z^l = \gamma \odot \hat U + b^l`. So it hardly matters any more how large the
 # inputs and the weights are.
 #
 # Two things make the digits hard to learn here: pixels that are multiplied by a

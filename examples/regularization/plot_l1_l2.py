@@ -3,19 +3,25 @@
 L1 makes zeros, L2 makes small
 ==============================
 
-Where only a few features matter, an L1 penalty finds them, and predicts better than an
-L2 penalty. This page fits networks with either, and counts the weights that are exactly
-zero and the features that are left.
+Where only a few features matter, a network with an L1 penalty relies on them more, and
+predicts better, than one with an L2 penalty. This page fits networks with either, and
+counts the weights that are exactly zero and the features that are left.
 """
 
 # %%
 # Five features that matter, and twenty that do not
 # -------------------------------------------------
-# The penalty is :math:`\Omega(W) = \alpha \big( \rho \lVert W \rVert_1 + \frac{1 -
-# \rho}{2} \lVert W \rVert_2^2 \big)`, with :math:`\alpha` = ``alpha`` and :math:`\rho`
-# = ``l1_ratio``. In the data of :func:`~sklearn.datasets.make_friedman1`, the target
-# depends on the first five features only. All the others are noise, which a network can
-# use to learn the training set by heart.
+# The penalty is
+#
+# .. math::
+#
+#     \Omega(W) = \alpha \Big( \rho \lVert W \rVert_1
+#     + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \Big)
+#
+# with :math:`\alpha` = ``alpha`` and :math:`\rho` = ``l1_ratio``. In the data of
+# :func:`~sklearn.datasets.make_friedman1`, the target depends on the first five
+# features only. All the others are noise, which a network can use to learn the training
+# set by heart.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -28,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPRegressorScratch
 from skmlp.plotting import WeightsDisplay
 
-# The number of iterations is the training budget: reaching it is no warning.
+# The number of iterations is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_friedman1(n_samples=1400, n_features=25, noise=1.0, random_state=0)
@@ -44,13 +50,14 @@ y_train, y_test = (y_train - y_mean) / y_std, (y_test - y_mean) / y_std
 # The strength of the penalty
 # ---------------------------
 # ``alpha`` is chosen by cross-validation, for each penalty by itself. The table says
-# how many weights of the first layer are exactly zero, and of how many features any
-# weight is left. With L2, no weight is ever zero. With L1, the zeros grow in number
-# with ``alpha``, and the first features to lose all of their weights are those of
-# noise.
-alphas = [0.1, 0.3, 1.0, 3.0, 10.0]
+# what share of the weights of the first layer are exactly zero, and of how many
+# features any weight is left: of the five relevant ones, and of the twenty that are
+# noise. With L2, no weight is ever zero. With L1, the zeros grow in number with
+# ``alpha``, and the first features to lose all of their weights are those of noise.
+alphas = [0.3, 1.0, 3.0, 10.0, 30.0]
 best = {}
-print("penalty  alpha  R2 (cross-validation)  zeros  features used that matter, noise")
+print("                                               features used")
+print("penalty  alpha  R2 (cross-validation)  zeros  relevant  noise")
 for name, l1_ratio in {"L2": 0.0, "L1": 1.0}.items():
     reg = MLPRegressorScratch(
         hidden_layer_sizes=(20,),
@@ -67,30 +74,30 @@ for name, l1_ratio in {"L2": 0.0, "L1": 1.0}.items():
         used = ~is_zero.all(axis=1)
         print(
             f"{name:7}{alpha:7}{score:23.3f}{is_zero.mean():7.0%}"
-            f"{used[:5].sum():28}{used[5:].sum():7}"
+            f"{used[:5].sum():10}{used[5:].sum():7}"
         )
 
 # %%
 # The best network of each penalty
 # --------------------------------
 # On the test set, L1 is clearly better. The norm of the weights that leave a feature
-# says how much the network looks at it: with L1, much less at noise. That the best
-# ``alpha`` leaves some weight to most of the noise does not contradict this: a penalty
-# that is strong enough to remove it all also shrinks what is needed, and costs
-# accuracy.
+# says how much the network looks at it: with L1, much less at noise. The best ``alpha``
+# does leave every noise feature some weight: a penalty that is strong enough to remove
+# them also shrinks what is needed, and costs accuracy.
 norms = {name: np.linalg.norm(reg.coefs_[0], axis=1) for name, reg in best.items()}
-print("penalty  alpha  test R2  mean norm of features that matter, noise")
+print("                           mean norm of")
+print("penalty  alpha  test R2  relevant  noise")
 for name, reg in best.items():
     print(
         f"{name:7}{reg.alpha:7}{reg.score(X_test, y_test):9.3f}"
-        f"{norms[name][:5].mean():35.3f}{norms[name][5:].mean():7.3f}"
+        f"{norms[name][:5].mean():10.3f}{norms[name][5:].mean():7.3f}"
     )
 
 # %%
 # Histograms of the weights of the first layer show the two ways to be small. L2 pulls
 # at a weight in proportion to its size, so that it moves ever slower towards zero, and
-# never gets there: its peak is near zero, and not at it. L1 pulls at all weights with
-# the same force, and holds those at zero at which the data pull less.
+# never gets there: the weights in its peak are small, but none is zero. L1 pulls at all
+# weights with the same force, and keeps those at zero on which the data pull less.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.6), layout="constrained", sharex=True, sharey=True
 )

@@ -26,7 +26,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
@@ -69,7 +69,7 @@ plt.show()
 # ------------------------
 # The validation images are shifted once, and stay so. Without augmentation the training
 # loss falls to nearly nothing, for the network knows its images by heart, while the
-# validation loss soon rises: shifted images are nothing that it has learned about. With
+# validation loss soon rises: it has learned nothing about shifted images. With
 # augmentation there is always something left to learn, and the validation loss falls.
 # (The training loss is then that of the images that were trained on, shifted or not.)
 params = {
@@ -94,7 +94,8 @@ plt.show()
 # Accuracy against the number of images
 # -------------------------------------
 # There are two test sets: the images as they are, and the same ones shifted. Training
-# sets of each size are drawn four times; the numbers are means over the draws.
+# sets of each size are drawn four times. The numbers are means over the draws, and the
+# bands in the picture standard deviations.
 X_shifted = shift(X_test, rng)
 tests = {"test images as they are": X_test, "shifted test images": X_shifted}
 sizes = [50, 100, 200, 400]
@@ -117,9 +118,9 @@ for test, (plain, augmented) in zip(tests, scores.mean(axis=3), strict=True):
 # %%
 # On images as they are, which are all centred, hardly anything is gained. On shifted
 # images a great deal is: the plain network has learned at which pixels the strokes of a
-# centred digit are, and is lost when they move by one. More images of the same kind do
-# not teach it better. Augmentation tells the network what you know and the data does
-# not say, so that it pays where the data to come varies more than the data at hand.
+# centred digit are, and is lost when they move by one. More images of the same kind
+# hardly help. Augmentation tells the network what you know and the data does not say,
+# so it pays where the data to come varies more than the data at hand.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.8), layout="constrained", sharex=True, sharey=True
 )

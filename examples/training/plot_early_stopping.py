@@ -4,7 +4,7 @@ Stop in time
 ============
 
 A network that is trained for too long learns its samples by heart: the training loss
-falls on, while the loss on other data rises. Early stopping watches data that the
+keeps falling, while the loss on other data rises. Early stopping watches data that the
 network does not learn from, and keeps the weights that were best there. This example
 shows what it watches, how to choose that, and what it saves in test error.
 """
@@ -30,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# Some of the trainings are meant to go on to the last epoch.
+# Some of the networks are meant to train to the last epoch.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -82,12 +82,12 @@ plt.show()
 # %%
 # Early stopping
 # --------------
-# ``early_stopping=True`` ends the training when there was no progress for
+# ``early_stopping=True`` ends the training when there has been no progress for
 # ``n_iter_no_change`` epochs, and goes back to the weights of the best one. By default,
 # a part of the training data is set aside for it, ``validation_fraction``. The metric
 # is the accuracy, unless ``early_stopping_metric`` says otherwise. Here it is the loss:
-# it is less noisy, for it changes with every probability, not only where a sample
-# changes its class.
+# it is less noisy, since it changes with every probability, not only where a sample is
+# put into another class.
 stopping = clone(too_long).set_params(
     early_stopping=True,
     early_stopping_metric="loss",
@@ -125,8 +125,10 @@ for name, clf in networks.items():
 
 # %%
 # All that stop are better than the one that does not, by each of the three measures.
-# Among themselves they differ little. The mark in the next picture is at the epoch that
-# is best by the area under the ROC curve, which is not where the loss is least.
+# Among themselves they differ much less. Those that watch the loss are ahead here, by
+# each of the measures, but on a single split such small differences may be chance. The
+# mark in the next picture is at the epoch that is best by the area under the ROC curve,
+# which is not where the loss is least.
 LossCurveDisplay.from_estimator(networks["roc_auc"])
 plt.show()
 
@@ -160,5 +162,4 @@ plt.show()
 
 # %%
 # The dotted line is the loss of a constant probability, here in the last split. By this
-# measure, a network that
-# is trained for too long is worse than none.
+# measure, a network that is trained for too long is worse than none.

@@ -16,8 +16,8 @@ good for.
 # :math:`g` and the learning rate :math:`\eta`. To see its effect alone, we begin with
 # all samples in each step, and without momentum.
 #
-# The gradient is only a local matter: it says that the objective falls in the direction
-# of :math:`-g`, not how far. So the loss falls in every epoch while the steps are
+# The gradient is local: it says that the objective falls in the direction of
+# :math:`-g`, not how far. So the loss falls in every epoch while the steps are
 # short, and a step that is too long jumps across the valley.
 import textwrap
 import warnings
@@ -61,17 +61,17 @@ for learning_rate in 0.001, 0.01, 0.3, 0.7:
     print(f"{learning_rate:<15}{model.loss_:<9.3f}{n_rises}")
 
 # %%
-# The smallest rate has hardly begun after 100 epochs, and the next one takes most of
-# them to come to where a good one is after a few. The largest rate jumps, in the first
-# epochs far above where it started, and comes down in the end. The last loss does not
-# tell of that, but the picture does.
+# The smallest rate has hardly begun after 100 epochs, and the next one takes all of
+# them to come to where a good one is after three. With the largest rate, the loss jumps
+# far above where it started in the first epochs, and then comes down. The last loss
+# does not tell of that, but the picture does.
 LossCurveDisplay.from_estimators(trained)
 plt.show()
 
 # %%
-# One that is larger still never finds back. Each step ends higher up than it began,
+# A rate that is larger still never recovers. Each step ends higher up than it began,
 # where the gradient is larger, and the next step longer. ``fit`` raises an error as
-# soon as the weights are no longer numbers.
+# soon as the weights are no longer finite.
 try:
     clone(reg).set_params(learning_rate_init=20.0).fit(X_train, y_train)
 except ValueError as error:
@@ -80,13 +80,13 @@ except ValueError as error:
 # %%
 # A rate that changes
 # -------------------
-# On mini-batches, each gradient is that of a few samples: right on the average, but
-# noisy. With a constant rate, the noise keeps the weights moving about the minimum, the
+# On mini-batches, each gradient is that of a few samples: right on average, but noisy.
+# With a constant rate, the noise keeps the weights moving around the minimum, the
 # farther the larger the rate. So a large rate is good at the beginning, to come close,
 # and a small one at the end, to settle. That is what a schedule is for:
 #
 # - ``"step"`` divides the rate by 10, here every 20 epochs;
-# - ``"cosine"`` lets it sink to 0, slowly at first and at last;
+# - ``"cosine"`` lets it sink to 0, slowly at first and at the end;
 # - ``"one_cycle"`` lets it rise first, and then sink;
 # - ``warmup_steps`` lets any of them begin with a linear rise, which spares the initial
 #   weights steps that are too long for them.
@@ -119,8 +119,8 @@ plt.show()
 
 # %%
 # On test data, the smaller constant rate is as good, but one has to find it. A schedule
-# that ends low forgives a rate that is too large at first. Which schedule it is, makes
+# that ends low forgives a rate that is too large at first. Which schedule it is makes
 # less of a difference.
 #
-# Any of them works with any first-order solver, and so does a function of the number of
-# the step, ``learning_rate=lambda step: ...``.
+# Any of them works with any solver that has a learning rate, and so does a function of
+# the number of the step, ``learning_rate=lambda step: ...``.

@@ -4,8 +4,8 @@ Optimizers on one problem
 =========================
 
 Which solver is best depends on the learning rate that each of them is given. Here each
-has the one that suits it, chosen by the same small search. On test data, those that
-take mini-batches then do about equally well; what differs is the rate that they want.
+has the one that suits it, chosen by the same small search. On test data, the solvers
+with mini-batches then do about equally well; what differs is the rate that they want.
 """
 
 # %%
@@ -46,8 +46,8 @@ clf = MLPClassifierScratch(
 # %%
 # The search
 # ----------
-# All solvers that take mini-batches, each at seven rates, with the cross-validated loss
-# for a measure. The test data have no part in it.
+# All solvers that take mini-batches, each at seven rates, compared by their
+# cross-validated loss. The test data have no part in it.
 solvers = ["sgd", "adam", "adamw", "nadam", "amsgrad", "rmsprop", "adagrad"]
 rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 grid = {"solver": solvers, "learning_rate_init": rates}
@@ -60,9 +60,9 @@ losses = {
 chosen = {solver: rates[np.argmin(losses[solver])] for solver in solvers}
 
 # %%
-# Each line has a valley, and they are about equally deep, but not at the same place.
+# Each line has a valley. The valleys are about equally deep, but not at the same place.
 # Adam, its variants and RMSProp divide the step by the size of recent gradients: there,
-# the rate is about as far as a weight goes in a step, and has to be small. ``"sgd"``
+# the rate is about how far a weight goes in a step, and has to be small. ``"sgd"``
 # and ``"adagrad"`` want a larger one. So a comparison at one rate for all would be one
 # of rates, not of solvers.
 _, ax = plt.subplots(layout="constrained")
@@ -78,7 +78,7 @@ plt.show()
 # The training
 # ------------
 # Each solver learns from all training data, at its rate. Two others need none, and take
-# one step an epoch, on all samples: ``"armijo"`` tries shorter and shorter steps until
+# one step per epoch, on all samples: ``"armijo"`` tries shorter and shorter steps until
 # the loss falls enough, and ``"random_search"`` knows no gradient at all. And there is
 # ``"lbfgs"``, which may evaluate the objective as often as the others see the data.
 trained = {
@@ -102,16 +102,16 @@ for solver, model in trained.items():
 
 # %%
 # On test data, the solvers with mini-batches are close to each other, though some come
-# to a much lower training loss. All are far ahead of those that see all samples in each
+# to a much lower training loss. All are ahead of those that see all samples in each
 # step: in 20 epochs they take hundreds of steps, not 20. Of the latter, ``"lbfgs"``,
-# which learns from the gradients before, is ahead of steepest descent. Noise without a
-# gradient gets nowhere, among thousands of weights.
+# which learns from earlier gradients, is far ahead of steepest descent. Random steps
+# without a gradient get nowhere among thousands of weights.
 mini_batch = {solver: trained[solver] for solver in solvers}
 full_batch = {solver: trained[solver] for solver in ("armijo", "random_search")}
 
 
 def plot_losses(estimators, title):
-    """The loss of each epoch, and that of lbfgs at last as a dotted line."""
+    """The loss of each epoch, and the last loss of lbfgs as a dotted line."""
     display = LossCurveDisplay.from_estimators(estimators, panels=["loss"])
     loss = trained["lbfgs"].loss_
     display.ax_.axhline(loss, color="black", linestyle=":")
@@ -123,6 +123,6 @@ plot_losses(mini_batch, "mini-batches")
 plt.show()
 
 # %%
-# The same for those that take one step an epoch. Mind the scale.
+# The same for those that take one step per epoch. Mind the scale.
 plot_losses(full_batch, "all samples in each step")
 plt.show()

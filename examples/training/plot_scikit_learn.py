@@ -4,9 +4,9 @@ Change one import
 =================
 
 A script with scikit-learn's neural networks gets the same numbers from skmlp, and gets
-them sooner, when one import is changed. This page fits the same network by both,
-compares the numbers, and takes the time; then it uses what scikit-learn's networks do
-not have.
+them sooner, when one import is changed. This page fits the same network with both,
+compares the numbers and the times, and then uses what scikit-learn's networks do not
+have.
 """
 
 # %%
@@ -14,8 +14,9 @@ not have.
 # ----------------------------
 # :class:`~skmlp.MLPClassifierScratch` has the parameters of
 # :class:`~sklearn.neural_network.MLPClassifier`, and draws the same random numbers from
-# the same ``random_state``. It has two engines: one in NumPy, and a compiled one, which
-# is used wherever it is installed.
+# the same ``random_state``. So ``from skmlp import MLPClassifierScratch as
+# MLPClassifier`` is all that a script has to change. There are two engines: one in
+# NumPy, and a compiled one, which is used wherever it is installed.
 import time
 import warnings
 
@@ -31,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -98,9 +99,8 @@ plt.show()
 # ----------------------------------------
 # Everything else is a constructor parameter as well. So it goes into a pipeline and a
 # search like any other: here GELU, dropout, a learning rate that falls along a cosine,
-# and label smoothing. Whether dropout helps here is for the search to say.
-# ``n_iter_no_change=np.inf`` lets the schedule run to its end. The test set is looked
-# at once, after the search.
+# and label smoothing. Whether dropout helps is for the search to say; the test set has
+# no part in it. ``n_iter_no_change=np.inf`` lets the schedule run to its end.
 pipeline = make_pipeline(
     StandardScaler(),
     MLPClassifierScratch(
@@ -126,7 +126,7 @@ for candidate, score in zip(
 print(f"test accuracy of the best: {search.score(X_test, y_test):.4f}")
 
 # %%
-# The history of the training is kept, and drawn by
+# Dropout does not help here. The history of the training is kept, and drawn by
 # :class:`~skmlp.plotting.LossCurveDisplay`. The learning rate, which varies, has a
 # panel of its own.
 LossCurveDisplay.from_estimator(search.best_estimator_[-1])

@@ -27,7 +27,7 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it is no warning.
+# The number of epochs is the training budget: reaching it needs no warning.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -59,11 +59,11 @@ plt.show()
 # ``coefs_init`` and ``intercepts_init`` of ``fit`` are the weights to begin with, where
 # None stands for a layer that is drawn afresh. For new classes, the first layer is
 # carried over, whose units look at the images, and the layers above it are new. For the
-# classes of the source, all layers are carried over. Then come two stages: first the
-# first layer is kept as it is by ``frozen_layers``. Then, with ``warm_start``, all
-# layers are trained, at half the learning rate. So the large gradients of new layers do
-# not spoil at once what was carried over. From scratch, the network gets as many epochs
-# as in both stages.
+# classes of the source, all layers are carried over. The training has two stages: at
+# first, ``frozen_layers`` keeps the first layer as it is. Then, with ``warm_start``,
+# all layers are trained, at half the learning rate. So the large gradients of new
+# layers do not spoil at once what was carried over. From scratch, the network gets as
+# many epochs as both stages have.
 params = {
     "hidden_layer_sizes": (128, 32),
     "batch_size": 10,
@@ -119,13 +119,13 @@ for task, (X_pool, X_test, y_pool, y_test) in tasks.items():
 print(f"a bad sensor, the source network as it is: {as_it_is:.3f}")
 
 # %%
-# With new classes nothing is gained, and with the fewest samples accuracy is lost: what
-# tells 0 to 4 apart is not what tells 5 to 9 apart, and images this small and clean are
-# easily learned from scratch. With the bad sensor the gain is large, most with the
-# fewest samples: what the digits look like is known already, and only the offsets are
-# to be learned. The source network as it is does not know them. Both comparisons are
-# needed to call a transfer a success: without the curve from scratch, that on the left
-# would look like one.
+# With new classes nothing is gained, and the fewer the samples, the more accuracy is
+# lost: what tells 0 to 4 apart is not what tells 5 to 9 apart, and images this small
+# and clean are easily learned from scratch. With the bad sensor the gain is the larger,
+# the fewer the samples: what the digits look like is known already, and only the
+# offsets are to be learned. The source network as it is does not know them. To call a
+# transfer a success, compare it with training from scratch: without that curve, the
+# left panel would look like a success, too.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.8), layout="constrained", sharex=True, sharey=True
 )
