@@ -6,8 +6,8 @@ forward through
 
 .. math:: A^0 = X, \qquad Z^l = A^{l-1} W^l + b^l, \qquad A^l = g_l(Z^l)
 
-and the loss :math:`E` backward, with :math:`\delta^l = \partial E / \partial
-Z^l`, through
+and the loss :math:`E`, summed over the batch, backward, with
+:math:`\delta^l = \partial E / \partial Z^l`, through
 
 .. math::
 

@@ -288,6 +288,10 @@ class LossCurveDisplay:
                     e[k] for e in curves.values() for k in _PANELS[panel] if k in e
                 ]
                 scale_log_if_positive(ax, shown)
+            if panel == "learning_rate" and ax.get_yscale() == "log":
+                # Schedules end at next to nothing, which would take most of the axis.
+                bottom, top = ax.get_ylim()
+                ax.set_ylim(max(bottom, 1e-4 * top), top)
         label_epochs(list(self.axes_.values()))
         place_legend(self.ax_, self._handles(curves))
 

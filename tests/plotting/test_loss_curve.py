@@ -167,3 +167,14 @@ def test_bad_arguments_are_named(data, plain):
         LossCurveDisplay({"it": HISTORY}).plot(
             figure.add_axes((0, 0, 1, 1)), panels=["loss", "score"]
         )
+
+
+def test_a_schedule_that_ends_at_nothing_does_not_take_the_axis():
+    rates = [0.1, 0.05, 1e-12]
+    history = {"loss": [3.0, 2.0, 1.0], "learning_rate": rates}
+    display = LossCurveDisplay.from_history(history)
+    ax = display.axes_["learning_rate"]
+    assert ax.get_yscale() == "log"
+    assert 1e-6 < ax.get_ylim()[0] < 1e-4
+    line = display.lines_["training"]["learning_rate"]
+    assert line.get_ydata().tolist() == rates
