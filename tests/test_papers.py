@@ -582,8 +582,9 @@ def paper(monkeypatch):
         pytest.skip("the examples are in the source repository only")
     monkeypatch.syspath_prepend(SCRIPTS)
     yield import_module
-    for path in SCRIPTS.glob("*.py"):
-        sys.modules.pop(path.stem, None)
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "").parent == SCRIPTS:
+            del sys.modules[name]
 
 
 def assert_same_weights(reg, loop, atol=1e-12):
