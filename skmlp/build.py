@@ -280,7 +280,7 @@ def draw_parameters(estimator, network, dtype, random_state):
         factors = [6.0]
     # The bits of an orthogonal matrix depend on the number of BLAS's threads.
     with one_blas_thread() if estimator.init == "orthogonal" else nullcontext():
-        initialize(theta, estimator.init, factors, random_state)
+        initialize(theta, estimator.init, random_state, factors)
     for gamma, variance in zip(theta.scales, theta.variances, strict=True):
         gamma[...] = variance[...] = 1
     return theta

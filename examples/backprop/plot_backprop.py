@@ -49,8 +49,7 @@ n = len(X)
 tanh, softmax = ACTIVATIONS["tanh"], ACTIVATIONS["softmax"]
 network = Network([2, 8, 5, 3], [tanh, tanh, softmax], LogLoss())
 theta = Parameters(network.layer_sizes)
-init_factors = [6.0] * 3  # of each activation, for init="auto" alone
-initialize(theta, "glorot_uniform", init_factors, np.random.RandomState(0))
+initialize(theta, "glorot_uniform", np.random.RandomState(0))
 print(f"theta has {theta.flat.size} numbers")
 
 # %%

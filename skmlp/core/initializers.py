@@ -11,7 +11,7 @@ one of yours:
 >>> def sparse(shape, random_state):
 ...     return random_state.standard_normal(shape) * (random_state.rand(*shape) < 0.1)
 >>> theta = Parameters([100, 50, 1])
->>> initialize(theta, sparse, [6.0, 6.0], np.random.RandomState(0))
+>>> initialize(theta, sparse, np.random.RandomState(0))
 >>> round(float(np.mean(theta.weights != 0)), 1)
 0.1
 
@@ -39,7 +39,7 @@ INITIALIZERS: dict = {}
 """Initializers by name, without "auto"."""
 
 
-def initialize(theta, init, init_factors, random_state):
+def initialize(theta, init, random_state, init_factors=None):
     """Write initial weights and biases into the parameters.
 
     Parameters
@@ -50,11 +50,11 @@ def initialize(theta, init, init_factors, random_state):
     init : str or callable
         "auto" for :func:`auto`, a name from `INITIALIZERS`, or an initializer.
 
-    init_factors : list of float
-        For "auto", the `init_factor` of an activation for each layer.
-
     random_state : RandomState
         Source of the random numbers.
+
+    init_factors : list of float, default=None
+        For "auto", which needs them: the `init_factor` of an activation for each layer.
     """
     if isinstance(init, str) and init == "auto":
         auto(theta, init_factors, random_state)

@@ -17,7 +17,7 @@ SHAPES = [(300, 500), (500, 300), (400, 400)]
 def drawn(init="auto", dtype=np.float64, factors=(6.0, 6.0, 6.0)):
     theta = Parameters(LAYER_SIZES, dtype)
     theta.flat[:] = np.nan
-    assert initialize(theta, init, list(factors), np.random.RandomState(5)) is None
+    assert initialize(theta, init, np.random.RandomState(5), list(factors)) is None
     return theta
 
 
@@ -167,7 +167,7 @@ def test_a_callable_is_given_the_shape_and_the_random_state():
 
     theta, random_state = Parameters((3, 4, 2)), np.random.RandomState(0)
     theta.flat[:] = np.nan
-    initialize(theta, init, [6.0, 6.0], random_state)
+    initialize(theta, init, random_state)
     assert given == [((3, 4), random_state), ((4, 2), random_state)]
     assert theta.weights.tolist() == [1.0] * 12 + [2.0] * 8
     assert not any(b.any() for b in theta.intercepts)
@@ -175,7 +175,7 @@ def test_a_callable_is_given_the_shape_and_the_random_state():
 
 def test_a_callable_may_return_nested_lists():
     theta = Parameters((1, 2))
-    initialize(theta, lambda shape, rng: [[1, 2.5]], [6.0], np.random.RandomState(0))
+    initialize(theta, lambda shape, rng: [[1, 2.5]], np.random.RandomState(0))
     assert theta.flat.tolist() == [1, 2.5, 0, 0]
 
 
