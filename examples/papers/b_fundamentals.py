@@ -408,6 +408,7 @@ def add_interpretability(page, clf, data):
     right.axvline(0, color="black", linewidth=0.8)
     right.invert_yaxis()
     right.grid(axis="x", alpha=0.3)
+    right.set_axisbelow(True)
     right.set_xlabel("SHAP value (change of the probability)")
     right.set_title("SHAP values: one test sample")
     page.picture(
