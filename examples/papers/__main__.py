@@ -26,10 +26,10 @@ same machine. `tests/test_papers.py` checks the estimators against the figures.
 
 {pages}
 
-These are the figures that the documents print. The times of `skmlp` were measured here.
-The ratio says how many times as long the other method took, run beside it: mostly the
-document's own, which is the plain loop, or else scikit-learn's. The pages have the
-results of both methods, and say why figures differ.{silent}
+These are the figures that the documents print.{silent} The times of `skmlp` were
+measured here. The ratio says how many times as long the other method took, run beside
+it: mostly the document's own, which is the plain loop, or else scikit-learn. The pages
+have the results of both methods, and say why figures differ.
 
 {published}
 
