@@ -229,6 +229,19 @@ def timed(function, *args, **kwargs):
     return result, time.perf_counter() - start
 
 
+def timed_again(function, seconds=0.2):
+    """The last result of calls that take so many seconds in all, and their times.
+
+    Short trainings are thus timed several times in a row: the first call after a pause
+    is slower, whoever makes it, and would be all that is seen of them.
+    """
+    times = []
+    while sum(times) < seconds:
+        result, time_of_call = timed(function)
+        times.append(time_of_call)
+    return result, times
+
+
 def side_by_side(ours, peer, rounds=3):
     """Time two functions in turn.
 
@@ -238,8 +251,8 @@ def side_by_side(ours, peer, rounds=3):
         Called without arguments.
 
     rounds : int, default=3
-        How often each of them is called. A peer is not called again once it has
-        taken 5 seconds.
+        How often it is the turn of each of them. A peer is not called again once it
+        has taken 5 seconds.
 
     Returns
     -------
@@ -248,11 +261,11 @@ def side_by_side(ours, peer, rounds=3):
     """
     our_times, peer_times = [], []
     for _ in range(rounds):
-        our_result, seconds = timed(ours)
-        our_times.append(seconds)
+        our_result, times = timed_again(ours)
+        our_times += times
         if sum(peer_times) < 5:
-            peer_result, seconds = timed(peer)
-            peer_times.append(seconds)
+            peer_result, times = timed_again(peer)
+            peer_times += times
     return (
         our_result,
         statistics.median(our_times),
