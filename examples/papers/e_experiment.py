@@ -272,8 +272,8 @@ def add_evolution(page, recorded):
         "between consecutive gradients, in a training that settles.",
         OSCILLATING: "The same for f2: when the loss begins to oscillate, consecutive "
         "gradients point in opposite directions.",
-        DIVERGING: "The same with a rate that is too large. The shading begins where "
-        "the weights have grown more than a thousandfold.",
+        DIVERGING: "The same with a rate that is too large. The shading begins when a "
+        "weight has exceeded 1000.",
     }
     for i, (experiment, caption) in enumerate(captions.items()):
         recorder, _ = recorded[experiment]
