@@ -1,11 +1,11 @@
 """Reproduce the figures of five published from-scratch networks.
 
-Runs all five scripts, and writes their pages, their pictures and an index of them.
+Runs all five scripts, and writes their pages and pictures and an index.
 """
 
 from importlib import import_module
 
-from report import as_table, machine, make_page, make_parser
+from report import as_table, in_seconds, machine, make_page, make_parser
 
 SCRIPTS = (
     "a_training_pipeline",
@@ -18,21 +18,22 @@ SCRIPTS = (
 INDEX = """\
 # Five published networks
 
-`skmlp` grew from five small documents, each of which builds a neural network from
-scratch. These pages repeat what they do, and put their figures beside ours. Where a
-document's own method can be run, it is: its loop over the samples, one after the
+`skmlp` grew out of five small documents, each of which builds a neural network from
+scratch. These pages repeat their experiments and put the published figures beside ours.
+Where a document's own method can be run, it is: a loop over the samples, one after the
 other, in plain NumPy (`examples/papers/plain.py`), from the same weights and on the
-same machine. `tests/test_papers.py` holds the estimators to the figures.
+same machine. `tests/test_papers.py` checks the estimators against the figures.
 
 {pages}
 
-These are all the figures that they print. The ratio is that of the times of the
-document's own method, or of scikit-learn where it is what the document compares with,
-and of `skmlp`, both run here; the pages say which, and why figures differ.
+These are the figures that the documents print.{silent} The times of `skmlp` were
+measured here. The ratio says how many times as long the other method took, run beside
+it: mostly the document's own, which is the plain loop, or else scikit-learn. The pages
+have the results of both methods, and say why figures differ.
 
 {published}
 
-`python examples/papers --output docs/papers` makes all of it, here on {machine}.
+`python examples/papers --output docs/papers` makes all these pages, here on {machine}.
 
 ```{{toctree}}
 :hidden:
@@ -53,6 +54,9 @@ def main():
         index = INDEX.format(
             pages=links,
             published=published(pages),
+            silent="".join(
+                f" {page.title[0]} prints none." for page in pages if not page.published
+            ),
             machine=machine(),
             names="\n".join(SCRIPTS),
         )
@@ -61,14 +65,17 @@ def main():
 
 def published(pages):
     """All figures of the documents, as a table."""
-    rows = [(page, figure) for page in pages for figure in page.published]
+    rows = [(page, *row) for page in pages for row in page.published]
     return as_table(
         {
-            "": [f"[{page.title[0]}]({page.name}.md)" for page, _ in rows],
-            "what": [figure.what for _, figure in rows],
-            "published": [figure.published for _, figure in rows],
-            "skmlp": [figure.ours for _, figure in rows],
-            "ratio of times": [figure.ratio for _, figure in rows],
+            "": [f"[{page.title[0]}]({page.name}.md)" for page, *_ in rows],
+            "what": [figure.what for _, figure, _ in rows],
+            "published": [figure.published for _, figure, _ in rows],
+            "skmlp": [figure.ours for _, figure, _ in rows],
+            "time: skmlp": [in_seconds(figure.seconds) for _, figure, _ in rows],
+            "ratio of times": [
+                figure.ratio and f"{figure.ratio} ({peer})" for _, figure, peer in rows
+            ],
         }
     )
 

@@ -2,12 +2,12 @@
 
 The document explains what a multilayer perceptron is made of, works out one step of
 gradient descent by hand, and closes with an example to be compared with scikit-learn's
-`MLPClassifier`. It prints no results. Its exercise has no numbers either: our choice
-are 50 samples, weights drawn from N(0, 1), and the learning rate 0.3.
+`MLPClassifier`. It prints no results, and its exercise has no numbers. We chose 50
+samples, weights drawn from N(0, 1), and the learning rate 0.3.
 
-The loss of the exercise is the mean of the squared error, where `skmlp` has half of it.
-A learning rate of `skmlp` is thus twice the document's. In the closing example, 20 % of
-the samples are for the test, and the seed is 42, as it is that of the data.
+The loss of the exercise is the mean squared error; that of `skmlp` is half of it, so
+that its learning rate has to be twice the document's. In the closing example, 20 % of
+the samples are test samples, and the seed is 42, as for the data.
 """
 
 import contextlib
@@ -17,7 +17,15 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 from plain import PlainNetwork, gradient_descent, sigmoid
-from report import GRADIENT_DESCENT, UNKNOWN, Figure, main, side_by_side
+from report import (
+    GRADIENT_DESCENT,
+    UNKNOWN,
+    Figure,
+    agreement,
+    as_code,
+    main,
+    side_by_side,
+)
 from scipy.special import comb
 from scipy.stats import loguniform
 from sklearn.base import clone
@@ -42,7 +50,7 @@ CLOSING = {
 
 
 def add_noise(X, rng):
-    """A batch with noise, to train on."""
+    """A batch with noise added, to train on."""
     return X + rng.normal(0, 0.1, X.shape)
 
 
@@ -173,8 +181,8 @@ def add_closing_example(page, data):
     )
     difference = np.abs(ours.predict_proba(X_test) - theirs.predict_proba(X_test)).max()
     page.add(
-        f"Their probabilities for the test samples differ by {difference:.0e} at most: "
-        "the random numbers are the same, and so is the arithmetic, but for rounding."
+        f"Their probabilities for the test samples {agreement(difference)}. Both draw "
+        "the same random numbers, and their arithmetic is the same but for rounding."
     )
     return ours
 
@@ -210,11 +218,12 @@ def add_techniques(page, data):
     X, y, X_test, y_test = data
     page.heading("What else it explains")
     page.add(
-        "Each is a parameter: here is the closing example with it, and all else as it "
-        "was. Training ends after 1000 epochs, or as in scikit-learn when ten have "
-        "brought less than `tol`. A softmax output is what a classifier of three or "
-        "more classes has. `augment` is any function of a batch: here it adds noise "
-        "from N(0, 0.1^2)."
+        "Each is a parameter: here is the closing example with it, and everything else "
+        f"as before. Training ends after {CLOSING['max_iter']} epochs, or earlier when "
+        "ten in a row have improved the loss by less than `tol`, as in scikit-learn. "
+        "A classifier of three or more classes has a softmax output. `clip_norm` "
+        "changes nothing unless a gradient is longer than that. `augment` is any "
+        "function of a batch: here it adds noise from N(0, 0.1^2)."
     )
     clfs = [
         MLPClassifierScratch(**{**CLOSING, **params}).fit(X, y)
@@ -231,14 +240,6 @@ def add_techniques(page, data):
     )
 
 
-def as_code(params):
-    """Parameters as they are written in a call."""
-    return ", ".join(
-        f"`{name}={getattr(value, '__name__', repr(value))}`"
-        for name, value in params.items()
-    )
-
-
 def add_initializations(page, data):
     """Each rule for the initial weights, in a network where it matters."""
     X, y, X_test, y_test = data
@@ -247,7 +248,7 @@ def add_initializations(page, data):
     columns = {
         "rule": list(RULES),
         "parameter": [f"`init={name!r}`" for name, _ in RULES.values()],
-        f"its deviation, n = {n_units}": [
+        f"its standard deviation, n = {n_units}": [
             f"{deviation(n_units):.4f}" for _, deviation in RULES.values()
         ],
         "drawn": [],
@@ -288,7 +289,7 @@ def first_gradient(clf, X, y):
 
 
 def add_search(page, data):
-    """Hyperband's idea."""
+    """Successive halving, as in Hyperband."""
     X, y, X_test, y_test = data
     page.heading("Tuning")
     search = HalvingRandomSearchCV(
@@ -309,30 +310,32 @@ def add_search(page, data):
     page.add(
         "Grid, random and halving searches are scikit-learn's. `HalvingRandomSearchCV` "
         "with `resource='max_iter'` does what Hyperband does in each of its brackets: "
-        "it trains many candidates for a few epochs, and the best of them for more. Of "
-        f"{search.n_candidates_[0]} candidates, {search.n_candidates_[-1]} got "
-        f"{search.n_resources_[-1]} epochs. The best one has "
+        "it trains many candidates for a few epochs, and the best of them for more. "
+        f"Here {search.n_candidates_[0]} candidates begin with "
+        f"{search.n_resources_[0]} epochs, and {search.n_candidates_[-1]} of them ends "
+        f"with {search.n_resources_[-1]}. The best one has "
         f"`hidden_layer_sizes={best['hidden_layer_sizes']}`, "
         f"`learning_rate_init={best['learning_rate_init']:.2g}` and "
         f"`alpha={best['alpha']:.2g}`, and a test accuracy of "
-        f"{search.score(X_test, y_test):.3f}. Bayesian searches, as Optuna's, set the "
-        "same parameters."
+        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna's, "
+        "search the same parameters."
     )
 
 
 def add_transfer(page):
-    """A network that knows something already."""
+    """Start from trained weights, and train the last layer only."""
     page.heading("Transfer learning")
     n_splits, n_samples = 5, 10
     scores = [transfer(n_samples, seed) for seed in range(n_splits)]
     with_transfer, alone = np.mean(scores, axis=0)
     page.add(
-        "A network that has learned the ten digits of half of scikit-learn's images "
-        "lends its two hidden layers to one that is to tell even from odd after "
-        f"{n_samples} images of the other half (`coefs_init` and `intercepts_init`); "
-        "only the last layer is trained (`frozen_layers=[0, 1]`). On the images left "
-        f"its accuracy is {with_transfer:.3f}; it is {alone:.3f} if a network begins "
-        f"afresh with these {n_samples}. Both are means over {n_splits} splits."
+        "A network learns the ten digits from half of scikit-learn's images. A second "
+        "one takes over its two hidden layers (`coefs_init` and `intercepts_init`) and "
+        f"learns to tell even from odd digits by {n_samples} images of the other half; "
+        "only its last layer is trained (`frozen_layers=[0, 1]`). On the "
+        f"remaining images, its accuracy is {with_transfer:.3f}. That of a network "
+        f"trained from scratch on the same {n_samples} images is {alone:.3f}. Both are "
+        f"means over {n_splits} splits."
     )
 
 
@@ -388,13 +391,14 @@ def add_interpretability(page, clf, data):
     shapley = shapley_values(probability, x, background)
     start, end = probability(background).mean(), probability(x[None])[0]
     page.add(
-        "Whatever explains scikit-learn's classifiers explains this one by its "
-        "`predict_proba`. The ten features of the closing example are few enough for "
-        "SHAP values by definition, over all sets of features. Those of the first "
-        f"test sample sum up to {shapley.sum():.4f}, as they must: its probability is "
-        f"{end:.4f}, and the mean of the {len(background)} background samples "
-        f"{start:.4f}. Saliency is the method `input_gradient`, and feature "
-        "visualization is `reconstruct_input`."
+        "Any tool that explains a classifier of scikit-learn by its `predict_proba` "
+        "explains this one, too. The ten features of the closing example are few "
+        "enough to compute SHAP values by their definition, over all sets of features. "
+        f"Those of the first test sample add up to {shapley.sum():.4f}, as they must: "
+        f"its probability is {end:.4f}, and the mean probability of the "
+        f"{len(background)} background samples is {start:.4f}. Saliency is computed by "
+        "the method `input_gradient`, and feature visualization by "
+        "`reconstruct_input`."
     )
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     SaliencyDisplay.from_estimator(clf, X_test, ax=left)
@@ -404,6 +408,7 @@ def add_interpretability(page, clf, data):
     right.axvline(0, color="black", linewidth=0.8)
     right.invert_yaxis()
     right.grid(axis="x", alpha=0.3)
+    right.set_axisbelow(True)
     right.set_xlabel("SHAP value (change of the probability)")
     right.set_title("SHAP values: one test sample")
     page.picture(

@@ -1,4 +1,4 @@
-"""The Runge data and networks of D, and how they are compared with the plain loop."""
+"""The Runge data and networks of D, and their comparison with the plain loop."""
 
 import numpy as np
 from plain import PlainNetwork, adam
@@ -14,7 +14,7 @@ from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
 HIDDEN = ["relu", "leaky_relu", "elu", "logistic", "tanh"]
 NOISE = 0.1
-COLORS = ("#D55E00", "#009E73", "#CC79A7")  # which all can tell apart
+COLORS = ("#D55E00", "#009E73", "#CC79A7")  # safe for colour-blind readers
 
 
 def runge(x):
@@ -35,13 +35,13 @@ def runge_split(noise=0.0):
 
 
 def standardized(X, X_test, y, y_test):
-    """The same with X standardized."""
+    """The same data with X standardized, by the training samples."""
     scaler = StandardScaler().fit(X)
     return scaler.transform(X), scaler.transform(X_test), y, y_test
 
 
 def network(sizes=(100, 100), **params):
-    """A network of the document's."""
+    """A network of the document."""
     defaults = {
         "hidden_layer_sizes": sizes,
         "activation": "logistic",
@@ -65,7 +65,7 @@ def polynomial(degree=13):
 
 
 def penalized(optimizer, model, strength):
-    """Of a plain network: the optimizer, with the gradient of an L2 penalty."""
+    """An optimizer of a plain network that adds the gradient of an L2 penalty."""
 
     def step(grads):
         n_layers = len(model.coefs)
@@ -78,14 +78,15 @@ def penalized(optimizer, model, strength):
 
 
 def plain_training(estimator, weights, X, Y, optimizer):
-    """The plain loop, with the parameters and from the weights of an estimator."""
+    """Train the plain loop with an estimator's parameters, from these weights."""
     hidden = [estimator.activation] * len(estimator.hidden_layer_sizes)
     is_classifier = isinstance(estimator, MLPClassifierScratch)
     output = "softmax" if is_classifier else "identity"
     model = PlainNetwork(*weights, [*hidden, output])
     batch_size = len(X) if estimator.batch_size == "full" else estimator.batch_size
     step = optimizer(estimator.learning_rate_init)
-    step = penalized(step, model, estimator.alpha / batch_size)
+    if estimator.alpha:
+        step = penalized(step, model, estimator.alpha / batch_size)
     return model.train(X, Y, step, estimator.max_iter, batch_size)
 
 
@@ -112,5 +113,5 @@ def scores(y, predicted):
 
 
 def largest(pairs):
-    """The largest difference between two arrays of any pair."""
+    """The largest difference between the two arrays of any pair."""
     return max(np.abs(np.ravel(a) - np.ravel(b)).max() for a, b in pairs)

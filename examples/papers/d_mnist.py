@@ -4,7 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from d_common import largest, plain_training
 from plain import adam
-from report import UNKNOWN, UNTIL_THE_END, Figure, initial_weights, side_by_side, timed
+from report import (
+    UNKNOWN,
+    UNTIL_THE_END,
+    Figure,
+    agreement,
+    initial_weights,
+    side_by_side,
+    timed,
+)
 from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay, cohen_kappa_score
 from sklearn.model_selection import StratifiedKFold, cross_validate, train_test_split
@@ -23,16 +31,16 @@ def mnist(page):
     try:
         X, y = fetch_mnist(return_X_y=True)
     except OSError:
-        page.add("MNIST is not on this machine, so that this section is left out.")
+        page.add("MNIST could not be loaded, so that this section is left out.")
         return
     X /= 255
     data = train_test_split(X, y, test_size=0.2, random_state=0)
     page.add(
-        "The 70 000 images, pixels divided by 255, 20 % of them for the test, in "
-        "float32: 128 and 64 leaky ReLUs, softmax, Adam at rate 1e-3. Our choice are "
-        f"{EPOCHS} epochs in batches of 100, and that the rate falls to 0 along "
-        "a cosine, so that the last steps are small. scikit-learn has no leaky ReLU "
-        "and no schedule for Adam: its network has the ReLU and a constant rate."
+        f"{len(X)} images, pixels divided by 255, 20 % of them test images, in "
+        "float32: 128 and 64 leaky ReLUs, softmax, Adam at rate 1e-3. Our choices are "
+        f"{EPOCHS} epochs in batches of 100, and a rate that falls to 0 along a "
+        "cosine, so that the last steps are small. scikit-learn has neither leaky ReLU "
+        "nor schedules for Adam: its network has ReLU and a constant rate."
     )
     y_pred = mnist_figures(page, data)
     mnist_confusion(page, data[3], y_pred)
@@ -81,8 +89,8 @@ def mnist_figures(page, data):
                 f"{np.mean(y_peer == y_test):.4f}",
                 seconds,
                 peer_seconds,
-                why="how long the document trains, we do not know. A network "
-                f"that we train for one epoch has {first:.4f}.",
+                why="we do not know for how long the document trains. Our network has "
+                f"an accuracy of {first:.4f} if it is trained for a single epoch.",
             ),
             Figure(
                 "MNIST, Cohen's kappa",
@@ -111,13 +119,13 @@ def mnist_confusion(page, y_test, y_pred):
     page.picture(
         fig,
         "mnist",
-        f"The {len(y_test)} test images by their digit and by that of the network, on "
-        "a logarithmic scale of colours.",
+        f"Confusion matrix of the {len(y_test)} test images, with a logarithmic colour "
+        "scale.",
     )
 
 
 def mnist_beside_plain_loop(page, data, n_samples=5000):
-    """One epoch of some images, for which the loop needs long enough."""
+    """One epoch of a part of the images: of all, the loop would need minutes."""
     X, y = data[0][:n_samples].astype(np.float64), data[2][:n_samples]
     X_test, y_test = data[1][:1000], data[3][:1000]
     clf = digits_network(max_iter=1, shuffle=False, learning_rate="constant")
@@ -133,8 +141,8 @@ def mnist_beside_plain_loop(page, data, n_samples=5000):
     what = f"one epoch of {n_samples} images, float64"
     page.figures([Figure(what, UNKNOWN, ours, theirs, seconds, loop_seconds)])
     page.add(
-        "That accuracy is on 1000 of the test images. The probabilities of the two "
-        f"differ by at most {largest([probabilities]):.0e}."
+        f"This is the accuracy on {len(y_test)} test images. The probabilities "
+        f"of the two {agreement(largest([probabilities]))}."
     )
 
 
@@ -151,7 +159,7 @@ def mnist_cross_validation(page, X, y, n_epochs=5):
     )
     accuracy = found["test_score"]
     page.add(
-        f"Cross-validated on all 70 000 images in 5 folds, with {n_epochs} epochs for "
-        f"each network: accuracy {accuracy.mean():.4f} ± {accuracy.std():.4f}, in "
-        f"{seconds:.0f} s."
+        f"Cross-validated on all {len(X)} images in {len(accuracy)} folds, with "
+        f"{n_epochs} epochs for each network: accuracy {accuracy.mean():.4f} ± "
+        f"{accuracy.std():.4f}, in {seconds:.0f} s."
     )

@@ -4,16 +4,16 @@ A student's project: networks with an activation for each layer, three solvers, 
 and L2 penalties, on the Runge function $1 / (1 + 25 x^2)$ and on MNIST, beside
 least squares, scikit-learn and PyTorch.
 
-The Runge data are 100 equidistant points on [-1, 1], with normal noise of standard
-deviation 0.1 where noise is mentioned. 20 % of them are for the test, and $x$ is
-standardized by the mean and the deviation of the others. Where the document is silent,
-these choices are ours: the 100 points, the split of seed 0, scikit-learn's initial
+The Runge data are 100 points on [-1, 1], with normal noise of standard deviation 0.1
+where noise is mentioned. 20 % of them are test samples, and $x$ is standardized by the
+mean and standard deviation of the training samples. Where the document is silent, the
+choices are ours: equidistant points, a split with seed 0, scikit-learn's initial
 weights, RMSProp's decay of 0.99, and full batches, unless others are mentioned, so that
 an epoch is one step. Losses are half the mean squared error; "MSE" is all of it. A dash
-stands where we know no figure of the document's.
+means that we know of no such figure in the document.
 
-All trainings last as many epochs as the texts say. Those on the Runge function have
-one core each, those on MNIST all of them. The plain loop starts from skmlp's weights
+No training stops before its last epoch. Those on the Runge function use one thread
+each, those on MNIST one for each core. The plain loop starts from the weights of skmlp
 and sees the samples in the same order.
 """
 
@@ -37,16 +37,15 @@ from skmlp.plotting.activation import Curve
 
 def run(page):
     """Add all sections."""
-    with threadpool_limits(1):
-        activations(page)
-        gradients(page)
-        least_squares(page)
-        solvers(page)
-        solver_maps(page)
-        penalty_maps(page)
-        libraries(page)
-        cross_validation(page)
-        bias_and_variance(page)
+    activations(page)
+    gradients(page)
+    least_squares(page)
+    solvers(page)
+    solver_maps(page)
+    penalty_maps(page)
+    libraries(page)
+    cross_validation(page)
+    bias_and_variance(page)
     with threadpool_limits(os.cpu_count()):
         mnist(page)
 
@@ -64,8 +63,8 @@ def activations(page):
     page.picture(
         fig,
         "activations",
-        "The activations and their derivatives, computed by what trains the networks; "
-        "of softmax, the probability of the first of three classes.",
+        "The activations and their derivatives, computed by the code that trains the "
+        "networks; for softmax, the probability of the first of three classes.",
     )
     X, X_test, y, y_test = standardized(*runge_split())
     columns = {"hidden layers": [], "output": [], "R² on the test samples": []}
@@ -80,9 +79,9 @@ def activations(page):
         columns["output"].append(output.replace("logistic", "sigmoid"))
         columns["R² on the test samples"].append(f"{reg.score(X_test, y_test):.4f}")
     page.add(
-        "Each layer has its own activation, the output included. Here are networks on "
-        "the Runge function without noise, after 500 epochs of Adam at rate 5e-3 in "
-        "batches of 8:"
+        "Each layer can have an activation of its own, the output included. These are "
+        "networks on the Runge function without noise, after 500 epochs of Adam at "
+        "rate 5e-3 in batches of 8:"
     )
     page.table(columns)
 

@@ -15,8 +15,9 @@ from d_common import (
     scores,
     standardized,
 )
+from joblib import parallel_config
 from plain import adam, gradient_descent, rmsprop
-from report import UNKNOWN, Figure, timed
+from report import UNKNOWN, Figure, agreement, timed
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -39,7 +40,7 @@ def least_squares(page):
         "A polynomial of degree 13 by ordinary least squares (OLS), scikit-learn's "
         "`PolynomialFeatures` and `LinearRegression`, against one hidden layer of 50 "
         "sigmoids and two of 100, after 1000 epochs of Adam at rate 5e-3. MSE and R² "
-        "are those of the test samples, which have noise where the others have it."
+        "are those of the test samples, noisy if the training samples are."
     )
     fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     figures, pairs, by_ols = [], [], {}
@@ -62,26 +63,25 @@ def least_squares(page):
             models[name] = reg
         draw_models(ax, models, X, y)
         ax.set_title(case)
-    page.table({"OLS, degree 13": list(by_ols), "here": list(by_ols.values())})
+    page.table({"data": list(by_ols), "OLS, degree 13": list(by_ols.values())})
     page.figures(figures)
     page.add(
-        "The predictions of the plain loop and of skmlp differ by at most "
-        f"{largest(pairs):.0e}."
+        f"The predictions of the plain loop and of skmlp {agreement(largest(pairs))}."
     )
     axes[1].set_ylabel("")
     axes[1].get_legend().remove()
     page.picture(
         fig,
         "runge",
-        "The Runge function, the training samples, and what a polynomial and two "
-        "networks make of them.",
+        "The Runge function, the training samples, and a polynomial and two networks "
+        "fitted to them.",
     )
 
 
 def draw_models(ax, models, X, y):
-    """The functions of x that several models compute, and the Runge function."""
+    """Several models as functions of x, and the Runge function."""
     grid = np.linspace(X.min(), X.max(), 400)[:, np.newaxis]
-    # Equidistant points from -1 to 1, but for the scale.
+    # From the standardized x back to [-1, 1].
     scale = StandardScaler().fit(runge_split()[0])
     for (name, model), color in zip(models.items(), COLORS, strict=True):
         ax.plot(grid, model.predict(grid), color=color, label=name)
@@ -112,8 +112,8 @@ def solvers(page):
         pairs.append((reg.predict(X_test), loop.predict(X_test)))
     page.figures(figures)
     page.add(
-        "The published times are of another machine. The predictions of the plain loop "
-        f"and of skmlp differ by at most {largest(pairs):.0e}."
+        "The published times were measured on another machine. The predictions of the "
+        f"plain loop and of skmlp {agreement(largest(pairs))}."
     )
 
 
@@ -123,20 +123,22 @@ def search(estimator, grid, n_jobs=2):
     X = StandardScaler().fit(runge_split()[0]).transform(x)
     # The indices of the samples that runge_split chooses.
     split = train_test_split(np.arange(len(y)), test_size=0.2, random_state=0)
-    return GridSearchCV(
-        estimator,
-        grid,
-        scoring={"mse": "neg_mean_squared_error", "r2": "r2"},
-        cv=[split],
-        refit=False,
-        n_jobs=n_jobs,
-    ).fit(X, y)
+    # A limit on threads does not reach other processes.
+    with parallel_config("loky", inner_max_num_threads=1):
+        return GridSearchCV(
+            estimator,
+            grid,
+            scoring={"mse": "neg_mean_squared_error", "r2": "r2"},
+            cv=[split],
+            refit=False,
+            n_jobs=n_jobs,
+        ).fit(X, y)
 
 
 def draw_maps(results, y):
     """Heat maps of the MSE and of R^2 by the learning rate."""
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    # Errors of all sizes, and R^2 that say nothing once they are negative.
+    # Errors span orders of magnitude, and how negative an R^2 is says nothing.
     results = {
         **results,
         "log10(MSE)": np.log10(-results["mean_test_mse"]),
@@ -164,13 +166,15 @@ def solver_maps(page):
     """Learning rate by epochs, for each solver."""
     page.heading("Learning rate and epochs")
     X, X_test, y, y_test = standardized(*runge_split())
-    flat = network(solver="sgd", learning_rate_init=0.01, max_iter=5000).fit(X, y)
+    flat = network(solver="sgd", learning_rate_init=RATES[0], max_iter=EPOCHS[-1])
+    flat.fit(X, y)
     page.add(
         "MSE and R² of 2 x 100 tanh in batches of 8 by learning rate and epochs, on "
-        "the 20 test samples without noise, with `GridSearchCV`. Each cell is a "
-        "training from the start. Sigmoids in full batches, as above, would leave the "
-        "map of the constant rate empty: at 0.01, they have an R² of "
-        f"{flat.score(X_test, y_test):.3f} after 5000 epochs."
+        f"the {len(y_test)} test samples without noise, with `GridSearchCV`. Each cell "
+        "is a training from scratch. With the sigmoids in full batches of the section "
+        "before, a constant rate would learn too slowly for a map: the highest one, "
+        f"{RATES[0]:g}, has an R² of {flat.score(X_test, y_test):.3f} after "
+        f"{EPOCHS[-1]} epochs."
     )
     grid = {"learning_rate_init": RATES, "max_iter": EPOCHS}
     columns = {"solver": [], "best R²": [], "rate": [], "epochs": [], "time": []}
@@ -194,7 +198,7 @@ def solver_maps(page):
     page.table(columns)
     page.add(
         f"The time is that of all {len(RATES) * len(EPOCHS)} trainings, "
-        f"{len(RATES) * sum(EPOCHS)} epochs, in two processes."
+        f"{len(RATES) * sum(EPOCHS)} epochs in all, in two processes."
     )
 
 
@@ -202,9 +206,9 @@ def penalty_maps(page):
     """Penalty by learning rate, for L1 and for L2."""
     page.heading("Penalties")
     page.add(
-        "The same by the strength of a penalty, `alpha`, and by learning rate, after "
-        "500 epochs of Adam: L2 by `l1_ratio=0`, L1 by `l1_ratio=1`. As in "
-        "scikit-learn, the penalty is divided by the number of samples of a batch."
+        "The same by learning rate and by the strength of a penalty, `alpha`, after "
+        "500 epochs of Adam: L2 with `l1_ratio=0`, L1 with `l1_ratio=1`. As in "
+        "scikit-learn, the penalty is divided by the number of samples in a batch."
     )
     grid = {"learning_rate_init": RATES, "alpha": PENALTIES}
     for name, l1_ratio in (("L2", 0.0), ("L1", 1.0)):

@@ -16,8 +16,8 @@ def cross_validation(page):
     """What the document names as missing, for the Runge function."""
     page.heading("Cross-validation")
     page.add(
-        "The document names it as missing. Here are the means and standard deviations "
-        "over 5 folds of the 100 points, with noise, where the networks train for 1000 "
+        "The document names it as missing. These are means and standard deviations "
+        "over 5 folds of the 100 points, with noise. The networks train for 1000 "
         "epochs of Adam at rate 5e-3."
     )
     cv = KFold(5, shuffle=True, random_state=0)
@@ -42,7 +42,7 @@ def cross_validation(page):
     page.table(columns)
     x, y = runge_points(NOISE)
     page.add(
-        "The Runge function itself has the MSE "
+        "The Runge function itself has an MSE of "
         f"{mean_squared_error(y, runge(x[:, 0])):.4f} on these points."
     )
 
@@ -70,12 +70,13 @@ def bias_and_variance(page, n_sets=60):
     """What the document names as missing, for polynomials and networks."""
     page.heading("Bias and variance")
     page.add(
-        f"Missing there, too. Each model is fitted {n_sets} times to 80 equidistant "
-        "points with new noise, a network also from new weights. The expected squared "
-        "error on new noisy targets, here over 400 equidistant points, is the sum of "
-        "the squared bias, of the variance of the predictions, and of the variance of "
-        f"the noise, {NOISE**2:g}. The networks have one hidden layer of sigmoids, and "
-        "are trained by 1000 iterations of L-BFGS without a penalty."
+        "The document names this as missing, too. Each model is fitted "
+        f"{n_sets} times to 80 equidistant points with new noise, a network also from "
+        "new weights. The expected squared error on new noisy targets, here over 400 "
+        "equidistant points, is the sum of the squared bias, the variance of the "
+        f"predictions, and the variance of the noise, {NOISE**2:g}. The networks "
+        "have one hidden layer of sigmoids, and are trained by 1000 iterations of "
+        "L-BFGS without a penalty."
     )
     families = {
         "degree of the polynomial": {d: polynomial(d) for d in range(1, 19)},
@@ -111,8 +112,8 @@ def bias_and_variance(page, n_sets=60):
     page.picture(
         fig,
         "bias_variance",
-        "Squared bias and variance by the size of the model; the error is their sum "
-        "with the variance of the noise.",
+        "Squared bias and variance by the size of the model. The error is the sum of "
+        "the two and of the variance of the noise.",
     )
 
 

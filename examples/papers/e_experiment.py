@@ -3,12 +3,12 @@
 The document trains a network with one hidden layer of sigmoids and a linear output by
 gradient descent on 1000 samples, and looks at each weight on the way. The targets on
 [-5, 5] are f1 = exp(x / 5) and f2 = sin(x) (25 - x^2). Its `h` counts the bias unit, so
-that the hidden layer has h - 1 neurons. Samples and initial weights are drawn from its
-own seeds, so that nothing is left to be chosen.
+that the hidden layer has h - 1 neurons. Samples and initial weights are drawn with its
+seeds, so that nothing is left to choose.
 
 A loss is half the mean squared error, in the document as in `skmlp`; the test loss is
-that of 100 further samples. The plain loop and `skmlp` compute it after each epoch. The
-document's 14 s are of its own machine.
+that of 100 further samples. The plain loop and `skmlp` both compute it after each
+epoch. The document's 14 s were measured on its own machine.
 """
 
 import sys
@@ -43,16 +43,19 @@ def f2(X):
 
 
 # Target, h, learning rate, epochs.
+SETTLING = (f1, 3, 0.1, 1000)
+DIVERGING = (f1, 3, 5, 1000)
+OSCILLATING = (f2, 8, 0.1, 1200)
 EXPERIMENTS = {
     (f1, 2, 0.1, 1000): "test loss 0.0051",
-    (f1, 3, 0.1, 1000): "test loss 0.0068, 14 s",
+    SETTLING: "test loss 0.0068, 14 s",
     (f1, 3, 2, 1000): "test loss grows to 2.7e4",
-    (f1, 3, 5, 1000): "overflow",
-    (f2, 8, 0.1, 1200): "test loss reaches 1.089, then oscillates",
+    DIVERGING: "overflow",
+    OSCILLATING: "test loss reaches 1.089, then oscillates",
 }
-# Before f2 becomes unstable.
+SHOWN = (SETTLING, OSCILLATING)
+# Until then the training of f2 is stable, however it is rounded.
 N_STABLE = 900
-SHOWN = [(f1, 3, 0.1, 1000), (f2, 8, 0.1, 1200)]
 
 
 def run(page):
@@ -151,7 +154,7 @@ def add_table(page):
                 outcome(np.array(test_losses)),
                 seconds,
                 loop_seconds,
-                why_of_f2() if experiment[0] is f2 else "",
+                why_oscillating() if experiment is OSCILLATING else "",
             )
         )
     page.figures(figures)
@@ -159,23 +162,22 @@ def add_table(page):
 
 
 def outcome(test_losses):
-    """The last test loss, or the least, if it is neither the first nor the last."""
+    """The last test loss, and the least if it is neither the first nor the last."""
     best = test_losses.argmin()
     if best in (0, len(test_losses) - 1):
         return f"test loss {test_losses[-1]:.4g}"
     return (
-        f"test loss reaches {test_losses[best]:.3f} in epoch {best + 1}, then "
-        f"{test_losses[-2]:.3f} and {test_losses[-1]:.3f} at the end"
+        f"test loss reaches {test_losses[best]:.3f} in epoch {best + 1}; "
+        f"{test_losses[-2]:.3f} and {test_losses[-1]:.3f} in the last two"
     )
 
 
-def why_of_f2():
-    """What another way of rounding makes of the experiment with f2."""
-    experiment = SHOWN[-1]
-    test_losses = np.array(train(*experiment, engine="numpy").history_["val_loss"])
+def why_oscillating():
+    """The experiment with f2 again, rounded in another way."""
+    reg = train(*OSCILLATING, engine="numpy")
     return (
         "rounding decides when the training becomes unstable. With "
-        f"`engine='numpy'`, the {outcome(test_losses)}."
+        f"`engine='numpy'`, the {outcome(np.array(reg.history_['val_loss']))}."
     )
 
 
@@ -190,8 +192,8 @@ def failure(experiment, published, error):
         published,
         f"`fit` raises an error: it diverged in {epoch}",
         f"overflow in epoch {n_finite + 1}",
-        why="the loss overflows before the weights or their gradient, which is when "
-        "`fit` ends, with an error that names the learning rate.",
+        why="`fit` ends when the weights or their gradient overflow, which is later "
+        "than the loss; its error names the learning rate.",
     )
 
 
@@ -199,8 +201,8 @@ def add_differences(page, differences):
     """How far the plain loop and skmlp are apart."""
     page.add(
         "The plain loop and `skmlp` start from the same weights, and round "
-        "differently. This is the largest relative difference between their test "
-        "losses. A training that becomes unstable magnifies rounding."
+        "differently. The table has the largest relative difference between their test "
+        "losses. A training that becomes unstable magnifies rounding errors."
     )
     page.table(
         {
@@ -214,7 +216,7 @@ def add_differences(page, differences):
 
 
 def record(*experiment):
-    """An experiment with all its weights, and the estimator unless it failed."""
+    """The weights of all epochs, and the estimator, or None if it diverged."""
     recorder = WeightRecorder()
     try:
         return recorder, train(*experiment, callbacks=recorder)
@@ -228,15 +230,14 @@ def add_losses(page, recorded):
     fig, axes = plt.subplots(2, 1, figsize=(8.5, 6.2), layout="constrained")
     for ax, experiment in zip(axes, SHOWN, strict=True):
         _, reg = recorded[experiment]
-        LossCurveDisplay.from_estimator(reg, ax=ax, panels=["loss"])
-    for ax, experiment in zip(fig.axes[-2:], SHOWN, strict=True):
-        ax.set(title=name(*experiment), ylabel="loss (half the MSE)")
+        display = LossCurveDisplay.from_estimator(reg, ax=ax, panels=["loss"])
+        display.ax_.set(title=name(*experiment), ylabel="loss (half the MSE)")
     page.picture(
         fig,
         "losses",
         "Losses on a logarithmic axis, with the best epoch; the validation samples are "
-        "the test samples. The loss of f1 falls to the end, that of f2 begins to "
-        "oscillate.",
+        "the document's test samples. The loss of f1 falls until the end, that of f2 "
+        "begins to oscillate.",
     )
 
 
@@ -259,7 +260,7 @@ def add_functions(page, recorded):
     page.picture(
         fig,
         "functions",
-        "What the network computes after more and more epochs, and the target.",
+        "The learned function after more and more epochs, and the target.",
     )
 
 
@@ -267,17 +268,12 @@ def add_evolution(page, recorded):
     """Every weight, the gradient's norm, and how it turns."""
     page.heading("Weights and gradients")
     captions = {
-        (f1, 3, 0.1, 1000): "Every weight and bias, the norm of the gradient and the "
-        "angle to the gradient before: a training that settles.",
-        (f2, 8, 0.1, 1200): "The same for f2: when the loss begins to oscillate, the "
-        "gradients point to and fro.",
-        (
-            f1,
-            3,
-            5,
-            1000,
-        ): "The same where the rate is too large: weights grow more than "
-        "a thousandfold from where the shade begins.",
+        SETTLING: "Every weight and bias, the norm of the gradient, and the angle "
+        "between consecutive gradients, in a training that settles.",
+        OSCILLATING: "The same for f2: when the loss begins to oscillate, consecutive "
+        "gradients point in opposite directions.",
+        DIVERGING: "The same with a rate that is too large. The shading begins when a "
+        "weight has exceeded 1000.",
     }
     for i, (experiment, caption) in enumerate(captions.items()):
         recorder, _ = recorded[experiment]
@@ -290,19 +286,16 @@ def add_evolution(page, recorded):
 def add_animation(page, recorded):
     """The training of f2 as a film."""
     page.heading("The training as a film")
-    experiment = SHOWN[-1]
-    recorder, reg = recorded[experiment]
-    _, _, X_test, y_test = make_data(experiment[0])
     path = page.path("training", "gif")
     if path is None:
         return
-    animate_training(
-        recorder, reg, X_test, y_test, target=experiment[0], max_frames=50, path=path
-    )
+    recorder, reg = recorded[OSCILLATING]
+    _, _, X_test, y_test = make_data(f2)
+    animate_training(recorder, reg, X_test, y_test, target=f2, max_frames=50, path=path)
     plt.close()
     page.show(
         path,
-        f"{name(*experiment)}: the learned function, the mean squared error on the "
+        f"{name(*OSCILLATING)}: the learned function, the mean squared error on the "
         "test samples, the gradient and the weights, from epoch to epoch.",
     )
 

@@ -1,7 +1,9 @@
 """How the documents train: in plain NumPy, one sample after the other.
 
-It is written to be read, and to be timed, and has no line of skmlp.
+It is written to be read and to be timed, and uses nothing of skmlp.
 """
+
+import math
 
 import numpy as np
 
@@ -27,7 +29,7 @@ ACTIVATIONS = {
         lambda z: np.where(z > 0, z, 0.01 * z),
         lambda z, a: np.where(z > 0, 1, 0.01),
     ),
-    # With the cross-entropy, whose gradient by z is a - y: nothing is left of it.
+    # Softmax with cross-entropy: the gradient with respect to z is a - y already.
     "softmax": (softmax, lambda z, a: np.ones_like(z)),
 }
 
@@ -50,7 +52,7 @@ class PlainNetwork:
         self.activations = [ACTIVATIONS[name] for name in activations]
 
     def forward(self, x):
-        """The activations of all layers, x first, and what they are functions of."""
+        """The activations A of all layers, x first, and the Z that they come from."""
         A, Z = [x], []
         for W, b, (g, _) in zip(
             self.coefs, self.intercepts, self.activations, strict=True
@@ -64,9 +66,9 @@ class PlainNetwork:
         return np.array([self.forward(x)[0][-1] for x in X])
 
     def gradient(self, x, y):
-        """Gradient of half the squared error of one sample.
+        """Gradient of half the squared error of one sample, by backpropagation.
 
-        After softmax, it is that of the cross-entropy.
+        With a softmax output, it is that of the cross-entropy.
 
         Returns
         -------
@@ -74,29 +76,39 @@ class PlainNetwork:
         """
         A, Z = self.forward(x)
         coefs, intercepts = [], []
-        delta = A[-1] - y
+        error = A[-1] - y
         for l in reversed(range(len(self.coefs))):
-            delta = delta * self.activations[l][1](Z[l], A[l + 1])
+            delta = error * self.activations[l][1](Z[l], A[l + 1])
             coefs.insert(0, np.outer(A[l], delta))
             intercepts.insert(0, delta)
-            delta = self.coefs[l] @ delta
+            if l > 0:  # what comes back to the layer before
+                error = self.coefs[l] @ delta
         return coefs, intercepts
 
+    def mean_gradient(self, X, Y):
+        """Mean of the gradients of several samples, weights first, then biases."""
+        total = [np.zeros_like(p) for p in (*self.coefs, *self.intercepts)]
+        for x, y in zip(X, Y, strict=True):
+            coefs, intercepts = self.gradient(x, y)
+            for sum_, grad in zip(total, (*coefs, *intercepts), strict=True):
+                sum_ += grad
+        return [sum_ / len(X) for sum_ in total]
+
     def train(self, X, Y, optimizer, n_epochs, batch_size=None, after_epoch=None):
-        """Go through the samples, in their order, again and again.
+        """Go through the samples in their order, again and again.
 
         Parameters
         ----------
         X, Y : ndarray of shape (n_samples, n_features) and (n_samples, n_outputs)
 
         optimizer : callable
-            From the mean gradient of a batch, a list of arrays, to the changes of
-            the weights and biases.
+            Takes the mean gradient of a batch, a list of arrays, and returns what
+            to add to the weights and biases.
 
         n_epochs : int
 
         batch_size : int, default=None
-            Samples of a step; None for all.
+            Number of samples in a batch; None for all of them.
 
         after_epoch : callable, default=None
             Called with the network after each epoch.
@@ -105,15 +117,7 @@ class PlainNetwork:
         for _ in range(n_epochs):
             for start in range(0, len(X), batch_size):
                 batch = slice(start, start + batch_size)
-                grads = [np.zeros_like(p) for p in (*self.coefs, *self.intercepts)]
-                for x, y in zip(X[batch], Y[batch], strict=True):
-                    coefs, intercepts = self.gradient(x, y)
-                    for grad, of_sample in zip(
-                        grads, (*coefs, *intercepts), strict=True
-                    ):
-                        grad += of_sample
-                n = len(X[batch])
-                changes = optimizer([grad / n for grad in grads])
+                changes = optimizer(self.mean_gradient(X[batch], Y[batch]))
                 for p, change in zip(
                     (*self.coefs, *self.intercepts), changes, strict=True
                 ):
@@ -124,12 +128,12 @@ class PlainNetwork:
 
 
 def gradient_descent(rate):
-    """A step of `rate` times the gradient."""
+    """A step of `rate` times the gradient, downhill."""
     return lambda grads: [-rate * g for g in grads]
 
 
 def rmsprop(rate, rho=0.99, epsilon=1e-8):
-    """A step divided by a running root mean square of the gradient."""
+    """The gradient, divided by a running root mean square of it."""
     v = None
 
     def step(grads):
@@ -144,7 +148,7 @@ def rmsprop(rate, rho=0.99, epsilon=1e-8):
 
 
 def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """Kingma and Ba's, with epsilon where scikit-learn has it."""
+    """Kingma and Ba's Adam, with epsilon where scikit-learn has it."""
     m = v = None
     t = 0
 
@@ -155,7 +159,8 @@ def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         v = v or [np.zeros_like(g) for g in grads]
         m = [beta_1 * a + (1 - beta_1) * g for a, g in zip(m, grads, strict=True)]
         v = [beta_2 * a + (1 - beta_2) * g**2 for a, g in zip(v, grads, strict=True)]
-        size = rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        # By math, as a scalar of NumPy would turn float32 into float64.
+        size = rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         return [-size * a / (np.sqrt(b) + epsilon) for a, b in zip(m, v, strict=True)]
 
     return step
