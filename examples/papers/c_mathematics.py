@@ -300,6 +300,7 @@ def add_pictures(page, trained, X):
         color = display.lines_[name]["loss"].get_color()
         look = {"label": name, "color": color, "linestyle": style}
         LearnedFunctionDisplay.from_estimator(reg, X, ax=left, **look)
+        left.set_xlim(0, 1)  # where there are samples
         grid = np.linspace(0, 1, 200)[:, None]
         right.plot(grid[:, 0], reg.predict(grid) - grid[:, 0] ** 2, **look)
     right.axhline(0, color="black", linewidth=0.8)
