@@ -4,6 +4,8 @@ import sys
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -592,6 +594,35 @@ def assert_same_weights(reg, loop, atol=1e-12):
         (*reg.coefs_, *reg.intercepts_), (*loop.coefs, *loop.intercepts), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+def test_pages_and_their_index(paper, tmp_path):
+    """Published figures stand beside ours, on the page and in the index."""
+    report = paper("report")
+
+    def run(page):
+        figures = [
+            report.Figure("loss", "0.1", "0.05", "0.2", 0.5, 4, "chance."),
+            report.Figure("time", report.UNKNOWN, "a|b"),
+        ]
+        page.figures(figures)
+        page.picture(plt.figure(), "nothing", "Nothing.")
+
+    plt = pytest.importorskip("matplotlib.pyplot")
+    script = SimpleNamespace(__file__="x_toy.py", __doc__="X: Toy\n\nWords.", run=run)
+    page = report.make_page(script, tmp_path)
+    text = (tmp_path / "x_toy.md").read_text(encoding="utf-8")
+    assert text.startswith("# X: Toy\n\nWords.")
+    assert "| loss | 0.1 | 0.2 | 0.05 | 4 s | 0.5 s | 8.0 |\n" in text
+    assert "\n| time | \N{EN DASH} |  | a\\|b |" in text
+    assert "- loss: chance." in text
+    assert "![Nothing.](x_toy_nothing.png)" in text
+    assert (tmp_path / "x_toy_nothing.png").is_file()
+    index = run_path(str(SCRIPTS / "__main__.py"))["index"]
+    assert "| [X](x_toy.md) | loss | 0.1 | 0.05 | 0.5 s | 8.0 (plain loop) |" in (
+        index([page])
+    )
+    assert "| time |" not in index([page])
 
 
 def test_agreement(paper):

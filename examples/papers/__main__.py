@@ -50,17 +50,20 @@ def main():
         args.output.mkdir(parents=True, exist_ok=True)
     pages = [make_page(import_module(name), args.output) for name in SCRIPTS]
     if args.output is not None:
-        links = "\n".join(f"- [{page.title}]({page.name}.md)" for page in pages)
-        index = INDEX.format(
-            pages=links,
-            published=published(pages),
-            silent="".join(
-                f" {page.title[0]} prints none." for page in pages if not page.published
-            ),
-            machine=machine(),
-            names="\n".join(SCRIPTS),
-        )
-        (args.output / "index.md").write_text(index, encoding="utf-8")
+        (args.output / "index.md").write_text(index(pages), encoding="utf-8")
+
+
+def index(pages):
+    """The page that leads to the others."""
+    return INDEX.format(
+        pages="\n".join(f"- [{page.title}]({page.name}.md)" for page in pages),
+        published=published(pages),
+        silent="".join(
+            f" {page.title[0]} prints none." for page in pages if not page.published
+        ),
+        machine=machine(),
+        names="\n".join(page.name for page in pages),
+    )
 
 
 def published(pages):
