@@ -750,12 +750,9 @@ def test_d_plain_loop(paper, runge, solver, activation):
         max_iter=10,
     )
     optimizer = paper("d_runge").SOLVERS[solver][-1]
-    reg, _, loop, _ = common.beside_plain_loop(reg, X, y, optimizer)
-    for W, b, coefs, intercepts in zip(
-        reg.coefs_, reg.intercepts_, loop.coefs, loop.intercepts, strict=True
-    ):
-        np.testing.assert_allclose(W, coefs, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(b, intercepts, rtol=1e-9, atol=1e-9)
+    weights = paper("report").initial_weights(reg, X, y)
+    loop = common.plain_training(reg, weights, X, y[:, np.newaxis], optimizer)
+    assert_same_weights(reg.fit(X, y), loop, atol=1e-9)
 
 
 def test_d_plain_loop_of_digits(paper):
