@@ -123,13 +123,18 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
         for view in network.frozen_views(frozen):
             view[...] = 0
 
-    floor = 1e-3 * np.abs(analytic).max()
-    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
-    scale[scale == 0] = 1.0
-    error = np.abs(analytic - numeric) / scale
+    error = relative_errors(analytic, numeric)
     return GradientCheck(
         float(error.max()), _name(theta, int(error.argmax())), analytic, numeric, error
     )
+
+
+def relative_errors(gradient, other):
+    """The relative error of each component, as `check_gradient` defines it."""
+    floor = 1e-3 * np.abs(gradient).max()
+    scale = np.maximum(np.maximum(np.abs(gradient), np.abs(other)), floor)
+    scale[scale == 0] = 1.0
+    return np.abs(gradient - other) / scale
 
 
 def _prepare(estimator, X, y, sample_weight):

@@ -700,7 +700,7 @@ def _r2_of_arrays(Y, P, sample_weight):
     """
     if len(Y) < 2:
         return r2_score(Y, P)  # warns that it is not defined
-    Y, P = Y.astype(np.float64), P.astype(np.float64)
+    Y, P = (values.astype(np.float64, copy=False) for values in (Y, P))
     w = 1.0 if sample_weight is None else sample_weight[:, np.newaxis]
     error = np.sum(w * (Y - P) ** 2, axis=0)
     spread = np.sum(w * (Y - np.average(Y, axis=0, weights=sample_weight)) ** 2, axis=0)

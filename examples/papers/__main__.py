@@ -46,8 +46,6 @@ have the results of both methods, and say why figures differ.
 def main():
     """Write all pages."""
     args = make_parser(__doc__.splitlines()[0]).parse_args()
-    if args.output is not None:
-        args.output.mkdir(parents=True, exist_ok=True)
     pages = [make_page(import_module(name), args.output) for name in SCRIPTS]
     if args.output is not None:
         (args.output / "index.md").write_text(index(pages), encoding="utf-8")

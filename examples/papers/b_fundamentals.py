@@ -23,6 +23,7 @@ from report import (
     Figure,
     agreement,
     as_code,
+    largest,
     main,
     side_by_side,
 )
@@ -179,10 +180,11 @@ def add_closing_example(page, data):
         ],
         peer="scikit-learn",
     )
-    difference = np.abs(ours.predict_proba(X_test) - theirs.predict_proba(X_test)).max()
+    pair = ours.predict_proba(X_test), theirs.predict_proba(X_test)
     page.add(
-        f"Their probabilities for the test samples {agreement(difference)}. Both draw "
-        "the same random numbers, and their arithmetic is the same but for rounding."
+        f"Their probabilities for the test samples {agreement(largest([pair]))}. Both "
+        "draw the same random numbers, and their arithmetic is the same but for "
+        "rounding."
     )
     return ours
 

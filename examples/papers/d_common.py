@@ -77,6 +77,12 @@ def penalized(optimizer, model, strength):
     return step
 
 
+def training(estimator, weights, X, y):
+    """Train a clone of an estimator, from these weights."""
+    coefs, intercepts = weights
+    return clone(estimator).fit(X, y, coefs_init=coefs, intercepts_init=intercepts)
+
+
 def plain_training(estimator, weights, X, Y, optimizer):
     """Train the plain loop with an estimator's parameters, from these weights."""
     hidden = [estimator.activation] * len(estimator.hidden_layer_sizes)
@@ -97,11 +103,9 @@ def beside_plain_loop(estimator, X, y, optimizer=adam):
     -------
     our_result, our_seconds, loop, loop_seconds
     """
-    coefs, intercepts = weights = initial_weights(estimator, X, y)
+    weights = initial_weights(estimator, X, y)
     return side_by_side(
-        lambda: clone(estimator).fit(
-            X, y, coefs_init=coefs, intercepts_init=intercepts
-        ),
+        lambda: training(estimator, weights, X, y),
         lambda: plain_training(estimator, weights, X, y[:, np.newaxis], optimizer),
     )
 
@@ -110,8 +114,3 @@ def scores(y, predicted):
     """MSE and R^2 as text."""
     mse = mean_squared_error(y, predicted)
     return f"MSE {mse:.2g}, R² {r2_score(y, predicted):.4f}"
-
-
-def largest(pairs):
-    """The largest difference between the two arrays of any pair."""
-    return max(np.abs(np.ravel(a) - np.ravel(b)).max() for a, b in pairs)

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from d_common import largest, plain_training
+from d_common import plain_training, training
 from plain import adam
 from report import (
     UNKNOWN,
@@ -10,10 +10,10 @@ from report import (
     Figure,
     agreement,
     initial_weights,
+    largest,
     side_by_side,
     timed,
 )
-from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay, cohen_kappa_score
 from sklearn.model_selection import StratifiedKFold, cross_validate, train_test_split
 from sklearn.neural_network import MLPClassifier
@@ -129,9 +129,9 @@ def mnist_beside_plain_loop(page, data, n_samples=5000):
     X, y = data[0][:n_samples].astype(np.float64), data[2][:n_samples]
     X_test, y_test = data[1][:1000], data[3][:1000]
     clf = digits_network(max_iter=1, shuffle=False, learning_rate="constant")
-    coefs, intercepts = weights = initial_weights(clf, X, y)
+    weights = initial_weights(clf, X, y)
     clf, seconds, loop, loop_seconds = side_by_side(
-        lambda: clone(clf).fit(X, y, coefs_init=coefs, intercepts_init=intercepts),
+        lambda: training(clf, weights, X, y),
         lambda: plain_training(clf, weights, X, np.eye(10)[y], adam),
     )
     probabilities = clf.predict_proba(X_test), loop.predict(X_test)

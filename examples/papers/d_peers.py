@@ -7,20 +7,20 @@ from importlib.util import find_spec
 import numpy as np
 from d_common import (
     HIDDEN,
-    largest,
     network,
     plain_training,
     runge_split,
     scores,
     standardized,
+    training,
 )
 from plain import adam
-from report import UNKNOWN, Figure, agreement, initial_weights, side_by_side
-from sklearn.base import clone
+from report import UNKNOWN, Figure, agreement, initial_weights, largest, side_by_side
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 
 from skmlp import MLPClassifierScratch, check_gradient
+from skmlp.gradcheck import relative_errors
 
 HAS_TORCH = find_spec("torch") is not None
 
@@ -44,10 +44,10 @@ def gradients(page):
         columns["central differences"].append(f"{check.max_relative_error:.0e}")
         if HAS_TORCH:
             weights = initial_weights(estimator, X, target)
-            error = relative_error(
+            error = relative_errors(
                 check.analytic, autograd(weights, estimator.activation, X, target)
             )
-            columns["PyTorch's autograd"].append(f"{error:.0e}")
+            columns["PyTorch's autograd"].append(f"{error.max():.0e}")
     page.add(
         "The gradient of the loss by backpropagation is compared with central "
         "differences, by `skmlp.check_gradient`, and with automatic differentiation, "
@@ -85,13 +85,6 @@ def autograd(weights, activation, X, y):
         loss = ((output[:, 0] - torch.tensor(y)) ** 2).mean() / 2
     loss.backward()
     return np.concatenate([p.grad.numpy().ravel() for p in (*coefs, *intercepts)])
-
-
-def relative_error(gradient, other):
-    """The largest, by the definition of `check_gradient`."""
-    floor = 1e-3 * np.abs(gradient).max()
-    scale = np.maximum(np.maximum(np.abs(gradient), np.abs(other)), floor)
-    return np.max(np.abs(gradient - other) / scale)
 
 
 # Samples in a batch, of 80 in all, and precision.
@@ -160,11 +153,9 @@ def compare(train, published):
             alpha=1e-4,
             batch_size=batch_size,
         )
-        coefs, intercepts = weights = initial_weights(estimator, X, y)
+        weights = initial_weights(estimator, X, y)
         reg, seconds, predict, peer_seconds = side_by_side(
-            partial(
-                clone(estimator).fit, X, y, coefs_init=coefs, intercepts_init=intercepts
-            ),
+            partial(training, estimator, weights, X, y),
             train(estimator, weights, X, y),
         )
         ours, theirs = pair = reg.predict(X_test), predict(X_test)

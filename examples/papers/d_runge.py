@@ -6,7 +6,6 @@ from d_common import (
     COLORS,
     NOISE,
     beside_plain_loop,
-    largest,
     network,
     polynomial,
     runge,
@@ -17,7 +16,7 @@ from d_common import (
 )
 from joblib import parallel_config
 from plain import adam, gradient_descent, rmsprop
-from report import UNKNOWN, Figure, agreement, timed
+from report import UNKNOWN, Figure, agreement, largest, timed
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 

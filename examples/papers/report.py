@@ -198,6 +198,11 @@ def as_code(params):
     )
 
 
+def largest(pairs):
+    """The largest difference between the two arrays of any pair."""
+    return max(np.abs(np.ravel(a) - np.ravel(b)).max() for a, b in pairs)
+
+
 def agreement(difference):
     """How far two results are apart, after "they", as text."""
     if difference == 0:
@@ -297,6 +302,8 @@ def make_page(script, folder):
         Where the page and its pictures go.
     """
     matplotlib.use("Agg")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     page = Page(Path(script.__file__).stem, script.__doc__, folder)
     # One thread for everybody: the plain loop could not use a second one.
     with warnings.catch_warnings(), threadpool_limits(1):
@@ -319,6 +326,4 @@ def make_parser(description):
 def main(script):
     """Run one script from the command line."""
     args = make_parser(script.__doc__.splitlines()[0]).parse_args()
-    if args.output is not None:
-        args.output.mkdir(parents=True, exist_ok=True)
     make_page(script, args.output)

@@ -62,7 +62,7 @@ def make_panels(ax, n_panels, caller, *, figsize, n_columns=1, heights=None):
     axes : ndarray of Axes of shape (n_panels,)
     figure : matplotlib Figure
     """
-    if ax is None or not np.iterable(ax):
+    if not np.iterable(ax):
         place, figure = make_axes(ax, caller, figsize=figsize)
         axes = _divide(place, n_panels, n_columns, heights)
         if ax is None and n_panels > 1:

@@ -434,7 +434,7 @@ class LearnedFunctionDisplay:
             ax, n, _CALLER, figsize=size, n_columns=n_columns
         )
         self.ax_ = axes[0]
-        are_given = ax is not None and np.iterable(ax)
+        are_given = np.iterable(ax)
         for i, panel in enumerate(axes):
             # Of a grid, the outermost tell the inputs.
             is_lowest = are_given or i + n_columns >= n
