@@ -57,7 +57,8 @@ case ${1:-all} in address | all)
 esac
 case ${1:-all} in thread | all)
     # Without what takes minutes even so, and forks.
-    test_under thread libtsan tests/compiled/test_threads.py -k "not wide and not joblib"
+    test_under thread libtsan tests/compiled/test_threads.py \
+        tests/compiled/test_thread_choice.py -k "not wide and not joblib and not busy"
     ;;
 esac
 echo "No sanitizer reports anything."

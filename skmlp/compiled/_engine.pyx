@@ -11,6 +11,8 @@ from libc.stdint cimport int64_t, intptr_t
 from libc.stdlib cimport calloc, free
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
+from functools import lru_cache
+
 import numpy as np
 
 from skmlp.training.engine import Epoch
@@ -105,23 +107,30 @@ cdef extern from "src/engine.h" nogil:
     ctypedef struct EpochResult "Epoch":
         double loss, grad_norm, seconds
 
+    ctypedef struct Threads:
+        pass
+
     ptrdiff_t n_blocks(ptrdiff_t)
+    void threads_begin(Threads *, int, int, double)
+    void threads_end(Threads *)
+    int threads_choose(Threads *)
+    void threads_record(Threads *, double, double)
     ptrdiff_t divide_f32(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
     ptrdiff_t divide_f64(const Plan *, const intptr_t *, ptrdiff_t, Batch *)
-    void train_f32(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
-    void train_f64(Plan *, const intptr_t *, ptrdiff_t, const Batch *, int, Totals *)
+    void train_f32(Plan *, const intptr_t *, ptrdiff_t, const Batch *, Threads *, Totals *)
+    void train_f64(Plan *, const intptr_t *, ptrdiff_t, const Batch *, Threads *, Totals *)
     ptrdiff_t train_epochs_f32(
         Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
-        int, EpochResult *
+        Threads *, EpochResult *
     )
     ptrdiff_t train_epochs_f64(
         Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
-        int, EpochResult *
+        Threads *, EpochResult *
     )
-    void evaluate_f32(Plan *, const Batch *, int, int, Totals *)
-    void evaluate_f64(Plan *, const Batch *, int, int, Totals *)
-    void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, int, void *)
-    void predict_f64(const Plan *, ptrdiff_t, ptrdiff_t, void *, int, void *)
+    void evaluate_f32(Plan *, const Batch *, int, Threads *, Totals *)
+    void evaluate_f64(Plan *, const Batch *, int, Threads *, Totals *)
+    void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, Threads *, void *)
+    void predict_f64(const Plan *, ptrdiff_t, ptrdiff_t, void *, Threads *, void *)
     void activate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
     void activate_f64(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
     void differentiate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *,
@@ -198,6 +207,36 @@ cdef void set_input(Plan *plan, X) except *:
     plan.X_column = X.strides[1] // X.itemsize
 
 
+cdef class Tuner:
+    """What is known of the best number of threads for one kind of computation."""
+
+    cdef Threads threads
+
+    # The rule alone, for the tests.
+
+    def begin(self, int most, double guess=0.0):
+        """Begin a series of steps with at most so many threads."""
+        threads_begin(&self.threads, most, False, guess)
+
+    def choose(self):
+        """Return the number of threads for the next step."""
+        return threads_choose(&self.threads)
+
+    def record(self, double work, double seconds):
+        """Take note of the time of a step."""
+        threads_record(&self.threads, work, seconds)
+
+
+@lru_cache(maxsize=128)
+def tuner(*kind):
+    """Return the tuner of a kind of computation.
+
+    It is kept from one fit or prediction to the next, for these may be short. The
+    result of a computation does not depend on it.
+    """
+    return Tuner()
+
+
 cdef class Model:
     """A network with its parameters, buffers for a batch, and the samples.
 
@@ -217,6 +256,8 @@ cdef class Model:
     cdef bint is_single
     cdef ptrdiff_t n_samples
     cdef Batch *batches
+    cdef Tuner tuner
+    cdef double multiplications
     cdef list owners
     cdef object optimizer
 
@@ -253,11 +294,14 @@ cdef class Model:
         p.Y, p.w = address(Y), address(w)
         p.batch_size = tape.n_samples
         self.n_samples = X.shape[0]
+        self.tuner = tuner("fit", network.layer_sizes, p.batch_size, dtype)
+        # Forward, and twice as many back.
+        self.multiplications = 3.0 * p.batch_size * theta.weights.size
         buffers = [
             np.empty((min(p.batch_size, MOST_GATHERED), X.shape[1]), dtype),
             np.empty((p.batch_size, Y.shape[1]), dtype),
             np.empty(p.batch_size, dtype),
-            np.empty(2 * n_blocks(p.batch_size)),
+            np.empty(n_blocks(p.batch_size)),
         ]
         self.owners += buffers
         p.X_batch, p.Y_batch = address(buffers[0]), address(buffers[1])
@@ -366,6 +410,7 @@ cdef class Model:
         ptrdiff_t first,
         ptrdiff_t last,
         int n_threads,
+        bint is_fixed,
     ):
         """Take the steps of some batches of the epoch that has begun.
 
@@ -381,7 +426,10 @@ cdef class Model:
             The batches are those from `first` to before `last`.
 
         n_threads : int
-            How many threads to use.
+            Largest number of threads.
+
+        is_fixed : bool
+            Whether to use so many, and not fewer where these are faster.
 
         Returns
         -------
@@ -394,6 +442,8 @@ cdef class Model:
         cdef Totals totals
         cdef Plan *p = &self.plan
         cdef const intptr_t *rows = first_row(order)
+        cdef const Batch *batches = &self.batches[first]
+        cdef Threads threads = self.tuner.threads
         cdef ptrdiff_t n_samples = 0
         totals.loss = totals.grad_norm = 0
         for k in range(first, last):
@@ -401,15 +451,24 @@ cdef class Model:
             n_samples += self.batches[k].stop - self.batches[k].start
         self._load_optimizer()
         with nogil:
+            threads_begin(&threads, n_threads, is_fixed, self.multiplications)
             if self.is_single:
-                train_f32(p, rows, last - first, &self.batches[first], n_threads, &totals)
+                train_f32(p, rows, last - first, batches, &threads, &totals)
             else:
-                train_f64(p, rows, last - first, &self.batches[first], n_threads, &totals)
+                train_f64(p, rows, last - first, batches, &threads, &totals)
+            threads_end(&threads)
+        self.tuner.threads = threads
         self._store_optimizer()
         return totals.loss, totals.grad_norm, n_samples
 
     def train_epochs(
-        self, intptr_t[::1] order, random_state, rates, int n_threads, reports
+        self,
+        intptr_t[::1] order,
+        random_state,
+        rates,
+        int n_threads,
+        bint is_fixed,
+        reports,
     ):
         """Run whole epochs.
 
@@ -425,7 +484,10 @@ cdef class Model:
             Learning rate of each epoch.
 
         n_threads : int
-            How many threads to use.
+            Largest number of threads.
+
+        is_fixed : bool
+            Whether to use so many, and not fewer where these are faster.
 
         reports : list of Epoch
             Where to append what came of them; the last one may have left something
@@ -442,14 +504,18 @@ cdef class Model:
             bitgen = bit_generator(random_state._bit_generator)
         results = np.empty((n_epochs, 3))
         cdef EpochResult *epochs = <EpochResult *>address(results)
+        cdef Threads threads = self.tuner.threads
         self._load_optimizer()
         with nogil:
+            threads_begin(&threads, n_threads, is_fixed, self.multiplications)
             if self.is_single:
                 n_done = train_epochs_f32(p, rows, n_train, self.batches, bitgen,
-                                          n_epochs, &etas[0], n_threads, epochs)
+                                          n_epochs, &etas[0], &threads, epochs)
             else:
                 n_done = train_epochs_f64(p, rows, n_train, self.batches, bitgen,
-                                          n_epochs, &etas[0], n_threads, epochs)
+                                          n_epochs, &etas[0], &threads, epochs)
+            threads_end(&threads)
+        self.tuner.threads = threads
         self._store_optimizer()
         self.optimizer.epoch += n_done
         for (loss, grad_norm, seconds), rate in zip(results[:n_done].tolist(), rates):
@@ -477,7 +543,7 @@ cdef class Model:
             self.optimizer.mu_product = state.mu_product
         return 0
 
-    def evaluate(self, bint with_gradient, int n_threads):
+    def evaluate(self, bint with_gradient, int n_threads, bint is_fixed):
         """Evaluate the objective on all samples.
 
         Returns
@@ -493,6 +559,7 @@ cdef class Model:
         """
         cdef Totals totals
         cdef Batch batch
+        cdef Threads threads = self.tuner.threads
         if self.plan.batch_size != self.n_samples:
             raise ValueError(
                 f"the tape must be for all {self.n_samples} samples, got "
@@ -500,16 +567,27 @@ cdef class Model:
             )
         totals.loss = totals.grad_norm = 0
         with nogil:
+            threads_begin(&threads, n_threads, is_fixed, self.multiplications)
             if self.is_single:
                 divide_f32(&self.plan, NULL, self.n_samples, &batch)
-                evaluate_f32(&self.plan, &batch, with_gradient, n_threads, &totals)
+                evaluate_f32(&self.plan, &batch, with_gradient, &threads, &totals)
             else:
                 divide_f64(&self.plan, NULL, self.n_samples, &batch)
-                evaluate_f64(&self.plan, &batch, with_gradient, n_threads, &totals)
+                evaluate_f64(&self.plan, &batch, with_gradient, &threads, &totals)
+            threads_end(&threads)
+        self.tuner.threads = threads
         return totals.mean_loss, totals.penalty, batch.n, batch.n_weighted
 
 
-def predict(coefs, intercepts, activations, X, out, int n_threads):
+def predict(
+    coefs,
+    intercepts,
+    activations,
+    X,
+    out,
+    int n_threads,
+    bint is_fixed,
+):
     """Write the output before the output activation into `out`.
 
     Parameters
@@ -527,12 +605,21 @@ def predict(coefs, intercepts, activations, X, out, int n_threads):
         Overwritten, C-contiguous.
 
     n_threads : int
-        How many threads to use.
+        Largest number of threads.
+
+    is_fixed : bool
+        Whether to use so many, and not fewer where these are faster.
     """
     cdef Plan plan
     cdef Layer *layer
     cdef ptrdiff_t n_samples = X.shape[0], widest = max(max(W.shape) for W in coefs)
     cdef bint is_single = out.dtype == np.float32
+    cdef double multiplications = n_samples * sum(W.size for W in coefs)
+    cdef Tuner tuner_ = tuner(
+        "predict", int(n_samples).bit_length(), is_single, *[W.shape for W in coefs]
+    )
+    # A copy, as another Python thread may predict at the same time.
+    cdef Threads threads = tuner_.threads
     buffers = np.empty(2 * n_threads * BLOCK_ROWS * widest, out.dtype)
     cdef void *buffers_ = address(buffers)
     cdef void *out_ = address(out)
@@ -550,10 +637,13 @@ def predict(coefs, intercepts, activations, X, out, int n_threads):
                 set_activation(layer, activations[l])
         set_input(&plan, X)
         with nogil:
+            threads_begin(&threads, n_threads, is_fixed, multiplications)
             if is_single:
-                predict_f32(&plan, n_samples, widest, buffers_, n_threads, out_)
+                predict_f32(&plan, n_samples, widest, buffers_, &threads, out_)
             else:
-                predict_f64(&plan, n_samples, widest, buffers_, n_threads, out_)
+                predict_f64(&plan, n_samples, widest, buffers_, &threads, out_)
+            threads_end(&threads)
+        tuner_.threads = threads
     finally:
         free(plan.layers)
 

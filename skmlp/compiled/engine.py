@@ -89,7 +89,12 @@ class CompiledEngine(Engine):
             shuffling = order.random_state._bit_generator.lock
         with self._lock, shuffling:
             self._model.train_epochs(
-                order.rows, order.random_state, np.array(rates), n_threads, epochs
+                order.rows,
+                order.random_state,
+                np.array(rates),
+                n_threads,
+                threads.is_fixed,
+                epochs,
             )
 
     def run_epoch(self, order):
@@ -110,7 +115,9 @@ class CompiledEngine(Engine):
             last = min(first + n_steps, len(numbers))
             n_threads = threads.n_threads(self._multiplications)
             with self._lock:
-                sums = model.train(order, rates, first, last, n_threads)
+                sums = model.train(
+                    order, rates, first, last, n_threads, threads.is_fixed
+                )
             total += sums[0]
             total_norm += sums[1]
             n_samples += sums[2]

@@ -29,5 +29,13 @@ def decision_function(coefs, intercepts, activations, X):
     with threads.running(multiplications):
         n_threads = threads.n_threads(multiplications)
         for rows, A in cast_chunks(X, coefs):
-            predict(coefs, intercepts, activations, A, output[rows], n_threads)
+            predict(
+                coefs,
+                intercepts,
+                activations,
+                A,
+                output[rows],
+                n_threads,
+                threads.is_fixed,
+            )
     return output

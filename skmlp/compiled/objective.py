@@ -33,7 +33,7 @@ class CompiledObjective(Objective):
         multiplications = 3 * tape.n_samples * self.theta.weights.size
         n_threads = threads.n_threads(multiplications)
         loss, penalty, self.n, n_weighted = self._model.evaluate(
-            with_gradient, n_threads
+            with_gradient, n_threads, threads.is_fixed
         )
         self.E = loss + penalty
         for norm in tape.norm:

@@ -21,6 +21,12 @@ from skmlp._sklearn import _openmp_effective_n_threads
 _WORTH_SHARING = 2e6
 _BLAS_SHARES = 2**17
 
+is_fixed = False
+"""Whether the engine always uses `n_threads`, and not fewer where these are faster.
+
+For tests and benchmarks.
+"""
+
 _lock = Lock()
 _running: Counter = Counter()  # computations, by the user's thread
 _n_limiting = 0

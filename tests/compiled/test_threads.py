@@ -51,6 +51,7 @@ OPTIONS = {
 
 def set_threads(monkeypatch, n):
     monkeypatch.setattr(threads, "n_threads", lambda multiplications: n)
+    monkeypatch.setattr(threads, "is_fixed", True)
 
 
 def fitted_bits(weighted=False, **params):

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "team.h"
+#include "threads.h"
 
 /* The codes have to be in the order of the names in _engine.pyx. */
 
@@ -110,7 +110,7 @@ typedef struct {
     /* Buffers for a batch. */
     ptrdiff_t batch_size;
     void *X_batch, *Y_batch, *w_batch;
-    double *block_loss; /* 2 * n_blocks(batch_size) */
+    double *block_loss; /* n_blocks(batch_size) */
 } Plan;
 
 /* Batch `number` of an epoch: samples [start, stop) of its order, whose weights, of
@@ -156,9 +156,9 @@ ptrdiff_t divide_f64(const Plan *, const intptr_t *order, ptrdiff_t n_samples, B
 
 /* Take a step for each batch, and add to the totals. */
 void train_f32(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
-               int n_threads, Totals *);
+               Threads *, Totals *);
 void train_f64(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
-               int n_threads, Totals *);
+               Threads *, Totals *);
 
 /* Run epochs, each with a learning rate of its own, and before each shuffle the order
  * if there is a generator to do so. Returns their number, which is less than n_epochs
@@ -166,24 +166,24 @@ void train_f64(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *
  */
 ptrdiff_t train_epochs_f32(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
                            bitgen_t *, ptrdiff_t n_epochs, const double *rates,
-                           int n_threads, Epoch *);
+                           Threads *, Epoch *);
 ptrdiff_t train_epochs_f64(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
                            bitgen_t *, ptrdiff_t n_epochs, const double *rates,
-                           int n_threads, Epoch *);
+                           Threads *, Epoch *);
 
 /* The objective on a batch of samples as they lie, and with `with_gradient` its
  * gradient, without the L1 part of the penalty.
  */
-void evaluate_f32(Plan *, const Batch *, int with_gradient, int n_threads, Totals *);
-void evaluate_f64(Plan *, const Batch *, int with_gradient, int n_threads, Totals *);
+void evaluate_f32(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
+void evaluate_f64(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
 
 /* Output before the output activation; `buffers` has for each thread two times
  * BLOCK_ROWS rows of the widest layer.
  */
 void predict_f32(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
-                 int n_threads, void *out);
+                 Threads *, void *out);
 void predict_f64(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
-                 int n_threads, void *out);
+                 Threads *, void *out);
 
 /* Single formulas, for the tests that compare them with NumPy's. */
 void activate_f32(int code, const double *constants, ptrdiff_t n_rows,

@@ -34,7 +34,7 @@ static double seconds(void)
 
 ptrdiff_t F(train_epochs)(Plan *plan, intptr_t *order, ptrdiff_t n_samples,
                           Batch *batches, bitgen_t *bitgen, ptrdiff_t n_epochs,
-                          const double *rates, int n_threads, Epoch *epochs)
+                          const double *rates, Threads *threads, Epoch *epochs)
 {
     double before = seconds();
     for (ptrdiff_t k = 0; k < n_epochs; k++) {
@@ -48,7 +48,7 @@ ptrdiff_t F(train_epochs)(Plan *plan, intptr_t *order, ptrdiff_t n_samples,
             batches[i].learning_rate = rates[k];
             n += batches[i].stop - batches[i].start;
         }
-        F(train)(plan, order, n_batches, batches, n_threads, &totals);
+        F(train)(plan, order, n_batches, batches, threads, &totals);
         const double now = seconds();
         epoch->loss = totals.loss / (double)n;
         epoch->grad_norm = totals.grad_norm / (double)n_batches;

@@ -1,9 +1,10 @@
 /* Steps: from batches to new weights, in one thread or several.
  *
- * A step has two phases, with a barrier after each. First every thread takes some of
- * the batch's blocks of samples forward and back; then every thread takes some of the
- * parts of the parameters: it computes their gradient over the whole batch, and moves
- * them. Batch normalization, and bounds on the norms, need a barrier of their own.
+ * A step is a sequence of jobs, whose tasks the threads share. The tasks of the first job
+ * are blocks of samples, which go forward and back through the layers. Those of the
+ * second are parts of the parameters: a task computes the gradient of its part over the
+ * whole batch, and updates it. Batch normalization, bounds on the norms, and layers with
+ * many weights need jobs of their own.
  *
  * Blocks and parts do not depend on the number of threads, so neither does any bit of
  * the result.
@@ -12,22 +13,21 @@
 /* Elements that go through several loops one after the other, to stay in the cache. */
 #define CHUNK 4096
 
-typedef struct {
-    Plan *plan;
-    const intptr_t *order;
-    ptrdiff_t n_batches;
-    const Batch *batches;
-    int with_gradient;
-    Totals *totals;
-} Run;
-
-/* What a thread knows. */
+/* A step, and the arguments of its current job. */
 typedef struct {
     Plan *plan;
     Team *team;
-    int me;
-    double *block_loss;
-} Worker;
+    const intptr_t *order;
+    Samples samples;
+    int with_gradient;
+    const Scalars *scalars; /* of the optimizer; NULL if it does not update yet */
+    double shorten;         /* factor of the gradient */
+    /* Layers. A block of samples goes forward from layer `first` to `last`, or back
+     * from layer `from` to `stop`.
+     */
+    ptrdiff_t first, last, from, stop;
+    ptrdiff_t stripes; /* of the product of layer `last`; 1 if it is not divided */
+} Step;
 
 /* Where part `i` of n begins, in 64 bits also where pointers have 32. */
 static ptrdiff_t cut(ptrdiff_t n_rows, ptrdiff_t i, ptrdiff_t n)
@@ -35,39 +35,44 @@ static ptrdiff_t cut(ptrdiff_t n_rows, ptrdiff_t i, ptrdiff_t n)
     return (ptrdiff_t)((int64_t)n_rows * i / n);
 }
 
-/* Blocks of samples, to be claimed: block `i` is [begin, end). */
-#define FOR_BLOCKS(w, n_rows, i, begin, end)                                           \
-    for (ptrdiff_t n_ = n_blocks(n_rows), i = claim((w)->team), begin, end;            \
-         i < n_ && (begin = cut(n_rows, i, n_), end = cut(n_rows, i + 1, n_), 1);      \
-         i = claim((w)->team))
+/* Block `i` of the samples: [*begin, *end). */
+static void find_block(const Step *t, ptrdiff_t i, ptrdiff_t *begin, ptrdiff_t *end)
+{
+    const ptrdiff_t n_rows = t->samples.n_rows, n = n_blocks(n_rows);
+    *begin = cut(n_rows, i, n);
+    *end = cut(n_rows, i + 1, n);
+}
+
+static void run_blocks(Step *t, task_t *task)
+{
+    team_run(t->team, n_blocks(t->samples.n_rows), task, t);
+}
 
 /* Columns in groups that are the same for any number of threads: the compiler may treat
  * those at the end of a group, which fill no vector, differently from the others.
  */
-#define FOR_MY_COLUMNS(w, n_columns, j, width)                                         \
-    for (ptrdiff_t n_ = (n_columns + MAX_COLUMNS - 1) / MAX_COLUMNS,                   \
-                   i_ = share((w)->team, (w)->me, n_),                                 \
-                   last_ = share((w)->team, (w)->me + 1, n_), j = i_ * MAX_COLUMNS,    \
-                   width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS;  \
-         i_ < last_;                                                                   \
-         i_++, j += MAX_COLUMNS,                                                       \
-         width = n_columns - j < MAX_COLUMNS ? n_columns - j : MAX_COLUMNS)
-
-static void normalize_columns(Worker *w, const Samples *s, ptrdiff_t l,
-                              void pass(const Plan *, const Samples *, ptrdiff_t,
-                                        ptrdiff_t, ptrdiff_t))
+static void run_columns(Step *t, ptrdiff_t n_columns, task_t *task)
 {
-    barrier(w->team);
-    FOR_MY_COLUMNS(w, w->plan->layers[l].n_out, j, width)
-    pass(w->plan, s, l, j, width);
-    barrier(w->team);
+    team_run(t->team, (n_columns + MAX_COLUMNS - 1) / MAX_COLUMNS, task, t);
 }
 
-/* Back from layer l to layer `stop`, for some rows. */
-static void backward_segment(const Plan *p, ptrdiff_t l, ptrdiff_t stop, ptrdiff_t begin,
-                             ptrdiff_t end)
+/* Number of columns in group `i`, of which the first is i * MAX_COLUMNS. */
+static ptrdiff_t width(ptrdiff_t n_columns, ptrdiff_t i)
 {
-    for (; l > stop; l--)
+    const ptrdiff_t rest = n_columns - i * MAX_COLUMNS;
+    return rest < MAX_COLUMNS ? rest : MAX_COLUMNS;
+}
+
+static void run_parts(Step *t, task_t *task)
+{
+    team_run(t->team, t->plan->n_parts, task, t);
+}
+
+/* Back from layer `from` to layer `stop`, for some rows. */
+static void backward_segment(const Plan *p, ptrdiff_t from, ptrdiff_t stop,
+                             ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t l = from; l > stop; l--)
         backward_rows(p, l, begin, end);
 }
 
@@ -81,93 +86,127 @@ static ptrdiff_t next_stop(const Plan *p, ptrdiff_t l)
     return l;
 }
 
-/* The output of a block of samples and, `with_gradient`, the way back to layer `stop`. */
-static void turn_back(const Worker *w, const Samples *s, ptrdiff_t i, ptrdiff_t begin,
-                      ptrdiff_t end, int with_gradient, ptrdiff_t stop)
+/* The layer, from `first` on, at which all samples have to be there: one with batch
+ * normalization, one whose product is divided by columns, or the last.
+ */
+static ptrdiff_t last_of_segment(const Step *t)
 {
-    w->block_loss[i] = output_rows(w->plan, s, begin, end);
-    if (with_gradient) {
-        output_delta(w->plan, s, begin, end);
-        backward_segment(w->plan, w->plan->n_layers - 1, stop, begin, end);
+    const Plan *p = t->plan;
+    ptrdiff_t l = t->first;
+    while (l < p->n_layers - 1 && !p->layers[l].has_norm &&
+           n_stripes(p, &t->samples, l) == 1)
+        l++;
+    return l;
+}
+
+/* Forward through the layers of the segment; from the last one back to layer `stop`. */
+static void forward_task(void *argument, ptrdiff_t i, int me)
+{
+    const Step *t = argument;
+    const Plan *p = t->plan;
+    ptrdiff_t begin, end;
+    find_block(t, i, &begin, &end);
+    Samples block = t->samples;
+    if (t->first == 0 && (block.gathers_X || block.gathers_Y))
+        block = gather(p, t->order, &t->samples, begin, end, me);
+    for (ptrdiff_t k = t->first; k <= t->last; k++) {
+        prepare_rows(p, &block, k, begin, end);
+        if (k < t->last || t->stripes == 1)
+            multiply_layer(p, &block, k, begin, end, 0, p->layers[k].n_out);
+    }
+    if (t->last < p->n_layers - 1)
+        return;
+    p->block_loss[i] = output_rows(p, &t->samples, begin, end);
+    if (t->with_gradient) {
+        output_delta(p, &t->samples, begin, end);
+        backward_segment(p, t->last, t->stop, begin, end);
     }
 }
 
-/* Forward and, `with_gradient`, back, to the deltas of every layer that is trained. */
-static void go_through_layers(Worker *w, const intptr_t *order, const Samples *s,
-                              int with_gradient)
+static void stripe_task(void *argument, ptrdiff_t i, int me)
 {
-    const Plan *p = w->plan;
-    const ptrdiff_t last = p->n_layers - 1;
-    ptrdiff_t stop = next_stop(p, last);
-    for (ptrdiff_t first = 0, l; first <= last; first = l + 1) {
-        /* Up to the next layer that takes a barrier: layer l is it, or the last. */
-        for (l = first; l < last; l++)
-            if (p->layers[l].has_norm || n_stripes(p, s, l) > 1)
-                break;
-        const ptrdiff_t stripes = l < last ? n_stripes(p, s, l) : 1;
-        FOR_BLOCKS(w, s->n_rows, i, begin, end)
-        {
-            Samples block = *s;
-            if (first == 0 && (s->gathers_X || s->gathers_Y))
-                block = gather(p, order, s, begin, end, w->me);
-            for (ptrdiff_t k = first; k <= l; k++) {
-                prepare_rows(p, &block, k, begin, end);
-                if (k < l || stripes == 1)
-                    multiply_layer(p, &block, k, begin, end, 0, p->layers[k].n_out);
-            }
-            if (l == last)
-                turn_back(w, s, i, begin, end, with_gradient, stop);
-        }
-        if (stripes > 1) {
-            barrier(w->team);
-            for (ptrdiff_t i; (i = claim(w->team)) < stripes;)
-                multiply_stripe(p, s, l, i);
-        }
-        if (p->layers[l].has_norm)
-            normalize_columns(w, s, l, norm_forward);
-        else if (stripes > 1)
-            barrier(w->team);
+    const Step *t = argument;
+    (void)me;
+    multiply_stripe(t->plan, &t->samples, t->last, i);
+}
+
+static void norm_forward_task(void *argument, ptrdiff_t i, int me)
+{
+    const Step *t = argument;
+    (void)me;
+    norm_forward(t->plan, &t->samples, t->last, i * MAX_COLUMNS,
+                 width(t->plan->layers[t->last].n_out, i));
+}
+
+static void norm_backward_task(void *argument, ptrdiff_t i, int me)
+{
+    const Step *t = argument;
+    (void)me;
+    norm_backward(t->plan, &t->samples, t->from, i * MAX_COLUMNS,
+                  width(t->plan->layers[t->from].n_out, i));
+}
+
+static void backward_task(void *argument, ptrdiff_t i, int me)
+{
+    const Step *t = argument;
+    ptrdiff_t begin, end;
+    (void)me;
+    find_block(t, i, &begin, &end);
+    backward_segment(t->plan, t->from, t->stop, begin, end);
+}
+
+/* Forward and, `with_gradient`, back, to the deltas of every layer that is trained. */
+static void go_through_layers(Step *t)
+{
+    const Plan *p = t->plan;
+    const ptrdiff_t output = p->n_layers - 1;
+    t->stop = next_stop(p, output);
+    for (t->first = 0; t->first <= output; t->first = t->last + 1) {
+        t->last = last_of_segment(t);
+        t->stripes = t->last < output ? n_stripes(p, &t->samples, t->last) : 1;
+        run_blocks(t, forward_task);
+        if (t->stripes > 1)
+            team_run(t->team, t->stripes, stripe_task, t);
+        if (p->layers[t->last].has_norm)
+            run_columns(t, p->layers[t->last].n_out, norm_forward_task);
     }
-    if (!with_gradient)
-        return;
-    while (p->layers[stop].has_norm) {
-        normalize_columns(w, s, stop, norm_backward);
-        if (stop == p->first)
+    while (t->with_gradient && p->layers[t->stop].has_norm) {
+        t->from = t->stop;
+        run_columns(t, p->layers[t->from].n_out, norm_backward_task);
+        if (t->from == p->first)
             return;
-        const ptrdiff_t from = stop;
-        stop = next_stop(p, from);
-        FOR_BLOCKS(w, s->n_rows, i, begin, end)
-        backward_segment(p, from, stop, begin, end);
+        t->stop = next_stop(p, t->from);
+        run_blocks(t, backward_task);
     }
 }
 
 /* The gradient of some of the first layer's weights, over samples that are streamed. */
-static void differentiate_stream(const Worker *w, const intptr_t *order,
-                                 const Samples *s, const Part *part)
+static void differentiate_stream(const Step *t, const Part *part, int me)
 {
-    const Plan *p = w->plan;
+    const Plan *p = t->plan;
+    const Samples *s = &t->samples;
     const ptrdiff_t n_out = p->layers[0].n_out;
-    real *X = own_block(p, w->me), *g = (real *)p->grad + part->begin;
+    real *X = own_block(p, me), *g = (real *)p->grad + part->begin;
     for (ptrdiff_t begin = 0; begin < s->n_rows; begin += BLOCK_ROWS) {
         const ptrdiff_t rest = s->n_rows - begin;
         const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
-        gather_X(p, order, s, begin, begin + n_rows, part->row, part->n_rows, X);
+        gather_X(p, t->order, s, begin, begin + n_rows, part->row, part->n_rows, X);
         transposed_product(p->gemm, part->n_rows, n_rows, n_out, X, part->n_rows,
                            (real *)p->layers[0].D + begin * n_out, begin > 0, g);
     }
 }
 
 /* The gradient of a part, but for penalty and division by n. */
-static void differentiate_part(const Worker *w, const intptr_t *order, const Samples *s,
-                               const Part *part)
+static void differentiate_part(const Step *t, const Part *part, int me)
 {
-    const Plan *p = w->plan;
+    const Plan *p = t->plan;
+    const Samples *s = &t->samples;
     const Layer *layer = &p->layers[part->layer];
     real *g = (real *)p->grad + part->begin;
     if (layer->frozen) {
         memset(g, 0, part->size * sizeof(real));
     } else if (part->kind == WEIGHTS && sees_stream(p, s, part->layer)) {
-        differentiate_stream(w, order, s, part);
+        differentiate_stream(t, part, me);
     } else if (part->kind == WEIGHTS) {
         ptrdiff_t ld;
         const real *A = input(p, s, part->layer, 0, &ld);
@@ -178,25 +217,25 @@ static void differentiate_part(const Worker *w, const intptr_t *order, const Sam
     } /* else the normalization has computed it */
 }
 
-static void move_chunk(const Plan *p, const Part *part, ptrdiff_t offset, ptrdiff_t n,
-                       const Scalars *c, double n_samples, double shorten)
+static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdiff_t n)
 {
+    const Plan *p = t->plan;
     const ptrdiff_t at = part->begin + offset;
     const int is_weights = part->kind == WEIGHTS, frozen = p->layers[part->layer].frozen;
     Slice slice = {
         .theta = (real *)p->theta + at,
         .g = (real *)p->grad + at,
         .decay = 1,
-        .shorten = (real)shorten,
+        .shorten = (real)t->shorten,
     };
     for (int k = 0; k < 3; k++)
         if (p->optimizer.state[k] != NULL)
             slice.state[k] = (real *)p->optimizer.state[k] + at;
     if (is_weights && !frozen) {
         slice.decay = (real)(1 - p->optimizer.learning_rate * p->weight_decay);
-        slice.threshold = (real)(p->l1 / n_samples * shorten);
+        slice.threshold = (real)(p->l1 / t->samples.batch->n * t->shorten);
     }
-    optimize(p->optimizer.kind, n, &slice, c);
+    optimize(p->optimizer.kind, n, &slice, t->scalars);
 }
 
 /* Let a frozen part be as it was. */
@@ -295,77 +334,97 @@ static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t 
     }
 }
 
-/* The gradient of all parts; with a step `c` that needs no bound, their move, too. */
-static void go_through_parts(Worker *w, const intptr_t *order, const Samples *s,
-                             const Scalars *c)
+/* The gradient of a part and, with the optimizer's scalars, its update. */
+static void gradient_task(void *argument, ptrdiff_t i, int me)
 {
-    const Plan *p = w->plan;
-    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
-        Part *part = &p->parts[i];
-        part->grad_squares = part->weight_squares = part->weight_magnitudes = 0;
-        differentiate_part(w, order, s, part);
-        for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
-            const ptrdiff_t rest = part->size - offset;
-            const ptrdiff_t n = rest < CHUNK ? rest : CHUNK;
-            finish_chunk(p, s, part, offset, n);
-            if (c != NULL)
-                move_chunk(p, part, offset, n, c, s->batch->n, 1);
-        }
-        if (c != NULL && p->layers[part->layer].frozen)
-            restore(p, part);
+    const Step *t = argument;
+    const Plan *p = t->plan;
+    Part *part = &p->parts[i];
+    part->grad_squares = part->weight_squares = part->weight_magnitudes = 0;
+    differentiate_part(t, part, me);
+    for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
+        const ptrdiff_t rest = part->size - offset, n = rest < CHUNK ? rest : CHUNK;
+        finish_chunk(p, &t->samples, part, offset, n);
+        if (t->scalars != NULL)
+            move_chunk(t, part, offset, n);
+    }
+    if (t->scalars != NULL && p->layers[part->layer].frozen)
+        restore(p, part);
+}
+
+/* The penalty's sums over a part. */
+static void penalty_task(void *argument, ptrdiff_t i, int me)
+{
+    const Step *t = argument;
+    const Plan *p = t->plan;
+    Part *part = &p->parts[i];
+    (void)me;
+    part->weight_squares = part->weight_magnitudes = 0;
+    if (part->kind != WEIGHTS)
+        return;
+    for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
+        const ptrdiff_t rest = part->size - offset;
+        sum_penalty(p, part, offset, rest < CHUNK ? rest : CHUNK);
     }
 }
 
-/* The penalty's sums over all parts. */
-static void sum_weights(Worker *w)
+/* The update of a part whose gradient is known. */
+static void update_task(void *argument, ptrdiff_t i, int me)
 {
-    const Plan *p = w->plan;
-    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
-        Part *part = &p->parts[i];
-        part->weight_squares = part->weight_magnitudes = 0;
-        if (part->kind != WEIGHTS)
-            continue;
-        for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
-            const ptrdiff_t rest = part->size - offset;
-            sum_penalty(p, part, offset, rest < CHUNK ? rest : CHUNK);
-        }
-    }
+    const Step *t = argument;
+    const Plan *p = t->plan;
+    const Part *part = &p->parts[i];
+    (void)me;
+    move_chunk(t, part, 0, part->size);
+    if (p->layers[part->layer].frozen)
+        restore(p, part);
 }
 
-static void move_parts(Worker *w, const Samples *s, const Scalars *c)
+static void max_norm_task(void *argument, ptrdiff_t i, int me)
 {
-    const Plan *p = w->plan;
-    const double norm = grad_norm(p);
-    const double shorten = norm > p->clip_norm ? p->clip_norm / norm : 1;
-    for (ptrdiff_t i; (i = claim(w->team)) < p->n_parts;) {
-        const Part *part = &p->parts[i];
-        move_chunk(p, part, 0, part->size, c, s->batch->n, shorten);
-        if (p->layers[part->layer].frozen)
-            restore(p, part);
-    }
+    const Step *t = argument;
+    const Plan *p = t->plan;
+    const Layer *layer = &p->layers[t->from];
+    (void)me;
+    shorten_columns(layer->n_in, layer->n_out, width(layer->n_out, i), p->max_norm,
+                    (real *)layer->W + i * MAX_COLUMNS);
 }
 
-static void bound_weights(Worker *w)
+/* The gradient and, if there is an optimizer, the update of all parameters. */
+static void go_through_parts(Step *t, double learning_rate)
 {
-    const Plan *p = w->plan;
-    for (ptrdiff_t l = 0; l < p->n_layers; l++) {
-        const Layer *layer = &p->layers[l];
-        if (layer->frozen)
-            continue;
-        FOR_MY_COLUMNS(w, layer->n_out, j, width)
-        shorten_columns(layer->n_in, layer->n_out, width, p->max_norm,
-                        (real *)layer->W + j);
+    Plan *p = t->plan;
+    if (p->optimizer.kind == NO_OPTIMIZER) {
+        run_parts(t, gradient_task);
+        return;
     }
+    const Scalars scalars = begin_step(&p->optimizer, learning_rate);
+    const int is_bounded = !isinf(p->clip_norm);
+    t->scalars = is_bounded ? NULL : &scalars;
+    t->shorten = 1;
+    run_parts(t, gradient_task);
+    if (is_bounded) {
+        const double norm = grad_norm(p);
+        t->scalars = &scalars;
+        t->shorten = norm > p->clip_norm ? p->clip_norm / norm : 1;
+        run_parts(t, update_task);
+    }
+    t->scalars = NULL;
+    if (isinf(p->max_norm))
+        return;
+    for (t->from = 0; t->from < p->n_layers; t->from++)
+        if (!p->layers[t->from].frozen)
+            run_columns(t, p->layers[t->from].n_out, max_norm_task);
 }
 
-/* Add up what the threads have left of a batch. */
-static void sum_up(const Worker *w, const Samples *s, int with_gradient,
-                   Totals *totals)
+/* Add up what the tasks have left of a batch. */
+static void sum_up(const Step *t, Totals *totals)
 {
-    const Plan *p = w->plan;
+    const Plan *p = t->plan;
+    const Samples *s = &t->samples;
     double loss = 0, squares = 0, magnitudes = 0;
     for (ptrdiff_t i = 0; i < n_blocks(s->n_rows); i++)
-        loss += w->block_loss[i];
+        loss += p->block_loss[i];
     for (ptrdiff_t i = 0; i < p->n_parts; i++) {
         squares += p->parts[i].weight_squares;
         magnitudes += p->parts[i].weight_magnitudes;
@@ -380,64 +439,44 @@ static void sum_up(const Worker *w, const Samples *s, int with_gradient,
     totals->mean_loss = loss;
     totals->penalty = penalty;
     totals->loss += (loss / p->loss_divisor + penalty) * (double)s->n_rows;
-    if (with_gradient)
+    if (t->with_gradient)
         totals->grad_norm += grad_norm(p);
 }
 
-static void work(Team *team, int me, void *argument)
+static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
+                     int with_gradient, Threads *threads, Totals *totals)
 {
-    const Run *run = argument;
-    Plan plan = *run->plan; /* the optimizer's scalars are every thread's own */
-    Worker w = {.plan = &plan, .team = team, .me = me};
-    for (ptrdiff_t k = 0; k < run->n_batches; k++) {
-        const Samples s = find(&plan, run->order, &run->batches[k]);
-        /* While thread 0 sums up a step's losses, the others may be in the next. */
-        w.block_loss = plan.block_loss + (k % 2) * n_blocks(plan.batch_size);
-        if (plan.bitgen != NULL) {
-            if (me == 0)
-                draw_masks(&plan, s.n_rows);
-            barrier(team);
-        }
-        go_through_layers(&w, run->order, &s, run->with_gradient);
-        barrier(team);
-        if (run->with_gradient) {
-            const int trains = plan.optimizer.kind != NO_OPTIMIZER;
-            const int bounded = !isinf(plan.clip_norm);
-            Scalars c;
-            if (trains)
-                c = begin_step(&plan.optimizer, run->batches[k].learning_rate);
-            go_through_parts(&w, run->order, &s, trains && !bounded ? &c : NULL);
-            if (trains && bounded) {
-                barrier(team);
-                move_parts(&w, &s, &c);
-            }
-            if (trains && !isinf(plan.max_norm)) {
-                barrier(team);
-                bound_weights(&w);
-            }
-        } else {
-            sum_weights(&w);
-        }
-        barrier(team);
-        if (me == 0)
-            sum_up(&w, &s, run->with_gradient, run->totals);
-    }
-    if (me == 0)
-        run->plan->optimizer = plan.optimizer;
+    Step t = {
+        .plan = plan,
+        .order = order,
+        .samples = find(plan, order, batch),
+        .with_gradient = with_gradient,
+    };
+    threads_start(threads);
+    t.team = threads->team;
+    if (plan->bitgen != NULL)
+        draw_masks(plan, t.samples.n_rows);
+    go_through_layers(&t);
+    if (with_gradient)
+        go_through_parts(&t, batch->learning_rate);
+    else
+        run_parts(&t, penalty_task);
+    sum_up(&t, totals);
+    /* Backpropagation takes about twice the time of the forward pass. */
+    threads_stop(threads, (double)t.samples.n_rows * (with_gradient ? 3 : 1));
 }
 
 void F(train)(Plan *plan, const intptr_t *order, ptrdiff_t n_batches, const Batch *batches,
-              int n_threads, Totals *totals)
+              Threads *threads, Totals *totals)
 {
-    Run run = {plan, order, n_batches, batches, 1, totals};
-    team_run(n_threads, work, &run);
+    for (ptrdiff_t k = 0; k < n_batches; k++)
+        run_step(plan, order, &batches[k], 1, threads, totals);
 }
 
-void F(evaluate)(Plan *plan, const Batch *batch, int with_gradient, int n_threads,
+void F(evaluate)(Plan *plan, const Batch *batch, int with_gradient, Threads *threads,
                  Totals *totals)
 {
-    Run run = {plan, NULL, 1, batch, with_gradient, totals};
-    team_run(n_threads, work, &run);
+    run_step(plan, NULL, batch, with_gradient, threads, totals);
 }
 
 ptrdiff_t F(divide)(const Plan *plan, const intptr_t *order, ptrdiff_t n_samples,

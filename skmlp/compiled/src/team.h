@@ -1,58 +1,36 @@
-/* Threads that go through the same work together.
+/* Threads that share out the tasks of a job.
  *
- * Each runs the same function. Between two barriers it claims one task after the
- * other, so that a thread that the system holds up leaves the rest to the others, or
- * takes a share by its number. The threads live for one call: nothing spins or sleeps
- * when none is needed, and nothing is left that a fork could lose.
+ * The thread that opens a team directs it: it gives out one job after the other, works
+ * on each, and goes on when all tasks of the job are done. The other threads, the
+ * helpers, claim tasks if the system lets them run. A helper that is not running delays
+ * nobody unless it has claimed a task. Threads that wait spin briefly and then sleep.
+ *
+ * Helpers live as long as the team, and start with the first job that needs them. They
+ * touch the memory of a job only while a task is claimed, so the team can be closed
+ * without waiting for helpers that are not running.
  */
 
 #ifndef SKMLP_TEAM_H
 #define SKMLP_TEAM_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #define MAX_THREADS 64
 
-typedef struct {
-    int size;
-    atomic_int waiting, round;
-    atomic_int next; /* task to be claimed */
-} Team;
+/* Task `i` of a job; `me` is the number of the thread, from 0. */
+typedef void task_t(void *argument, ptrdiff_t i, int me);
 
-/* What a thread runs; `me` is its number, from 0. */
-typedef void work_t(Team *team, int me, void *argument);
+typedef struct Team Team;
 
-/* Run `work` on up to `size` threads, the calling one among them. Where the system
- * gives fewer, the others do it all.
- */
-void team_run(int size, work_t *work, void *argument);
+/* Open a team; NULL, which stands for the calling thread alone, if memory is short. */
+Team *team_open(void);
 
-void team_wait(Team *team);
+/* Set the number of threads for the next jobs, the calling one among them. */
+void team_resize(Team *team, int n_threads);
 
-/* Wait for all threads of the team; after that, tasks are claimed from 0 again. */
-static inline void barrier(Team *team)
-{
-    if (team->size > 1)
-        team_wait(team);
-    else
-        atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-}
+/* Run tasks 0 to n - 1, in any order. */
+void team_run(Team *team, ptrdiff_t n, task_t *task, void *argument);
 
-/* Number of a task that no thread has claimed yet. */
-static inline ptrdiff_t claim(Team *team)
-{
-    if (team->size > 1)
-        return atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-    const int next = atomic_load_explicit(&team->next, memory_order_relaxed);
-    atomic_store_explicit(&team->next, next + 1, memory_order_relaxed);
-    return next;
-}
-
-/* The first of `n` items that are for thread `me`; its last is before the next's. */
-static inline ptrdiff_t share(const Team *team, int me, ptrdiff_t n)
-{
-    return n * me / team->size;
-}
+void team_close(Team *team);
 
 #endif
