@@ -264,6 +264,7 @@ def report_processes(cases, repeats):
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         for case in cases:
             epochs = count_epochs(case)
+            time_processes(pool, case, epochs, 1)  # to warm up
             rounds = np.array(
                 [
                     [time_processes(pool, case, epochs, n) for n in (CHOSEN, 1)]
@@ -357,7 +358,7 @@ def report(args):
         if case.kind == "fit" and (case.width > 10 or case.rows > 10_000)
     ]
     if not args.skip_limits:
-        yield from report_processes(fits, max(1, args.repeats // 5))
+        yield from report_processes(fits, max(2, args.repeats // 3))
         yield from report_limits(fits, args.repeats)
     yield "\n## Summary\n"
     yield from summary(verdicts)
@@ -366,7 +367,7 @@ def report(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     kinds = ["fit", "lbfgs", "predict"]
-    parser.add_argument("--busy", type=int, nargs="+", default=list(TARGETS))
+    parser.add_argument("--busy", type=int, nargs="*", default=list(TARGETS))
     parser.add_argument("--kind", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--filter", default="", help="part of ROWSxWIDTH,BATCH")
     parser.add_argument("--repeats", type=int, default=11)
