@@ -117,10 +117,12 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
 
 
 def quietly():
-    """Context in which NumPy does not warn of overflow, which is reported by what it
-    leads to.
+    """Return a context that ignores NumPy's floating-point errors.
+
+    Overflow is reported by what it leads to, and underflow is harmless. The user may have
+    told NumPy to raise errors.
     """
-    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    return np.errstate(all="ignore")
 
 
 def check_output(output, X, parameters, what):
