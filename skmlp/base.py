@@ -40,6 +40,7 @@ from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.data import Data
 from skmlp.engines import choose_engine, decision_function
+from skmlp.history import pack_history, unpack_history
 from skmlp.inspection import InspectionMixin
 from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.persistence.checkpoint import read as read_checkpoint
@@ -817,6 +818,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             copied.history_ = {name: [*v] for name, v in self.history_.items()}
             copied.loss_curve_ = [*self.loss_curve_]
         return copied
+
+    def __getstate__(self):
+        return pack_history(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(unpack_history(state))
 
     # Prediction.
 

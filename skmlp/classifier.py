@@ -325,9 +325,11 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     class_weight : dict, list of dicts, or 'balanced', default=None
         Weight of each class in the loss, which multiplies `sample_weight`.
         'balanced' is ``n_samples / (n_classes * np.bincount(y))``. Of
-        multilabel targets, a list of dicts, one for each label. It counts in the
-        score on samples that early stopping sets aside, as `sample_weight` does,
-        but not on X_val, whose weights are `sample_weight_val`.
+        multilabel targets, a list of dicts, one for each label. Classes that a
+        dict lacks have weight 1. Its other keys are ignored, for a fold of
+        cross-validation may lack a class; at least one must be a class. It counts
+        in the score on samples that early stopping sets aside, as `sample_weight`
+        does, but not on X_val, whose weights are `sample_weight_val`.
 
     Attributes
     ----------
@@ -759,7 +761,11 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         class_weight = self.class_weight
         if class_weight is None:
             return None
-        if self._is_multilabel():
+        if self._is_multilabel() and _is_list_of_dicts(class_weight, y.shape[1]):
+            weights = np.ones(len(y))
+            for k, of_label in enumerate(class_weight):
+                weights *= _weights_by_class(of_label, np.array([0, 1]))[y[:, k]]
+        elif self._is_multilabel():
             try:
                 weights = compute_sample_weight(class_weight, y)
             except (TypeError, ValueError) as error:
@@ -770,7 +776,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"label; got {class_weight!r}."
             )
         elif isinstance(class_weight, dict):
-            weights = self._weights_by_class()[np.searchsorted(self.classes_, y)]
+            weights = _weights_by_class(class_weight, self.classes_)
+            weights = weights[np.searchsorted(self.classes_, y)]
         else:
             weights = compute_sample_weight(class_weight, y)
         if not (np.isfinite(weights).all() and weights.min() >= 0):
@@ -783,22 +790,6 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 f"class_weight={class_weight!r} is zero for all classes of y."
             )
         return weights
-
-    def _weights_by_class(self):
-        """Weight of each class, from a dict; y may lack some of them."""
-        classes = self.classes_.tolist()
-        unknown = [label for label in self.class_weight if label not in classes]
-        if unknown:
-            raise ValueError(
-                f"class_weight has labels that are not among the classes: {unknown}. "
-                f"The classes are {self.classes_}."
-            )
-        weights = [self.class_weight.get(label, 1.0) for label in classes]
-        if not all(isinstance(weight, Real) for weight in weights):
-            raise ValueError(
-                f"class_weight must have numbers as weights, got {self.class_weight!r}."
-            )
-        return np.array(weights, dtype=np.float64)
 
     def _check_classes(self, y, multilabel, incremental):
         """Hold y to the classes that the network knows."""
@@ -873,3 +864,31 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _is_list_of_dicts(class_weight, n_labels):
+    return (
+        isinstance(class_weight, list)
+        and len(class_weight) == n_labels
+        and all(isinstance(of_label, dict) for of_label in class_weight)
+    )
+
+
+def _weights_by_class(class_weight, classes):
+    """Return the weight of each class, which is 1 for those that a dict lacks.
+
+    Labels of the dict that are not among the classes are ignored, for a fold of
+    cross-validation may lack a class.
+    """
+    labels = classes.tolist()
+    if class_weight and not any(label in class_weight for label in labels):
+        raise ValueError(
+            "class_weight must have at least one of the classes as a key, got "
+            f"{list(class_weight)}. The classes are {classes}."
+        )
+    weights = [class_weight.get(label, 1.0) for label in labels]
+    if not all(isinstance(weight, Real) for weight in weights):
+        raise ValueError(
+            f"class_weight must have numbers as weights, got {class_weight!r}."
+        )
+    return np.array(weights, dtype=np.float64)

@@ -1,5 +1,6 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
+from contextlib import suppress
 from inspect import Parameter, signature
 from numbers import Real
 from typing import Any
@@ -202,6 +203,9 @@ class Validation:
                 f"early_stopping_metric={self._metric!r} fails on the validation set: "
                 f"{error}"
             ) from error
+        if hasattr(value, "item"):  # as scikit-learn takes a score
+            with suppress(ValueError):
+                value = value.item()
         if not isinstance(value, Real):
             raise ValueError(
                 f"early_stopping_metric={self._metric!r} must return a number, got "

@@ -352,7 +352,7 @@ BAD_PARAMETERS = [
     ("label_smoothing", 1.0, "[0.0, 1.0)"),
     ("class_weight", "even", "'balanced'", "dict"),
     ("class_weight", {3: 2.0}, "[3]", "[0 1 2]"),
-    ("class_weight", {0: 1, "a": 2}, "['a']", "[0 1 2]"),
+    ("class_weight", {"a": 2, 5: 1}, "['a', 5]", "[0 1 2]"),
     ("class_weight", {0: -1}, "at least 0"),
     ("class_weight", {1: np.nan}, "finite"),
     ("class_weight", {1: "a"}, "numbers"),

@@ -1,7 +1,8 @@
 """Tests of history_, the record of training, and of what verbose prints of it."""
 
+import pickle
 import re
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 import pytest
@@ -262,3 +263,41 @@ def test_recording_changes_nothing(datasets):
     ours = MLPClassifierScratch(**SMALL, engine="numpy").fit(data.X, data.y)
     assert_allclose(ours.history_["loss"], theirs.loss_curve_, rtol=1e-12)
     assert_array_equal(ours.history_["loss"], ours.loss_curve_)
+
+
+def test_a_pickle_grows_little_with_each_partial_fit():
+    """By the loss, the norm of the gradient and the seconds, of 8 bytes each."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 3))
+    regressor = MLPRegressorScratch(hidden_layer_sizes=(4,), random_state=0)
+
+    def size_after(n):
+        for _ in range(n):
+            regressor.partial_fit(X, X[:, 0])
+        return len(pickle.dumps(regressor))
+
+    size_after(300)
+    before = size_after(1)
+    assert (size_after(1000) - before) / 1000 <= 25
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_pickle_restores_the_history(early_stopping):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    regressor = MLPRegressorScratch(
+        hidden_layer_sizes=(4,),
+        early_stopping=early_stopping,
+        learning_rate="cosine",
+        max_iter=7,
+        warm_start=True,
+        random_state=0,
+    )
+    regressor.fit(X, X[:, 0])
+    for restored in pickle.loads(pickle.dumps(regressor)), deepcopy(regressor):
+        np.testing.assert_equal(restored.history_, regressor.history_)
+        assert restored.loss_curve_ == regressor.loss_curve_
+        assert restored.loss_curve_ is not restored.history_["loss"]
+        assert all(type(value) is float for value in restored.history_["val_loss"])
+        n_epochs = len(regressor.loss_curve_) + restored.fit(X, X[:, 0]).n_iter_
+        assert len(restored.loss_curve_) == len(restored.history_["loss"]) == n_epochs

@@ -8,6 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix, issparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
@@ -84,6 +86,40 @@ def test_class_weight_of_strings_and_of_early_stopping(datasets):
     same = classifier(**params).fit(data.X, data.y, sample_weight=w)
     assert_same_network(ours, same)
     assert ours.validation_scores_ == same.validation_scores_
+
+
+def test_class_weight_of_classes_that_are_absent(data):
+    """As in a fold of cross-validation."""
+    subset = data.y < 2
+    X, y = data.X[subset], data.y[subset]
+    ours = classifier(class_weight={0: 2.0, 1: 1.0, 2: 5.0, 7: 3.0}).fit(X, y)
+    same = classifier(class_weight={0: 2.0}).fit(X, y)
+    np.testing.assert_array_equal(ours.coefs_[0], same.coefs_[0])
+
+
+def test_class_weight_of_labels_that_are_absent():
+    """A label that no sample of a fold has, or that all have."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 3)), rng.integers(2, size=(40, 3))
+    Y[:, 1], Y[:, 2] = 0, 1
+    weights = [{1: 2.0}, {1: 5.0}, {0: 3.0}]
+    ours = classifier(class_weight=weights).fit(X, Y)
+    same = classifier().fit(X, Y, sample_weight=np.where(Y[:, 0] == 1, 2.0, 1.0))
+    np.testing.assert_array_equal(ours.coefs_[0], same.coefs_[0])
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_class_weight_in_meta_estimators(data):
+    """Which train on some of the classes, or on others than those of y."""
+    clf = classifier(class_weight={0: 1.0, 1: 2.0, 2: 3.0})
+    for meta in OneVsOneClassifier(clf), OneVsRestClassifier(clf):
+        assert set(meta.fit(data.X, data.y).predict(data.X)) <= set(data.y)
+    order = np.argsort(data.y, kind="stable")
+    folds = TimeSeriesSplit(3)
+    scores = cross_val_score(
+        clf, data.X[order], data.y[order], cv=folds, error_score="raise"
+    )
+    assert np.isfinite(scores).all()
 
 
 def test_class_weight_in_partial_fit(data):

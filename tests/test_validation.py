@@ -468,6 +468,26 @@ def test_one_sample_is_too_few_for_early_stopping(datasets, kind):
         model(data, early_stopping=True).fit(X, y, X_val=X_val[:1], y_val=y_val[:1])
 
 
+@pytest.mark.parametrize(
+    "as_type",
+    [np.array, np.float32, lambda score: np.array([score]), np.float64],
+)
+def test_a_metric_may_return_an_array_of_one_number(as_type):
+    """scikit-learn takes the item of such a score, too."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    params = {"early_stopping": True, "max_iter": 5, "random_state": 0}
+
+    def metric(estimator, X, y):
+        return as_type(estimator.score(X, y))
+
+    ours = MLPRegressorScratch(early_stopping_metric=metric, **params).fit(X, X[:, 0])
+    same = MLPRegressorScratch(**params).fit(X, X[:, 0])
+    np.testing.assert_allclose(
+        ours.validation_scores_, same.validation_scores_, rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize("weights", ["sample_weight", "class_weight"])
 def test_a_metric_need_not_take_weights(datasets, weights):
     """As the documented one does not: scorer(estimator, X, y)."""

@@ -119,8 +119,8 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
 def quietly():
     """Return a context that ignores NumPy's floating-point errors.
 
-    Overflow is reported by what it leads to, and underflow is harmless. The user may have
-    told NumPy to raise errors.
+    Overflow is reported by what it leads to, and underflow is harmless. The user may
+    have told NumPy to raise errors.
     """
     return np.errstate(all="ignore")
 
