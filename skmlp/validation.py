@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import is_regressor
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
@@ -14,6 +15,7 @@ from skmlp._sklearn import _check_sample_weight, validate_data
 from skmlp.data import Data
 from skmlp.engines import decision_function
 from skmlp.training.loop import NO_SCORES, Scores
+from skmlp.units import warn_of_other_units
 
 
 def check_metric(metric):
@@ -126,7 +128,10 @@ def check_validation_data(estimator, validation_data, data):
         raise ValueError(
             f"X_val, y_val and sample_weight_val are not valid: {error}"
         ) from error
-    return Data(X if issparse(X) else np.asarray(X), y, Y, w)
+    checked = Data(X if issparse(X) else np.asarray(X), y, Y, w)
+    # Seen from the caller of fit, whose decorator is a frame of its own.
+    warn_of_other_units(data, checked, is_regressor(estimator), stacklevel=5)
+    return checked
 
 
 class Validation:
