@@ -30,7 +30,7 @@ _MIN_ROWS = 32  # examined even if they are very wide
 _LARGE_FEATURE, _SMALL_FEATURE = 1e2, 1e-2
 _LARGE_TARGET, _SMALL_TARGET = 1e3, 1e-3
 _FEATURE_RATIO = 1e4  # of the largest to the smallest standard deviation
-_UNIFORM = 1e-6  # a standard deviation is zero up to rounding, relative to the mean
+_ROUNDING = 1e-9  # a standard deviation is zero up to rounding, relative to the mean
 
 # Where the network is no better than a constant.
 _LARGE_TARGET_IF_HOPELESS, _SMALL_TARGET_IF_HOPELESS = 10.0, 0.1
@@ -43,7 +43,7 @@ _EXPLODED = 1e6  # the loss relative to that of a constant
 _WINDOW = 20  # epochs at the end of training whose losses are compared
 _OSCILLATION = 10  # epochs at least, to tell an oscillation
 _FALL = 0.01  # from the first half of the window to the second, relative
-_SWING = 0.05  # mean rise from an epoch to the next, relative to a constant's loss
+_SWING = 0.05  # mean rise from an epoch to the next, relative to mean and constant's
 _RISE = 0.5  # of the last loss above the least, relative to both that and a constant's
 
 _FLAT = 1e-3  # a derivative below it lets almost no gradient pass
@@ -155,11 +155,10 @@ def find_causes(diagnosis, losses):
     targets = draw_targets(diagnosis.Y, diagnosis.w, diagnosis.rows)
     sample = _sample_of(diagnosis)
     reached = _reach(diagnosis, sample, targets)
-    causes = _causes_in_data(diagnosis, sample, reached)
-    of_losses = _describe_rate(diagnosis, reached, losses, bool(causes))
-    if not of_losses:
-        of_losses = describe_fall(losses, bool(causes), diagnosis.has_rate)
-    return [*causes, of_losses] if of_losses else causes
+    causes, rate = _find_causes(diagnosis, sample, reached, losses)
+    if not rate and (fall := describe_fall(losses, bool(causes), diagnosis.has_rate)):
+        causes.append(fall)
+    return causes
 
 
 def find_complaint(diagnosis, loss, losses):
@@ -172,9 +171,7 @@ def find_complaint(diagnosis, loss, losses):
     reached = _reach(diagnosis, sample, targets)
     if not is_worth_a_warning(reached, sample, diagnosis.is_regression):
         return ""
-    causes = _causes_in_data(diagnosis, sample, reached)
-    if rate := _describe_rate(diagnosis, reached, losses, bool(causes)):
-        causes.append(rate)
+    causes, _ = _find_causes(diagnosis, sample, reached, losses)
     if not causes:
         return ""
     best = "mean of y" if diagnosis.is_regression else "class frequencies of y"
@@ -185,24 +182,20 @@ def find_complaint(diagnosis, loss, losses):
     return " ".join([text, *causes])
 
 
-def _causes_in_data(diagnosis, sample, reached):
-    """Return the sentences on targets, features and units."""
+def _find_causes(diagnosis, sample, reached, losses):
+    """Return the sentences on all but a falling loss, and that on the rate again."""
     network, theta = diagnosis.network, diagnosis.theta
     is_finite = theta.isfinite()
-    sentences = [describe_features(sample.X, sample.w)]
+    targets = units = rate = ""
     if diagnosis.is_regression and network.activations[-1].name == "identity":
         has_failed = reached.is_hopeless or not is_finite
-        sentences.insert(0, describe_targets(sample.Y, sample.w, has_failed))
+        targets = describe_targets(sample.Y, sample.w, has_failed)
+    features = describe_features(sample.X, sample.w)
     if is_finite:
-        name = _name(diagnosis, sample.X)
-        sentences.append(describe_units(theta, reached.layers, name))
-    return [sentence for sentence in sentences if sentence]
-
-
-def _describe_rate(diagnosis, reached, losses, has_other_cause):
-    if not diagnosis.has_rate:
-        return ""
-    return describe_rate(losses, reached.constant, has_other_cause)
+        units = describe_units(theta, reached.layers, _name(diagnosis, sample.X))
+    if diagnosis.has_rate:
+        rate = describe_rate(losses, reached.constant, bool(targets or features))
+    return [s for s in (targets, features, units, rate) if s], rate
 
 
 def _name(diagnosis, X):
@@ -391,6 +384,9 @@ def moments(A, w):
     A standard deviation of a column that is constant up to rounding is 0.
     """
     n_columns = A.shape[1]
+    rounding = _ROUNDING
+    if A.dtype.kind == "f":
+        rounding = max(rounding, 100 * float(np.finfo(A.dtype).eps))
     w = w / w.sum()
     if issparse(A):
         columns, values = A.indices, A.data.astype(np.float64)
@@ -414,7 +410,7 @@ def moments(A, w):
         A -= mean
         variance = w @ np.square(A)
     deviation = np.sqrt(variance)
-    deviation[deviation <= _UNIFORM * np.abs(mean)] = 0
+    deviation[deviation <= rounding * np.abs(mean)] = 0
     return mean * unit, deviation * unit
 
 
@@ -444,7 +440,7 @@ def describe_targets(Y, w, hopeless=False):
     k = int(size.argmax())
     is_large = size[k] >= large
     is_small = 0 < deviation.max() <= small
-    mean[np.abs(mean) <= _UNIFORM * deviation] = 0  # up to rounding
+    mean[np.abs(mean) <= _ROUNDING * deviation] = 0  # up to rounding
     if not (is_large or is_small):
         return ""
     if not is_large:
@@ -590,7 +586,7 @@ def describe_rate(losses, constant, has_other_cause=False):
         a small one.
 
     has_other_cause : bool, default=False
-        Whether something else is the matter, which is to be seen to first.
+        Whether the scale of the data is a problem, which is to be solved first.
 
     Returns
     -------
@@ -613,7 +609,9 @@ def describe_rate(losses, constant, has_other_cause=False):
     k = int(np.argmin(losses))
     rise = losses[-1] - losses[k]
     if len(rises) * 4 >= len(steps) and len(window) >= _OSCILLATION:
-        if rises.sum() / len(steps) >= _SWING * constant and len(rises) < len(steps):
+        swing = rises.sum() / len(steps)
+        level = max(constant, abs(window.mean()))
+        if swing >= _SWING * level and len(rises) < len(steps):
             return (
                 f"The loss oscillates, between {window.min():.3g} and "
                 f"{window.max():.3g} in the last {len(window)} epochs: {remedy}"
