@@ -396,6 +396,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             If a parameter or an argument is not valid, `resume_from` is damaged
             or of another training, or training diverges. The estimator is then
             as it was before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training reaches `max_iter`, or ends without having learned anything for
+            a cause that the data show. The message names the cause and the remedy.
         """
         tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
         with unchanged_on_error(self):

@@ -155,10 +155,10 @@ def find_causes(diagnosis, losses):
     targets = draw_targets(diagnosis.Y, diagnosis.w, diagnosis.rows)
     sample = _sample_of(diagnosis)
     reached = _reach(diagnosis, sample, targets)
-    causes, rate = _find_causes(diagnosis, sample, reached, losses)
-    if not rate and (fall := describe_fall(losses, bool(causes), diagnosis.has_rate)):
-        causes.append(fall)
-    return causes
+    causes = _find_causes(diagnosis, sample, reached, losses)
+    if "rate" not in causes:
+        causes["fall"] = describe_fall(losses, bool(causes), diagnosis.has_rate)
+    return [sentence for sentence in causes.values() if sentence]
 
 
 def find_complaint(diagnosis, loss, losses):
@@ -169,33 +169,41 @@ def find_complaint(diagnosis, loss, losses):
         return ""
     sample = _sample_of(diagnosis)
     reached = _reach(diagnosis, sample, targets)
-    if not is_worth_a_warning(reached, sample, diagnosis.is_regression):
+    if not reached.is_hopeless:
         return ""
-    causes, _ = _find_causes(diagnosis, sample, reached, losses)
+    causes = _find_causes(diagnosis, sample, reached, losses)
     if not causes:
+        return ""
+    much_worse = reached.loss >= _MUCH_WORSE * reached.constant
+    if set(causes) == {"rate"} and not much_worse:
+        return ""
+    # Of random targets nothing can be learned, except for their scale.
+    if not (("targets" in causes and much_worse) or is_correlated(sample)):
         return ""
     best = "mean of y" if diagnosis.is_regression else "class frequencies of y"
     text = (
         f"Training has ended, but the network predicts {_name(diagnosis, sample.X)} no "
         f"better than a constant, the {best}."
     )
-    return " ".join([text, *causes])
+    return " ".join([text, *causes.values()])
 
 
 def _find_causes(diagnosis, sample, reached, losses):
-    """Return the sentences on all but a falling loss, and that on the rate again."""
+    """Return sentences by the name of the cause, for all but a falling loss."""
     network, theta = diagnosis.network, diagnosis.theta
     is_finite = theta.isfinite()
-    targets = units = rate = ""
+    found = {}
     if diagnosis.is_regression and network.activations[-1].name == "identity":
         has_failed = reached.is_hopeless or not is_finite
-        targets = describe_targets(sample.Y, sample.w, has_failed)
-    features = describe_features(sample.X, sample.w)
+        found["targets"] = describe_targets(sample.Y, sample.w, has_failed)
+    found["features"] = describe_features(sample.X, sample.w)
+    is_unscaled = any(found.values())
     if is_finite:
-        units = describe_units(theta, reached.layers, _name(diagnosis, sample.X))
+        name = _name(diagnosis, sample.X)
+        found["units"] = describe_units(theta, reached.layers, name)
     if diagnosis.has_rate:
-        rate = describe_rate(losses, reached.constant, bool(targets or features))
-    return [s for s in (targets, features, units, rate) if s], rate
+        found["rate"] = describe_rate(losses, reached.constant, is_unscaled)
+    return {name: sentence for name, sentence in found.items() if sentence}
 
 
 def _name(diagnosis, X):
@@ -231,10 +239,11 @@ def choose_rows(n_samples, w, rows, n_rows):
     if w is None:
         return chosen
     chosen = chosen[w[chosen, 0] > 0]
-    if len(chosen) < min(n_rows, n) // 2:  # most weights are zero: look at all
-        positive = np.flatnonzero(w[:, 0] > 0)
-        if rows is not None:
-            positive = np.intersect1d(positive, rows)
+    if len(chosen) < min(n_rows, n) // 8:  # most weights are zero: look at all
+        if rows is None:
+            positive = np.flatnonzero(w[:, 0] > 0)
+        else:
+            positive = np.sort(rows[w[rows, 0] > 0])
         chosen = positive[draw_rows(len(positive), n_rows)]
     return chosen
 
@@ -340,18 +349,6 @@ def _reach(diagnosis, sample, targets):
         of_constant = accuracy(Y, np.repeat(always, len(Y), axis=0), w)
         is_hopeless = bool(accuracy(Y, P, w) <= of_constant < _CERTAIN)
     return Reached(loss, constant, is_hopeless, outputs)
-
-
-def is_worth_a_warning(reached, sample, is_regression):
-    """Return whether a network that is no better than a constant should be.
-
-    That is so if a feature is correlated with a target. Of random targets nothing can
-    be learned. It is so, too, if the network is much worse than the mean.
-    """
-    if not reached.is_hopeless:
-        return False
-    much_worse = reached.loss >= _MUCH_WORSE * reached.constant
-    return (is_regression and much_worse) or is_correlated(sample)
 
 
 def is_correlated(sample):

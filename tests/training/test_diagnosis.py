@@ -376,8 +376,9 @@ def test_an_error_of_ones_own_loss_is_no_error_of_training():
     assert it.complaint() == ""
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_large_memory_map_takes_little_memory(tmp_path, weighted):
+@pytest.mark.parametrize("share", [1.0, 0.75, 0.01])
+def test_a_large_memory_map_takes_little_memory(tmp_path, share):
+    """Also if few of the rows have a positive weight."""
     n_samples = 2_000_000
     path = tmp_path / "X.npy"
     large = np.lib.format.open_memmap(path, "w+", np.float32, (n_samples, 8))
@@ -385,20 +386,18 @@ def test_a_large_memory_map_takes_little_memory(tmp_path, weighted):
     large.flush()
     mapped = np.load(path, mmap_mode="r")
     targets = np.resize(np.float32([1e8, 0, 3e8]), (n_samples, 1))
-    w = (np.arange(n_samples) % 4 < 3).astype(np.float32)[:, np.newaxis]
+    w = (np.arange(n_samples) % 100 < 100 * share).astype(np.float32)[:, np.newaxis]
+    w = None if share == 1 else w
     network = Network(
         (8, 100, 1), [ACTIVATIONS["relu"], ACTIVATIONS["identity"]], SquaredError()
     )
     theta = Parameters((8, 100, 1), np.float32)
     theta.flat[:] = 0.1
-    it = Diagnosis(
-        network, theta, mapped, targets, w if weighted else None, None, True, True
-    )
+    it = Diagnosis(network, theta, mapped, targets, w, None, True, True)
     tracemalloc.start()
     causes, complaint = it.causes([2.0, 1.0]), it.complaint()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [c.split(" ")[1] for c in causes[:2]] == ["targets", "features"]
-    assert "500 training samples that were examined" not in causes[0]
     assert isinstance(complaint, str)
     assert peak < 0.05 * mapped.nbytes
