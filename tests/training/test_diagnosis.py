@@ -386,7 +386,7 @@ def test_a_large_memory_map_takes_little_memory(tmp_path, share):
     large.flush()
     mapped = np.load(path, mmap_mode="r")
     targets = np.resize(np.float32([1e8, 0, 3e8]), (n_samples, 1))
-    w = (np.arange(n_samples) % 100 < 100 * share).astype(np.float32)[:, np.newaxis]
+    w = (np.arange(n_samples) % 101 < 101 * share).astype(np.float32)[:, np.newaxis]
     w = None if share == 1 else w
     network = Network(
         (8, 100, 1), [ACTIVATIONS["relu"], ACTIVATIONS["identity"]], SquaredError()
