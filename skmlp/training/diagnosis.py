@@ -200,7 +200,7 @@ def _find_causes(diagnosis, sample, reached, losses):
     is_unscaled = any(found.values())
     if is_finite:
         name = _name(diagnosis, sample.X)
-        found["units"] = describe_units(theta, reached.layers, name)
+        found["units"] = describe_units(theta, reached.layers, name, diagnosis.has_rate)
     if diagnosis.has_rate:
         found["rate"] = describe_rate(losses, reached.constant, is_unscaled)
     return {name: sentence for name, sentence in found.items() if sentence}
@@ -523,7 +523,7 @@ def layers(network, theta, X):
         yield g, Z, A
 
 
-def describe_units(theta, outputs, name="all training samples"):
+def describe_units(theta, outputs, name="all training samples", has_rate=True):
     """Return a sentence on the hidden layer with the most units that do not learn.
 
     These are units whose derivative is almost zero for all samples, though they have
@@ -539,6 +539,9 @@ def describe_units(theta, outputs, name="all training samples"):
 
     name : str, default="all training samples"
         What to call these samples.
+
+    has_rate : bool, default=True
+        Whether the solver uses a learning rate.
 
     Returns
     -------
@@ -558,7 +561,8 @@ def describe_units(theta, outputs, name="all training samples"):
         return ""
     l, g, n_flat, n_units, is_zero = worst
     what = "give 0" if is_zero else f"have a derivative below {_FLAT:g}"
-    remedy = "a smaller learning_rate_init, another init or another activation"
+    remedy = "a smaller learning_rate_init, " if has_rate else ""
+    remedy += "another init or another activation"
     if is_zero:
         remedy += ", such as 'leaky_relu'"
     return (

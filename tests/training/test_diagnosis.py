@@ -205,7 +205,10 @@ def test_a_few_dead_units_are_ordinary():
     theta.intercepts[0][:6] -= 100
     assert describe_units(theta, list(layers(network, theta, X))) == ""
     theta.intercepts[0][:8] -= 100
-    assert "8 of 10" in describe_units(theta, list(layers(network, theta, X)))
+    outputs = list(layers(network, theta, X))
+    assert "8 of 10" in describe_units(theta, outputs)
+    assert "learning_rate_init" in describe_units(theta, outputs)
+    assert "learning_rate_init" not in describe_units(theta, outputs, has_rate=False)
 
 
 def test_units_without_weights_are_not_dead():
