@@ -14,7 +14,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -45,6 +46,7 @@ from skmlp.inspection import InspectionMixin
 from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.persistence.checkpoint import read as read_checkpoint
 from skmlp.training.batches import EpochOrder
+from skmlp.training.diagnosis import Diagnosis
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
@@ -395,6 +397,12 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             If a parameter or an argument is not valid, `resume_from` is damaged
             or of another training, or training diverges. The estimator is then
             as it was before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training reaches `max_iter`, or ends without having learned anything for
+            a cause that the data show. The message names the cause and the remedy.
         """
         tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
         with unchanged_on_error(self):
@@ -592,12 +600,14 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 verbose=self.verbose,
             )
         interrupted = result.get("interrupted", False)
+        diagnosis = self._diagnosis(network, theta, data)
         if not (theta.isfinite() and (interrupted or np.isfinite(result.fun))):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may "
                 "contain large values and need to be preprocessed: training diverged "
                 f"in iteration {result.nit} of {self.max_iter}. Scale X (and y in "
                 "regression), for example with StandardScaler."
+                + "".join(f" {cause}" for cause in diagnosis.causes())
             )
         if interrupted:
             self.n_iter_ = result.nit
@@ -607,10 +617,30 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 stacklevel=5,
             )
         else:
-            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+            causes = None
+            if result.status != 0:
+                causes = "\n".join(diagnosis.causes()) or None
+            self.n_iter_ = _check_optimize_result(
+                "lbfgs", result, self.max_iter, causes
+            )
+            if result.status == 0 and (complaint := diagnosis.complaint()):
+                warnings.warn(f"lbfgs: {complaint}", ConvergenceWarning, stacklevel=5)
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
         self._scored_on = None  # the best score is of other weights now
+
+    def _diagnosis(self, network, theta, data, rows=None, has_rate=False):
+        """What explains why a training did not converge."""
+        return Diagnosis(
+            network,
+            theta,
+            data.X,
+            data.Y,
+            data.w,
+            rows,
+            is_regression=is_regressor(self),
+            has_rate=has_rate,
+        )
 
     def _fit_epochs(
         self,
@@ -676,6 +706,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         largest = epochs.batch_size * max(W.size for W in theta.coefs)
         if optimizer.full_batch:  # a search adds up long vectors, too
             largest = math.inf
+        diagnosis = None
+        if not incremental:
+            diagnosis = self._diagnosis(
+                network, theta, data, train_rows, not optimizer.full_batch
+            )
         with engine.running(largest):
             run_epochs(
                 state,
@@ -687,6 +722,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 early_stopping=self.early_stopping,
                 verbose=self.verbose,
                 callbacks=[*tasks, *callbacks],
+                diagnosis=diagnosis,
             )
         self._publish(state)
 

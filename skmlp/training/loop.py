@@ -172,6 +172,7 @@ def run_epochs(
     early_stopping=False,
     verbose=False,
     callbacks=(),
+    diagnosis=None,
 ):
     """Train until convergence, or for `state.max_iter` epochs.
 
@@ -206,6 +207,10 @@ def run_epochs(
     callbacks : list of Callback, default=()
         Told of the progress; any of them can stop training.
 
+    diagnosis : Diagnosis, default=None
+        Explains in the warnings and errors why training did not converge; None for no
+        explanation.
+
     Raises
     ------
     ValueError
@@ -219,6 +224,7 @@ def run_epochs(
     n_before, t_before = state.n_iter, state.t
     epochs: list = []  # those that the engine has run; it may be ahead of `n_iter`
     diverged = False
+    converged = False  # or the schedule has ended
 
     def look_at(epoch):
         start = perf_counter()
@@ -265,7 +271,7 @@ def run_epochs(
                             early_stopping, tol, n_iter_no_change, learning_rate
                         )
                     if learning_rate is None:
-                        stop = True
+                        stop = converged = True
                     else:
                         _set_base_rate(optimizer, learning_rate)
                         state.no_improvement_count = 0
@@ -274,10 +280,13 @@ def run_epochs(
             if not (state.done or schedule.ends):  # else at max_iter, as planned
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({state.max_iter}) "
-                    "reached and the optimization hasn't converged yet.",
+                    "reached and the optimization hasn't converged yet."
+                    + _causes(diagnosis, state.history["loss"]),
                     ConvergenceWarning,
                     stacklevel=2,
                 )
+            elif not state.done:
+                converged = state.n_iter > min(n_iter_no_change, 10)
         except KeyboardInterrupt:
             # A caller who trains piece by piece has to hear of it, and there may be
             # nothing to keep.
@@ -294,12 +303,13 @@ def run_epochs(
                 stacklevel=2,
             )
         if diverged:
-            _handle_divergence(state)
+            _handle_divergence(state, diagnosis)
         elif state.n_iter and not np.isfinite(state.loss):  # earlier ones do not matter
             warnings.warn(
                 f"The loss is {state.loss} in epoch {state.n_iter}, though the weights "
                 f"are finite: it is beyond the range of {theta.flat.dtype}. Scale X "
-                "(and y in regression), for example with StandardScaler.",
+                "(and y in regression), for example with StandardScaler."
+                + _causes(diagnosis),
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -311,6 +321,15 @@ def run_epochs(
                     "set and early_stopping_metric do not go together."
                 )
             theta.assign(state.best_theta)
+        converged = converged or optimizer.stationary
+        if diagnosis is not None and converged and np.isfinite(state.loss):
+            complaint = diagnosis.complaint(state.loss, state.history["loss"])
+            if complaint:
+                warnings.warn(
+                    f"Stochastic Optimizer: {complaint}",
+                    ConvergenceWarning,
+                    stacklevel=6,  # the caller of `fit`
+                )
 
 
 @contextmanager
@@ -414,7 +433,13 @@ def _track_score(state, tol, score):
         state.best_validation_score = score
 
 
-def _handle_divergence(state):
+def _causes(diagnosis, losses=()):
+    """Return what a diagnosis adds to a message."""
+    causes = [] if diagnosis is None else diagnosis.causes(losses)
+    return "".join(f" {cause}" for cause in causes)
+
+
+def _handle_divergence(state, diagnosis):
     epoch = f"epoch {state.n_iter}"
     if not state.incremental:  # else there is no saying how many there will be
         epoch += f" of {state.max_iter}"
@@ -422,6 +447,7 @@ def _handle_divergence(state):
         f"training diverged in {epoch}, at learning rate "
         f"{state.optimizer.learning_rate:g}. Use a smaller learning_rate_init, or "
         "scale X (and y in regression), for example with StandardScaler."
+        + _causes(diagnosis)
     )
     # Validation may have found good weights before.
     if state.best_validation_score is None or state.best_validation_score == -np.inf:
