@@ -46,7 +46,7 @@ from skmlp.inspection import InspectionMixin
 from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.persistence.checkpoint import read as read_checkpoint
 from skmlp.training.batches import EpochOrder
-from skmlp.training.diagnosis import Diagnosis
+from skmlp.training.diagnosis import Diagnosis, is_ignored
 from skmlp.training.lbfgs import minimize_lbfgs
 from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
@@ -617,13 +617,14 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 stacklevel=5,
             )
         else:
-            causes = None
-            if result.status != 0:
+            causes, is_shown = None, not is_ignored(ConvergenceWarning)
+            if result.status != 0 and is_shown:
                 causes = "\n".join(diagnosis.causes()) or None
             self.n_iter_ = _check_optimize_result(
                 "lbfgs", result, self.max_iter, causes
             )
-            if result.status == 0 and (complaint := diagnosis.complaint()):
+            asks = result.status == 0 and is_shown
+            if asks and (complaint := diagnosis.complaint()):
                 warnings.warn(f"lbfgs: {complaint}", ConvergenceWarning, stacklevel=5)
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)

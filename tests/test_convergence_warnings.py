@@ -302,3 +302,21 @@ def test_other_ends_of_a_training_are_not_commented_on():
             return training.n_iter == 15
 
     assert messages(regressor(callbacks=[Stop()]), X, Y + 1e6) == []
+
+
+def test_nothing_is_diagnosed_for_a_warning_that_is_ignored(monkeypatch):
+    """As in a grid search, whose user has silenced the warnings."""
+    asked = []
+    monkeypatch.setattr(
+        "skmlp.training.diagnosis.Diagnosis.causes",
+        lambda self, losses=(): asked.append(losses) or [],
+    )
+    regressor = MLPRegressorScratch(max_iter=2, random_state=0)
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regressor.fit(X, X[:, 0])
+    assert not asked
+    with pytest.warns(ConvergenceWarning):
+        regressor.fit(X, X[:, 0])
+    assert len(asked) == 1

@@ -9,6 +9,7 @@ The thresholds are orders of magnitude. The default initial weights, learning ra
 """
 
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,6 +141,17 @@ class Diagnosis(NamedTuple):
             cause was found.
         """
         return _guarded(lambda: find_complaint(self, loss, losses), "")
+
+
+def is_ignored(category):
+    """Return whether warnings of a category are ignored, whatever their text.
+
+    A text that nobody sees is not worth the time of finding it out.
+    """
+    for action, message, ignored, module, _ in warnings.filters:
+        if issubclass(category, ignored):
+            return action == "ignore" and message is None and module is None
+    return False
 
 
 def _guarded(call, default):

@@ -15,6 +15,7 @@ from skmlp.core.inference import quietly
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.training.batches import EpochOrder
+from skmlp.training.diagnosis import is_ignored
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
 """What is recorded of each epoch."""
@@ -281,7 +282,7 @@ def run_epochs(
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({state.max_iter}) "
                     "reached and the optimization hasn't converged yet."
-                    + _causes(diagnosis, state.history["loss"]),
+                    + _causes_to_show(diagnosis, state.history["loss"]),
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -322,7 +323,8 @@ def run_epochs(
                 )
             theta.assign(state.best_theta)
         converged = converged or optimizer.stationary
-        if diagnosis is not None and converged and np.isfinite(state.loss):
+        asks = diagnosis is not None and converged and np.isfinite(state.loss)
+        if asks and not is_ignored(ConvergenceWarning):
             complaint = diagnosis.complaint(state.loss, state.history["loss"])
             if complaint:
                 warnings.warn(
@@ -437,6 +439,11 @@ def _causes(diagnosis, losses=()):
     """Return what a diagnosis adds to a message."""
     causes = [] if diagnosis is None else diagnosis.causes(losses)
     return "".join(f" {cause}" for cause in causes)
+
+
+def _causes_to_show(diagnosis, losses):
+    """Return what a diagnosis adds to a warning."""
+    return "" if is_ignored(ConvergenceWarning) else _causes(diagnosis, losses)
 
 
 def _handle_divergence(state, diagnosis):
