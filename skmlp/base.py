@@ -32,7 +32,7 @@ from skmlp._sklearn import (
     validate_data,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
-from skmlp.core.inference import check_output, quietly
+from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -849,16 +849,16 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         """Output of the network, of shape (n_samples, n_outputs)."""
         X = self._check_input(X)
         Z = self._compute(X)
-        with quietly():
-            output = self._network.activations[-1].apply(Z)
+        output = call_quietly(self._network.activations[-1].apply, Z)
         self._check_finite(output, X)
         return output
 
     def _compute(self, X):
         """The decision function of samples that have been validated."""
-        with quietly():
-            coefs, intercepts, activations = self._inference()
-            Z = decision_function(self.engine, coefs, intercepts, activations, X)
+        coefs, intercepts, activations = call_quietly(self._inference)
+        Z = call_quietly(
+            decision_function, self.engine, coefs, intercepts, activations, X
+        )
         self._check_finite(Z, X)
         return Z
 

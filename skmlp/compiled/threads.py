@@ -34,7 +34,7 @@ _BLAS_SHARES = 2**17
 
 # Names of the functions that get and set the number of threads, by threadpoolctl's
 # names of the libraries. Builds of OpenBLAS add a prefix or a suffix.
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, list] = {
     "openblas": [
         tuple(f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set"))
         for prefix in ("", "scipy_")

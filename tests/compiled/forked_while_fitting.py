@@ -1,6 +1,6 @@
 """Fork at random moments while another thread fits, and report about the children.
 
-Arguments: the engine, the number of forks, and a seed. Each child draws from NumPy's
+Arguments: the number of forks, and a seed. Each child draws from NumPy's
 global generator, fits and predicts. A line for each is printed: "ok", or what is wrong.
 """
 
@@ -18,41 +18,35 @@ from threadpoolctl import ThreadpoolController
 from skmlp import MLPClassifierScratch
 from skmlp.compiled import threads
 
-engine, n_forks, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-warnings.simplefilter("ignore")
 LIMIT = 20  # seconds after which a child counts as hanging
-random.seed(seed)
-rng = np.random.default_rng(seed)
-X = rng.normal(size=(400, 40))
+X = np.random.default_rng(0).normal(size=(400, 40))
 y = (X[:, 0] > 0).astype(int)
-PARAMS = {"hidden_layer_sizes": (100,), "engine": engine, "max_iter": 30}
-controller = ThreadpoolController().select(user_api="blas")
+PARAMS = {"hidden_layer_sizes": (100,), "engine": "compiled", "max_iter": 30}
 
 
 def blas_threads():
-    return [library.num_threads for library in controller.lib_controllers]
+    blas = ThreadpoolController().select(user_api="blas")
+    return [library.num_threads for library in blas.lib_controllers]
 
 
-before = blas_threads()
-
-
-def check():
+def check(before):
+    """Fail unless a child can do everything, with all of BLAS's threads."""
     assert len(threads._running) == 0, "a fit of the parent counts as running"
     assert blas_threads() == before, f"BLAS has {blas_threads()} threads"
-    np.random.rand(3)
-    clf = MLPClassifierScratch(**PARAMS | {"max_iter": 2}).fit(X, y)
-    clf.predict(X)
+    np.random.mtrand._rand.random_sample(3)
+    MLPClassifierScratch(**PARAMS | {"max_iter": 2}).fit(X, y).predict(X)
     assert len(threads._running) == 0, "a fit of the child counts as running"
     assert blas_threads() == before, f"BLAS has {blas_threads()} threads after a fit"
 
 
-def fork():
+def fork(before):
+    """Fork a child that checks, and print what comes of it."""
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(LIMIT)  # ends the child, even if it hangs in C
         try:
-            check()
+            check(before)
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", flush=True)
             os._exit(1)
@@ -64,19 +58,25 @@ def fork():
         print("ok", flush=True)
 
 
-stop = threading.Event()
+def main(n_forks, seed):
+    warnings.simplefilter("ignore")
+    random.seed(seed)
+    before = blas_threads()
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            MLPClassifierScratch(**PARAMS).fit(X, y)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(n_forks):
+        time.sleep(random.uniform(0, 0.01))
+        fork(before)
+    stop.set()
+    thread.join()
+    print("the parent has BLAS's threads back:", blas_threads() == before)
 
 
-def work():
-    while not stop.is_set():
-        MLPClassifierScratch(**PARAMS).fit(X, y)
-
-
-thread = threading.Thread(target=work)
-thread.start()
-for _ in range(n_forks):
-    fork()
-    time.sleep(random.uniform(0, 0.01))
-stop.set()
-thread.join()
-print("the parent has BLAS's threads back:", blas_threads() == before)
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
