@@ -8,7 +8,6 @@ import math
 import operator
 import warnings
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from copy import copy, deepcopy
 from numbers import Integral, Real
 
@@ -34,7 +33,7 @@ from skmlp._sklearn import (
     validate_data,
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
-from skmlp.core.inference import check_output, quietly
+from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -405,7 +404,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             a cause that the data show. The message names the cause and the remedy.
         """
         tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
-        with unchanged_on_error(self):
+        before = Unchanged(self)
+        # Not a context manager, whose methods an exception could interrupt. To assign
+        # the dictionary is one step.
+        try:
             self._fit(
                 X,
                 y,
@@ -415,6 +417,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 callbacks=tasks,
                 resume_from=resume_from,
             )
+        except BaseException:
+            self.__dict__ = before.attributes
+            before.restore_others()
+            raise
         for task in tasks:
             task.end()
         return self
@@ -887,16 +893,16 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         """Output of the network, of shape (n_samples, n_outputs)."""
         X = self._check_input(X)
         Z = self._compute(X)
-        with quietly():
-            output = self._network.activations[-1].apply(Z)
+        output = call_quietly(self._network.activations[-1].apply, Z)
         self._check_finite(output, X)
         return output
 
     def _compute(self, X):
         """The decision function of samples that have been validated."""
-        with quietly():
-            coefs, intercepts, activations = self._inference()
-            Z = decision_function(self.engine, coefs, intercepts, activations, X)
+        coefs, intercepts, activations = call_quietly(self._inference)
+        Z = call_quietly(
+            decision_function, self.engine, coefs, intercepts, activations, X
+        )
         self._check_finite(Z, X)
         return Z
 
@@ -910,20 +916,33 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         return tags
 
 
-@contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator its old attributes back if an exception leaves the block.
+class Unchanged:
+    """What an estimator was before a call, to go back to after an exception.
 
-    The attributes themselves are not copied: training must not change them in
-    place before it is sure to succeed.
+    The attributes themselves are not copied. Training does not change them in place,
+    but for the lists of the history, which it appends to. NumPy's handling of
+    floating-point errors is kept too: an exception may come while `numpy.errstate`
+    sets it back.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator.
     """
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+
+    def __init__(self, estimator):
+        self.attributes = vars(estimator).copy()
+        history = self.attributes.get("history_")
+        lists = [*history.values()] if isinstance(history, dict) else []
+        lists.append(self.attributes.get("loss_curve_"))
+        self._lengths = [(v, len(v)) for v in lists if isinstance(v, list)]
+        self._errstate = np.geterr()
+
+    def restore_others(self):
+        """Restore all but the attributes."""
+        np.seterr(**self._errstate)
+        for values, length in self._lengths:
+            del values[length:]
 
 
 def _are_same(values, others):

@@ -21,7 +21,7 @@ from skmlp._sklearn import (
     _check_partial_fit_first_call,
     _fit_context,
 )
-from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.base import BaseMLP, Unchanged, has_partial_fit
 from skmlp.core.losses import Loss
 
 
@@ -592,10 +592,15 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
                 "sklearn.utils.class_weight.compute_class_weight('balanced', "
                 "classes=classes, y=y) and pass them as a dict."
             )
-        with unchanged_on_error(self):
+        before = Unchanged(self)
+        try:
             if self._is_first_call(classes):
                 self.__dict__.pop("_y_type", None)  # of an earlier fit
             return self._partial_fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__ = before.attributes
+            before.restore_others()
+            raise
 
     def _is_first_call(self, classes):
         """Check the `classes` of partial_fit; whether it is the first call."""

@@ -104,9 +104,8 @@ class InspectionMixin:
         [(150, 8), (150, 4)]
         """
         X = self._check_input(X)
-        with inference.quietly():
-            coefs, intercepts, activations = self._inference()
-            hidden = inference.hidden_activations(coefs, intercepts, activations, X)
+        layers = inference.call_quietly(self._inference)
+        hidden = inference.call_quietly(inference.hidden_activations, *layers, X)
         for l, A in enumerate(hidden):
             self._check_finite(A, X, f"activation of hidden layer {l}")
         return hidden
@@ -292,17 +291,14 @@ class InspectionMixin:
         return X
 
     def _input_gradient(self, layers, X, seed):
-        coefs, intercepts, activations = layers
-        with inference.quietly():
-            gradient = inference.input_gradient(coefs, intercepts, activations, X, seed)
+        gradient = inference.call_quietly(inference.input_gradient, *layers, X, seed)
         self._check_finite(gradient, X, "gradient")
         return gradient
 
     def _layers_up_to(self, layer):
         """The network, cut off after a layer."""
         check_is_fitted(self)
-        with inference.quietly():
-            coefs, intercepts, activations = self._inference()
+        coefs, intercepts, activations = inference.call_quietly(self._inference)
         activations = [*activations[:-1], self._inspected_output()]
         n_layers = len(coefs)
         if not isinstance(layer, INTEGERS) or not -n_layers <= layer < n_layers:

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skmlp import build
 from skmlp._sklearn import Interval, StrOptions, _fit_context
-from skmlp.base import BaseMLP, has_partial_fit, unchanged_on_error
+from skmlp.base import BaseMLP, Unchanged, has_partial_fit
 from skmlp.core.losses import Loss
 
 _LOSSES = ("squared_error", "poisson", "absolute_error", "huber", "quantile")
@@ -581,8 +581,13 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             If an argument is not valid or training diverges. The estimator is
             then as it was before the call.
         """
-        with unchanged_on_error(self):
+        before = Unchanged(self)
+        try:
             return self._partial_fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__ = before.attributes
+            before.restore_others()
+            raise
 
     def predict(self, X):
         """Predict the targets.

@@ -85,7 +85,6 @@ def blas_threads():
     yield
     assert numbers() == before
     assert not threads._running
-    assert threads._n_limiting == 0
 
 
 @contextmanager

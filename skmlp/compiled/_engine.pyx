@@ -6,8 +6,9 @@ the engine without the GIL. What the engine computes is in src/.
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, intptr_t
+from libc.stdint cimport int64_t, intptr_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
@@ -120,13 +121,14 @@ cdef extern from "src/engine.h" nogil:
     void train_f32(Plan *, const intptr_t *, ptrdiff_t, const Batch *, Threads *, Totals *)
     void train_f64(Plan *, const intptr_t *, ptrdiff_t, const Batch *, Threads *, Totals *)
     ptrdiff_t train_epochs_f32(
-        Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
-        Threads *, EpochResult *
+        Plan *, const intptr_t *, ptrdiff_t, ptrdiff_t, Batch *, ptrdiff_t,
+        const double *, Threads *, EpochResult *
     )
     ptrdiff_t train_epochs_f64(
-        Plan *, intptr_t *, ptrdiff_t, Batch *, bitgen_t *, ptrdiff_t, const double *,
-        Threads *, EpochResult *
+        Plan *, const intptr_t *, ptrdiff_t, ptrdiff_t, Batch *, ptrdiff_t,
+        const double *, Threads *, EpochResult *
     )
+    void shuffle(bitgen_t *, ptrdiff_t, intptr_t *)
     void evaluate_f32(Plan *, const Batch *, int, Threads *, Totals *)
     void evaluate_f64(Plan *, const Batch *, int, Threads *, Totals *)
     void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, Threads *, void *)
@@ -188,6 +190,71 @@ cdef const intptr_t *first_row(const intptr_t[::1] order) except? NULL:
     if order is None:
         return NULL
     return &order[0]
+
+
+# The generator may be shared with other threads: it is NumPy's global one, or the
+# user's own. Its lock is only held together with the GIL. So no other thread can fork
+# the process while the lock is held, and the child can use the generator.
+
+
+cdef object draw_orders(
+    random_state, const intptr_t[::1] order, intptr_t[:, ::1] orders
+):
+    """Write the orders of the next epochs, as `RandomState.shuffle` shuffles them.
+
+    Each is the one before it shuffled, and the first is `order` shuffled.
+
+    Returns
+    -------
+    state : dict
+        State of the generator before.
+    """
+    generator = random_state._bit_generator
+    cdef bitgen_t *bitgen = bit_generator(generator)
+    cdef ptrdiff_t k
+    generator.lock.acquire()
+    try:
+        state = generator.state
+        for k in range(orders.shape[0]):
+            if k == 0:
+                orders[k, :] = order
+            else:
+                orders[k, :] = orders[k - 1, :]
+            shuffle(bitgen, order.shape[0], &orders[k, 0])
+    finally:
+        generator.lock.release()
+    return state
+
+
+cdef object undo_draws(
+    random_state, state, intptr_t[::1] order, ptrdiff_t n_kept, ptrdiff_t n_drawn
+):
+    """Set a generator to where it was after the first `n_kept` orders of `n_drawn`.
+
+    If another thread has drawn from it since, nothing is done, because the same
+    numbers would be drawn twice. The content of `order` is lost.
+    """
+    generator = random_state._bit_generator
+    twin = type(generator)()
+    cdef bitgen_t *bitgen = bit_generator(twin)
+    twin.state = state
+    for k in range(n_drawn):
+        if k == n_kept:
+            state = twin.state
+        shuffle(bitgen, order.shape[0], &order[0])
+    generator.lock.acquire()
+    try:
+        if are_equal(generator.state, twin.state):
+            generator.state = state
+    finally:
+        generator.lock.release()
+
+
+cdef bint are_equal(state, other) except -1:
+    """Whether two states of bit generators are equal."""
+    if isinstance(state, dict):
+        return all([are_equal(state[key], other[key]) for key in state])
+    return np.array_equal(state, other)
 
 
 cdef void set_activation(Layer *layer, activation) except *:
@@ -475,10 +542,12 @@ cdef class Model:
         Parameters
         ----------
         order : ndarray of intptr of shape (n_train,) or None
-            Order of the samples, shuffled before each epoch.
+            Order of the samples. With `random_state` it is shuffled before each
+            epoch, and holds the order of the last epoch afterwards.
 
         random_state : RandomState or None
-            What shuffles it.
+            Generator that shuffles the order. It is drawn from before training
+            starts, and is not used or locked while the GIL is released.
 
         rates : ndarray of shape (n_epochs,)
             Learning rate of each epoch.
@@ -496,27 +565,33 @@ cdef class Model:
         """
         cdef Plan *p = &self.plan
         cdef const double[::1] etas = rates
-        cdef intptr_t *rows = NULL if order is None else &order[0]
-        cdef ptrdiff_t n_epochs = len(rates), n_done
+        cdef const intptr_t *rows = first_row(order)
+        cdef ptrdiff_t n_epochs = len(rates), n_done, stride = 0
         cdef ptrdiff_t n_train = self.n_samples if order is None else order.shape[0]
-        cdef bitgen_t *bitgen = NULL
-        if random_state is not None:
-            bitgen = bit_generator(random_state._bit_generator)
+        cdef intptr_t[:, ::1] orders = None
         results = np.empty((n_epochs, 3))
         cdef EpochResult *epochs = <EpochResult *>address(results)
         cdef Threads threads = self.tuner.threads
         self._load_optimizer()
+        if random_state is not None:
+            orders = np.empty((n_epochs, n_train), np.intp)
+            state = draw_orders(random_state, order, orders)
+            rows, stride = &orders[0, 0], n_train
         with nogil:
             threads_begin(&threads, n_threads, is_fixed, self.multiplications)
             if self.is_single:
-                n_done = train_epochs_f32(p, rows, n_train, self.batches, bitgen,
+                n_done = train_epochs_f32(p, rows, stride, n_train, self.batches,
                                           n_epochs, &etas[0], &threads, epochs)
             else:
-                n_done = train_epochs_f64(p, rows, n_train, self.batches, bitgen,
+                n_done = train_epochs_f64(p, rows, stride, n_train, self.batches,
                                           n_epochs, &etas[0], &threads, epochs)
             threads_end(&threads)
         self.tuner.threads = threads
         self._store_optimizer()
+        if random_state is not None:
+            if n_done < n_epochs:
+                undo_draws(random_state, state, order, n_done, n_epochs)
+            order[:] = orders[n_done - 1]
         self.optimizer.epoch += n_done
         for (loss, grad_norm, seconds), rate in zip(results[:n_done].tolist(), rates):
             reports.append(Epoch(loss, grad_norm, float(rate), seconds))
@@ -646,6 +721,172 @@ def predict(
         tuner_.threads = threads
     finally:
         free(plan.layers)
+
+
+# Computations, and BLAS's number of threads while they run.
+#
+# What follows runs no Python code, and holds the GIL. So nothing can come between two
+# of its statements: no other thread, no fork, and no exception that a signal handler
+# raises. There is no lock that a fork could leave closed.
+
+ctypedef int (*get_number_t)() noexcept nogil
+ctypedef void (*set_number_t)(int) noexcept nogil
+
+cdef struct Library:
+    get_number_t get_number
+    set_number_t set_number
+    int number  # of its threads, before it was held to one
+
+cdef struct Node:
+    Node *previous
+    Node *next
+    unsigned long thread
+    bint holds_blas
+
+cdef enum:
+    MOST_LIBRARIES = 32
+
+cdef Library libraries[MOST_LIBRARIES]
+cdef int n_libraries = 0
+cdef bint is_held = False
+cdef Node computations  # the head of a circular list of those that run
+computations.previous = computations.next = &computations
+
+
+def set_blas_libraries(functions):
+    """Set which BLAS libraries are held to one thread.
+
+    The first call counts; later ones are ignored.
+
+    Parameters
+    ----------
+    functions : list of (int, int)
+        For each library the addresses of two C functions: one returns its number of
+        threads, the other sets it.
+    """
+    global n_libraries
+    cdef uintptr_t get_number, set_number
+    if n_libraries:
+        return
+    for k, (get_number, set_number) in enumerate(functions[:MOST_LIBRARIES]):
+        libraries[k].get_number = <get_number_t>get_number
+        libraries[k].set_number = <set_number_t>set_number
+    n_libraries = min(len(functions), MOST_LIBRARIES)
+
+
+cdef void update_blas() noexcept:
+    """Hold BLAS to one thread if a computation wants it, and release it if none does.
+
+    A number that somebody has set in the meantime is left alone.
+    """
+    global is_held
+    cdef bint hold = False
+    cdef Node *node = computations.next
+    while node != &computations:
+        hold = hold or node.holds_blas
+        node = node.next
+    if hold == is_held:
+        return
+    for k in range(n_libraries):
+        if hold:
+            libraries[k].number = libraries[k].get_number()
+            libraries[k].set_number(1)
+        elif libraries[k].get_number() == 1:
+            libraries[k].set_number(libraries[k].number)
+    is_held = hold
+
+
+cdef void remove(Node *node) noexcept:
+    """Remove a computation from the list, unless it has been removed before."""
+    if node.next != NULL:
+        node.previous.next, node.next.previous = node.next, node.previous
+        node.previous = node.next = NULL
+        update_blas()
+
+
+cdef class Computation:
+    """The context of a computation.
+
+    A computation that is not left, because an exception came in between, ends when
+    nothing refers to the object any more.
+
+    Parameters
+    ----------
+    holds_blas : bool
+        Whether BLAS is held to one thread meanwhile.
+    """
+
+    cdef Node node
+
+    def __cinit__(self, bint holds_blas):
+        self.node.holds_blas = holds_blas
+
+    def __enter__(self):
+        if self.node.next == NULL:
+            self.node.thread = PyThread_get_thread_ident()
+            self.node.previous = computations.previous
+            self.node.next = &computations
+            computations.previous.next = &self.node
+            computations.previous = &self.node
+            update_blas()
+
+    def __exit__(self, kind, error, traceback):
+        remove(&self.node)
+
+    def __dealloc__(self):
+        remove(&self.node)
+
+
+cdef list locks_of_fork = []
+
+
+def before_fork():
+    """Wait until no thread draws from NumPy's global generator, and lock it.
+
+    NumPy holds the lock without the GIL while it draws an array. A process forked in
+    that moment could never use the generator.
+    """
+    lock = np.random.mtrand._rand._bit_generator.lock
+    lock.acquire()
+    locks_of_fork.append(lock)
+
+
+def after_fork_in_parent():
+    """Unlock NumPy's global generator."""
+    if locks_of_fork:
+        locks_of_fork.pop().release()
+
+
+def after_fork_in_child():
+    """Unlock NumPy's global generator, and end the computations of other threads.
+
+    Only the current thread goes on in a process that has just been forked.
+    """
+    after_fork_in_parent()
+    cdef unsigned long me = PyThread_get_thread_ident()
+    cdef Node *node = computations.next
+    cdef Node *following
+    while node != &computations:
+        following = node.next
+        if node.thread != me:
+            remove(node)
+        node = following
+
+
+class RunningThreads:
+    """The threads in which computations run, as a collection with a length."""
+
+    def __len__(self):
+        cdef Node *node = computations.next
+        cdef Node *earlier
+        cdef int n_threads = 0
+        while node != &computations:
+            earlier = computations.next
+            while earlier != node and earlier.thread != node.thread:
+                earlier = earlier.next
+            n_threads += earlier == node
+            node = node.next
+        return n_threads
 
 
 # Single formulas, for the tests.

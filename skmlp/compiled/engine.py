@@ -1,7 +1,6 @@
 """Epochs of mini-batch training, in compiled code."""
 
 import math
-from contextlib import nullcontext
 
 import numpy as np
 
@@ -17,6 +16,10 @@ _COST_BETWEEN_LOOKS = 3e9
 _COST_OF_STEP = 1e4
 _COST_OF_PARAMETER = 20  # moved by the optimizer
 _COST_OF_UNIT = 50  # activated for a sample, and dropped or not
+
+# Bound on the row numbers in the orders that are drawn ahead. They take 2 MB, and a
+# millisecond, in which no other thread runs.
+_MOST_DRAWN = 2**18
 
 
 class CompiledEngine(Engine):
@@ -59,8 +62,6 @@ class CompiledEngine(Engine):
         tape = Tape(objective.network, self.batch_size, objective.theta.flat.dtype)
         self._model = Model(objective, tape, X, np.ascontiguousarray(Y), w)
         self._model.prepare(step, n_train)
-        # The lock of the generator that draws the masks of dropout.
-        self._lock = nullcontext() if step.rng is None else step.rng.bit_generator.lock
         self._multiplications = 3 * self.batch_size * objective.theta.weights.size
         n_units = sum(objective.network.layer_sizes)
         self._cost_of_step = (
@@ -74,6 +75,8 @@ class CompiledEngine(Engine):
         """Run epochs without the interpreter; see `Engine.run_epochs`."""
         cost = self._cost_of_step * self._n_batches
         n_epochs = int(min(n_epochs, _COST_BETWEEN_LOOKS / cost))
+        if order.random_state is not None:
+            n_epochs = min(n_epochs, _MOST_DRAWN // order.n_samples)
         # A class derived from RandomState may shuffle in a way of its own.
         knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
         if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
@@ -84,18 +87,14 @@ class CompiledEngine(Engine):
         for k in range(1, n_epochs):
             rates.append(self._schedule.after_epoch(rates[-1], t + k * order.n_samples))
         n_threads = threads.n_threads(self._multiplications)
-        shuffling = nullcontext()
-        if order.random_state is not None:
-            shuffling = order.random_state._bit_generator.lock
-        with self._lock, shuffling:
-            self._model.train_epochs(
-                order.rows,
-                order.random_state,
-                np.array(rates),
-                n_threads,
-                threads.is_fixed,
-                epochs,
-            )
+        self._model.train_epochs(
+            order.rows,
+            order.random_state,
+            np.array(rates),
+            n_threads,
+            threads.is_fixed,
+            epochs,
+        )
 
     def run_epoch(self, order):
         """Take one step for each batch; see `NumpyEngine.run_epoch`."""
@@ -114,10 +113,7 @@ class CompiledEngine(Engine):
         for first in range(0, len(numbers), n_steps):
             last = min(first + n_steps, len(numbers))
             n_threads = threads.n_threads(self._multiplications)
-            with self._lock:
-                sums = model.train(
-                    order, rates, first, last, n_threads, threads.is_fixed
-                )
+            sums = model.train(order, rates, first, last, n_threads, threads.is_fixed)
             total += sums[0]
             total_norm += sums[1]
             n_samples += sums[2]

@@ -5,16 +5,27 @@ BLAS's own threads would only be in their way. Where the user trains several est
 at once, in several threads, these share the processor's cores.
 """
 
+import ctypes
 import math
-from collections import Counter
+import os
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock, get_ident
-from typing import Any
+from threading import RLock
 
 from threadpoolctl import ThreadpoolController
 
+from skmlp import compiled
 from skmlp._sklearn import _openmp_effective_n_threads
+
+if compiled.UNAVAILABLE is None:
+    from skmlp.compiled._engine import (
+        Computation,
+        RunningThreads,
+        after_fork_in_child,
+        after_fork_in_parent,
+        before_fork,
+        set_blas_libraries,
+    )
 
 # Multiplications in a task below which threads cost more than they bring, and in a
 # matrix product that no BLAS shares out among threads (OpenBLAS's bound is 2^18).
@@ -27,66 +38,141 @@ is_fixed = False
 For tests and benchmarks.
 """
 
-_lock = Lock()
-_running: Counter = Counter()  # computations, by the user's thread
-_n_limiting = 0
-_limit: Any = None
+# Names of the functions that get and set the number of threads, by threadpoolctl's
+# names of the libraries. Builds of OpenBLAS add a prefix or a suffix.
+_FUNCTIONS: dict[str, list] = {
+    "openblas": [
+        tuple(f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set"))
+        for prefix in ("", "scipy_")
+        for suffix in ("", "64_", "_64")
+    ],
+    "mkl": [("MKL_Get_Max_Threads", "MKL_Set_Num_Threads")],
+    "blis": [("bli_thread_get_num_threads", "bli_thread_set_num_threads")],
+    "flexiblas": [("flexiblas_get_num_threads", "flexiblas_set_num_threads")],
+}
+_OPENMP = ("omp_get_max_threads", "omp_set_num_threads")
+
+
+def _blas_functions():
+    """Return the functions that get and set the number of threads of each BLAS library.
+
+    They are called directly. From 3.8 on, threadpoolctl silently ignores all threads
+    but the first that has set the number of OpenBLAS's threads.
+
+    Returns
+    -------
+    functions : list of (int, int)
+        Their addresses.
+    """
+    functions = []
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        choices = _FUNCTIONS.get(library.internal_api, [])
+        if getattr(library, "threading_layer", None) == "openmp":
+            choices = [_OPENMP, *choices]
+        for names in choices:
+            if all(hasattr(library.dynlib, name) for name in names):
+                pointers = [getattr(library.dynlib, name) for name in names]
+                functions.append(
+                    tuple(ctypes.cast(p, ctypes.c_void_p).value for p in pointers)
+                )
+                break
+    return functions
 
 
 @cache
-def _controller():
-    return ThreadpoolController().select(user_api="blas")
+def _find_blas():
+    """Find the BLAS libraries, once in a process.
 
-
-def _take_control():
-    """Let this thread set what holds for the whole process.
-
-    From 3.8 on, threadpoolctl silently ignores every thread but the first that has
-    set the number of OpenBLAS's threads, as long as that one lives.
+    No lock is held meanwhile, so that a child that is forked in the middle of it can
+    do it again.
     """
-    for library in _controller().lib_controllers:
-        if hasattr(library, "clear_controlling_thread"):
-            library.clear_controlling_thread(force=True)
+    set_blas_libraries(_blas_functions())
 
 
-@contextmanager
-def running(multiplications=math.inf):
-    """The context of a computation, in which BLAS keeps to one thread.
+def _running_compiled(multiplications=math.inf):
+    """Return the context of a computation, in which BLAS keeps to one thread.
 
     The setting is one for the whole process: the first computation to begin makes it,
-    and the last to end takes it back.
+    and the last to end takes it back. A number of threads that somebody else has set
+    meanwhile stays.
+
+    No exception in between, of a signal handler for example, leaves a computation
+    behind: it ends at the latest when nothing refers to the context any more.
 
     Parameters
     ----------
     multiplications : int, default=inf
         Those in the largest matrix product. The setting is not made for products so
         small that BLAS keeps to one thread anyway.
+
+    Returns
+    -------
+    context : context manager
     """
-    global _n_limiting, _limit
-    me, limiting = get_ident(), multiplications > _BLAS_SHARES
-    with _lock:
-        if limiting and _n_limiting == 0:
-            _take_control()
-            _limit = _controller().limit(limits=1)
-        _n_limiting += limiting
-        _running[me] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _running[me] -= 1
-            if not _running[me]:
-                del _running[me]
-            _n_limiting -= limiting
-            if limiting and _n_limiting == 0:
-                _take_control()  # it may be another thread than the first
-                _limit.restore_original_limits()
-                _limit = None
-                _take_control()  # and leave it to whoever comes
+    holds_blas = multiplications > _BLAS_SHARES
+    if holds_blas:
+        _find_blas()
+    return Computation(holds_blas)
+
+
+# Without the extension, the initial weights are all that is computed on one thread.
+# One thread draws them at a time.
+
+_alone = RLock()
+_held: list = []  # functions that set numbers of threads, with what they were
+
+
+def _release():
+    while _held:
+        set_number, number = _held[-1]
+        set_number(number)
+        _held.pop()
+
+
+@contextmanager
+def _running_in_python(multiplications=math.inf):
+    """Keep BLAS to one thread in a block of code that no other thread runs meanwhile.
+
+    It takes the place of `_running_compiled` where there is no extension.
+    """
+    with _alone:
+        _release()  # what an exception has left
+        try:
+            for get_address, set_address in _blas_functions():
+                get_number = ctypes.CFUNCTYPE(ctypes.c_int)(get_address)
+                set_number = ctypes.CFUNCTYPE(None, ctypes.c_int)(set_address)
+                _held.append((set_number, get_number()))
+                set_number(1)
+            yield
+        finally:
+            _release()
+
+
+def _release_in_child():
+    global _alone
+    _alone = RLock()
+    _release()
+
+
+if compiled.UNAVAILABLE is None:
+    running = _running_compiled
+    _running = RunningThreads()
+    _at_fork = {
+        "before": before_fork,
+        "after_in_parent": after_fork_in_parent,
+        "after_in_child": after_fork_in_child,
+    }
+else:
+    running = _running_in_python
+    _running = ()
+    _at_fork = {"after_in_child": _release_in_child}
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(**_at_fork)
 
 
 def n_threads(multiplications):
-    """Number of threads for a task of so many multiplications.
+    """Return the number of threads for a task of so many multiplications.
 
     Like scikit-learn's own, it heeds `OMP_NUM_THREADS` and `threadpool_limits`.
     """

@@ -125,6 +125,21 @@ def quietly():
     return np.errstate(all="ignore")
 
 
+def call_quietly(function, *args):
+    """Call a function within `quietly`, and return what it returns.
+
+    NumPy's handling of errors is set back even if an exception, of a signal handler
+    for example, comes while the context is entered or left.
+    """
+    errstate = np.geterr()
+    try:
+        with quietly():
+            return function(*args)
+    except BaseException:
+        np.seterr(**errstate)
+        raise
+
+
 def check_output(output, X, parameters, what):
     """Refuse an output that is not finite, though the input is.
 

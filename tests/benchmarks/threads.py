@@ -33,8 +33,8 @@ ROWS = (80, 1000, 50_000)
 WIDTHS = (10, 100, 800)
 BATCH_SIZES = (64, "full")
 N_FEATURES = 50
-SECONDS = 0.25  # of a fit with one thread on an idle machine, at least
-LONGEST = 15  # seconds for the rounds of one row
+SECONDS = 0.15  # of a fit with one thread on an idle machine, about
+LONGEST = 8  # seconds for the rounds of one row
 CHOSEN = "chosen"
 
 # How many times as long as with the best fixed number of threads.
@@ -370,7 +370,7 @@ def main():
     parser.add_argument("--busy", type=int, nargs="*", default=list(TARGETS))
     parser.add_argument("--kind", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--filter", default="", help="part of ROWSxWIDTH,BATCH")
-    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--skip-limits", action="store_true")
     parser.add_argument("--output", type=Path, metavar="FILE.md")
     args = parser.parse_args()

@@ -160,16 +160,19 @@ void train_f32(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *
 void train_f64(Plan *, const intptr_t *order, ptrdiff_t n_batches, const Batch *,
                Threads *, Totals *);
 
-/* Run epochs, each with a learning rate of its own, and before each shuffle the order
- * if there is a generator to do so. Returns their number, which is less than n_epochs
- * after one that leaves something infinite behind.
+/* Run epochs, each with a learning rate of its own. The order of epoch k begins at
+ * orders[k * stride]; `orders` is NULL for the samples as they lie. Returns the number of
+ * epochs, which is less than n_epochs after one that leaves something infinite behind.
  */
-ptrdiff_t train_epochs_f32(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
-                           bitgen_t *, ptrdiff_t n_epochs, const double *rates,
-                           Threads *, Epoch *);
-ptrdiff_t train_epochs_f64(Plan *, intptr_t *order, ptrdiff_t n_samples, Batch *,
-                           bitgen_t *, ptrdiff_t n_epochs, const double *rates,
-                           Threads *, Epoch *);
+ptrdiff_t train_epochs_f32(Plan *, const intptr_t *orders, ptrdiff_t stride,
+                           ptrdiff_t n_samples, Batch *, ptrdiff_t n_epochs,
+                           const double *rates, Threads *, Epoch *);
+ptrdiff_t train_epochs_f64(Plan *, const intptr_t *orders, ptrdiff_t stride,
+                           ptrdiff_t n_samples, Batch *, ptrdiff_t n_epochs,
+                           const double *rates, Threads *, Epoch *);
+
+/* Shuffle as NumPy's RandomState does, whose stream of numbers is never to change. */
+void shuffle(bitgen_t *, ptrdiff_t n, intptr_t *order);
 
 /* The objective on a batch of samples as they lie, and with `with_gradient` its
  * gradient, without the L1 part of the penalty.

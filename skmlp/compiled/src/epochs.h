@@ -1,22 +1,5 @@
 /* Several epochs, with nothing between them that Python would have to do. */
 
-/* Shuffle as NumPy's RandomState does, whose stream of numbers is never to change. */
-static void shuffle(bitgen_t *bitgen, ptrdiff_t n, intptr_t *order)
-{
-    for (ptrdiff_t i = n - 1; i > 0; i--) {
-        uint64_t mask = (uint64_t)i, j;
-        for (int bits = 1; bits < 64; bits *= 2)
-            mask |= mask >> bits;
-        do
-            j = mask & ((uint64_t)i <= UINT32_MAX ? bitgen->next_uint32(bitgen->state)
-                                                  : bitgen->next_uint64(bitgen->state));
-        while (j > (uint64_t)i);
-        const intptr_t swapped = order[i];
-        order[i] = order[j];
-        order[j] = swapped;
-    }
-}
-
 KERNEL static int all_finite(ptrdiff_t n, const real *x)
 {
     int n_others = 0;
@@ -32,8 +15,8 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-ptrdiff_t F(train_epochs)(Plan *plan, intptr_t *order, ptrdiff_t n_samples,
-                          Batch *batches, bitgen_t *bitgen, ptrdiff_t n_epochs,
+ptrdiff_t F(train_epochs)(Plan *plan, const intptr_t *orders, ptrdiff_t stride,
+                          ptrdiff_t n_samples, Batch *batches, ptrdiff_t n_epochs,
                           const double *rates, Threads *threads, Epoch *epochs)
 {
     double before = seconds();
@@ -41,8 +24,7 @@ ptrdiff_t F(train_epochs)(Plan *plan, intptr_t *order, ptrdiff_t n_samples,
         Epoch *epoch = &epochs[k];
         Totals totals = {0};
         ptrdiff_t n = 0;
-        if (bitgen != NULL)
-            shuffle(bitgen, n_samples, order);
+        const intptr_t *order = orders == NULL ? NULL : orders + k * stride;
         const ptrdiff_t n_batches = F(divide)(plan, order, n_samples, batches);
         for (ptrdiff_t i = 0; i < n_batches; i++) {
             batches[i].learning_rate = rates[k];
