@@ -10,8 +10,8 @@ from skmlp import compiled
 # Most modules of the compiled engine cannot be imported without it.
 collect_ignore_glob = [] if compiled.UNAVAILABLE is None else ["skmlp/compiled/*.py"]
 
-# What builds the documentation, and what it builds.
-collect_ignore = ["docs/conf.py", "docs/_build", "docs/gallery"]
+# What builds the documentation, what it builds, and scripts that are run by hand.
+collect_ignore = ["docs/conf.py", "docs/_build", "docs/gallery", "tests/benchmarks"]
 
 # The examples of the displays need something to plot with.
 if find_spec("matplotlib") is None:

@@ -86,7 +86,7 @@ class CompiledEngine(Engine):
         rates = [optimizer.base_learning_rate]
         for k in range(1, n_epochs):
             rates.append(self._schedule.after_epoch(rates[-1], t + k * order.n_samples))
-        n_threads = threads.n_threads(self._multiplications)
+        n_threads = threads.n_threads(self._multiplications, threads.WORTH_TRYING)
         self._model.train_epochs(
             order.rows,
             order.random_state,
@@ -112,7 +112,7 @@ class CompiledEngine(Engine):
         total, total_norm, n_samples = 0.0, 0.0, 0
         for first in range(0, len(numbers), n_steps):
             last = min(first + n_steps, len(numbers))
-            n_threads = threads.n_threads(self._multiplications)
+            n_threads = threads.n_threads(self._multiplications, threads.WORTH_TRYING)
             sums = model.train(order, rates, first, last, n_threads, threads.is_fixed)
             total += sums[0]
             total_norm += sums[1]

@@ -30,6 +30,7 @@ if compiled.UNAVAILABLE is None:
 # Multiplications in a task below which threads cost more than they bring, and in a
 # matrix product that no BLAS shares out among threads (OpenBLAS's bound is 2^18).
 _WORTH_SHARING = 2e6
+WORTH_TRYING = 2e5  # for steps that are repeated, where it is measured
 _BLAS_SHARES = 2**17
 
 is_fixed = False
@@ -53,11 +54,15 @@ _FUNCTIONS: dict[str, list] = {
 _OPENMP = ("omp_get_max_threads", "omp_set_num_threads")
 
 
+@cache
 def _blas_functions():
     """Return the functions that get and set the number of threads of each BLAS library.
 
     They are called directly. From 3.8 on, threadpoolctl silently ignores all threads
     but the first that has set the number of OpenBLAS's threads.
+
+    The libraries are searched once in a process. No lock is held meanwhile, so that a
+    child that is forked in the middle of it can do it again.
 
     Returns
     -------
@@ -77,16 +82,6 @@ def _blas_functions():
                 )
                 break
     return functions
-
-
-@cache
-def _find_blas():
-    """Find the BLAS libraries, once in a process.
-
-    No lock is held meanwhile, so that a child that is forked in the middle of it can
-    do it again.
-    """
-    set_blas_libraries(_blas_functions())
 
 
 def _running_compiled(multiplications=math.inf):
@@ -111,7 +106,7 @@ def _running_compiled(multiplications=math.inf):
     """
     holds_blas = multiplications > _BLAS_SHARES
     if holds_blas:
-        _find_blas()
+        set_blas_libraries(_blas_functions())
     return Computation(holds_blas)
 
 
@@ -171,11 +166,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(**_at_fork)
 
 
-def n_threads(multiplications):
-    """Return the number of threads for a task of so many multiplications.
+def n_threads(multiplications, worth_sharing=_WORTH_SHARING):
+    """Return the largest number of threads for a task of so many multiplications.
 
-    Like scikit-learn's own, it heeds `OMP_NUM_THREADS` and `threadpool_limits`.
+    As in scikit-learn, it is limited by `OMP_NUM_THREADS` and `threadpool_limits`.
     """
-    if multiplications < _WORTH_SHARING:
+    if multiplications < worth_sharing:
         return 1
     return max(1, _openmp_effective_n_threads() // max(1, len(_running)))

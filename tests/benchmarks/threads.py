@@ -121,7 +121,7 @@ def number_of_threads(n):
         yield
         return
     before = threads.n_threads
-    threads.n_threads, threads.is_fixed = (lambda multiplications: n), True
+    threads.n_threads, threads.is_fixed = (lambda *_: n), True
     try:
         yield
     finally:

@@ -158,7 +158,7 @@ def bits(estimator):
 def test_the_bits_do_not_depend_on_the_choice(monkeypatch, params):
     results = set()
     for n in (1, 2, 5, 5):
-        monkeypatch.setattr(threads, "n_threads", lambda multiplications, n=n: n)
+        monkeypatch.setattr(threads, "n_threads", lambda *_, n=n: n)
         results.add(bits(fit(**params)))
         with ThreadPoolExecutor(3) as pool:
             results.update(pool.map(lambda _: bits(fit(**params)), range(3)))
@@ -176,7 +176,7 @@ def test_busy_processes_do_not_hold_up_a_fit(monkeypatch):
     busy = [context.Process(target=spin, daemon=True) for _ in range(4)]
 
     def seconds(n):
-        monkeypatch.setattr(threads, "n_threads", lambda multiplications: n)
+        monkeypatch.setattr(threads, "n_threads", lambda *_: n)
         start = time.perf_counter()
         fit(batch_size=150)
         return time.perf_counter() - start

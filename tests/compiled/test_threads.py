@@ -50,7 +50,7 @@ OPTIONS = {
 
 
 def set_threads(monkeypatch, n):
-    monkeypatch.setattr(threads, "n_threads", lambda multiplications: n)
+    monkeypatch.setattr(threads, "n_threads", lambda *_: n)
     monkeypatch.setattr(threads, "is_fixed", True)
 
 

@@ -3,8 +3,12 @@
 #include <math.h>
 #include <time.h>
 
-/* Multiplications of a step that begins with all threads. */
+/* Multiplications of a step that begins with all threads, and of one whose first trial
+ * has to wait: starting threads would take a part of a short fit.
+ */
 #define LARGE_STEP 1e8
+#define SMALL_STEP 2e6
+#define FIRST_PAUSE 5e-3
 
 /* Steps before a trial, and of it. The first one is slow and does not count: nothing is
  * in the cache, and threads have to start. A trial ends sooner when it has taken some time.
@@ -71,6 +75,7 @@ void threads_begin(Threads *t, int most, int is_fixed, double guess)
     if (most != t->most) {
         *t = (Threads){.most = most, .trial = -1};
         t->level = guess > LARGE_STEP ? highest(t) : 0;
+        t->pause = guess < SMALL_STEP ? FIRST_PAUSE : 0;
     }
     t->is_fixed = is_fixed;
 }
