@@ -27,7 +27,7 @@ except ImportError:  # before 1.9
 
 __all__ = [
     "CallbackSupportMixin",
-    "HasMethods",
+    "HasAnyMethod",
     "Interval",
     "Names",
     "Options",
@@ -56,6 +56,24 @@ class Interval(_param_validation.Interval):
             except OverflowError:
                 return False
         return super().is_satisfied_by(val)
+
+
+class HasAnyMethod(HasMethods):
+    """An object that has at least one of several methods.
+
+    Parameters
+    ----------
+    methods : list of str
+        Names of the methods.
+    """
+
+    def is_satisfied_by(self, val):
+        """Whether the object has one of them."""
+        return any(callable(getattr(val, name, None)) for name in self.methods)
+
+    def __str__(self):
+        names = ", ".join(repr(name) for name in sorted(self.methods))
+        return f"an object with at least one of the methods {names}"
 
 
 class Names(StrOptions):
@@ -131,9 +149,6 @@ class TaskCallback:
         self._context = estimator._init_callback_context(max_subtasks=max_iter)
         self._context.call_on_fit_task_begin(**self._data)
 
-    def on_fit_begin(self, training):
-        """Nothing: the fit began before its data were validated."""
-
     def on_epoch_begin(self, training):
         """Begin the task of an epoch."""
         self._epoch = self._context.subcontext(task_name="epoch")
@@ -145,9 +160,6 @@ class TaskCallback:
             **self._data,
             reconstruction_attributes=lambda: vars(training.fitted_estimator()),
         )
-
-    def on_fit_end(self, training):
-        """Nothing: the fit ends when the estimator is fitted."""
 
     def end(self):
         """End the task of the fit."""

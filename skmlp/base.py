@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp import build
 from skmlp._sklearn import (
     CallbackSupportMixin,
-    HasMethods,
+    HasAnyMethod,
     Interval,
     Names,
     Options,
@@ -32,6 +32,7 @@ from skmlp._sklearn import (
     task_callbacks,
     validate_data,
 )
+from skmlp.callback_copies import check_copyable, clone_callbacks
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import check_output, quietly
 from skmlp.core.initializers import INITIALIZERS
@@ -45,7 +46,7 @@ from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.persistence.checkpoint import read as read_checkpoint
 from skmlp.training.batches import EpochOrder
 from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import TrainingState, new_history, run_epochs
+from skmlp.training.loop import HOOKS, TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
 from skmlp.validation import (
     Validation,
@@ -143,7 +144,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "learning_rate_min": [Interval(Real, 0, None, closed="left")],
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
-        "callbacks": [None, list, tuple, HasMethods(["on_epoch_end"])],
+        "callbacks": [None, list, tuple, callable, HasAnyMethod([*HOOKS])],
         "augment": [None, callable],
         "dtype": [
             None,
@@ -817,6 +818,24 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             copied.history_ = {name: [*v] for name, v in self.history_.items()}
             copied.loss_curve_ = [*self.loss_curve_]
         return copied
+
+    def __sklearn_clone__(self):
+        """Return a clone, whose callbacks have nothing of what was recorded."""
+        bare = copy(self)
+        has_callbacks = "callbacks" in self._get_param_names()
+        if has_callbacks:
+            bare.callbacks = None
+        cloned = super(BaseMLP, bare).__sklearn_clone__()
+        if has_callbacks:
+            cloned.callbacks = clone_callbacks(self.callbacks)
+        return cloned
+
+    def __getstate__(self):
+        # Those that derive from `Callback` name by themselves what cannot be copied.
+        given = vars(self).get("callbacks")
+        for callback in given if isinstance(given, list | tuple) else [given]:
+            check_copyable(callback)
+        return super().__getstate__()
 
     # Prediction.
 
