@@ -145,6 +145,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
         "callbacks": [None, list, tuple, callable, HasAnyMethod([*HOOKS])],
+        "on_interrupt": [StrOptions({"stop", "raise"})],
         "augment": [None, callable],
         "dtype": [
             None,
@@ -204,6 +205,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         warmup_steps,
         early_stopping_metric,
         callbacks,
+        on_interrupt,
         augment,
         dtype,
         engine,
@@ -254,6 +256,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.warmup_steps = warmup_steps
         self.early_stopping_metric = early_stopping_metric
         self.callbacks = callbacks
+        self.on_interrupt = on_interrupt
         self.augment = augment
         self.dtype = dtype
         self.engine = engine
@@ -590,6 +593,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 max_fun=self.max_fun,
                 tol=self.tol,
                 verbose=self.verbose,
+                on_interrupt=self.on_interrupt,
             )
         interrupted = result.get("interrupted", False)
         if not (theta.isfinite() and (interrupted or np.isfinite(result.fun))):
@@ -687,6 +691,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 early_stopping=self.early_stopping,
                 verbose=self.verbose,
                 callbacks=[*tasks, *callbacks],
+                on_interrupt=self.on_interrupt,
             )
         self._publish(state)
 
