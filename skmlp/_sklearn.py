@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Hidden, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
@@ -28,6 +28,8 @@ except ImportError:  # before 1.9
 __all__ = [
     "CallbackSupportMixin",
     "HasAnyMethod",
+    "HasMethods",
+    "Hidden",
     "Interval",
     "Names",
     "Options",

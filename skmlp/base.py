@@ -22,6 +22,8 @@ from skmlp import build
 from skmlp._sklearn import (
     CallbackSupportMixin,
     HasAnyMethod,
+    HasMethods,
+    Hidden,
     Interval,
     Names,
     Options,
@@ -144,7 +146,14 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "learning_rate_min": [Interval(Real, 0, None, closed="left")],
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
-        "callbacks": [None, list, tuple, callable, HasAnyMethod([*HOOKS])],
+        "callbacks": [
+            None,
+            list,
+            tuple,
+            callable,
+            HasAnyMethod([*HOOKS]),
+            Hidden(HasMethods("on_fit_task_end")),  # refused with a remedy
+        ],
         "on_interrupt": [StrOptions({"stop", "raise"})],
         "augment": [None, callable],
         "dtype": [
@@ -260,6 +269,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.augment = augment
         self.dtype = dtype
         self.engine = engine
+
+    # Estimators that were pickled before there was the parameter lack it.
+    on_interrupt = "stop"
 
     _scored_on: tuple | None = None
     _trained_with: list | None = None  # the parameters of the last call

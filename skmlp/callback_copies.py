@@ -84,7 +84,11 @@ def state_to_copy(callback, state):
                 continue
             if name in transient:
                 value = _Shared(value)
-            elif parameter is not None and parameter.kind is parameter.VAR_KEYWORD:
+            elif (
+                parameter is not None
+                and parameter.kind is parameter.VAR_KEYWORD
+                and isinstance(value, dict)
+            ):
                 value = {
                     key: _Shared(item) if key in transient else item
                     for key, item in value.items()

@@ -154,7 +154,10 @@ class Callback:
 
     def __copy__(self):
         copied = type(self).__new__(type(self))
-        vars(copied).update(vars(self))
+        state = super().__getstate__()
+        for part in state if isinstance(state, tuple) else (state,):  # dict, slots
+            for name, value in (part or {}).items():
+                object.__setattr__(copied, name, value)
         return copied
 
     def __getstate__(self):

@@ -1130,5 +1130,6 @@ def test_callbacks_of_scikit_learn_belong_elsewhere(cls):
         def on_fit_task_end(self, estimator, context):
             pass
 
-    with pytest.raises(ValueError, match="pass it to set_callbacks"):
-        build(cls, callbacks=[Theirs()]).fit(X, TARGETS[cls])
+    for callbacks in [Theirs()], Theirs():
+        with pytest.raises(ValueError, match="pass it to set_callbacks"):
+            build(cls, callbacks=callbacks).fit(X, TARGETS[cls])

@@ -234,8 +234,9 @@ def test_a_class_with_slots_is_copied_with_them():
 
     callback = Slots(1)
     callback.slot = [2]
-    copied = copy.deepcopy(callback)
-    assert (copied.a, copied.slot) == (1, [2])
+    for copier in copy.deepcopy, copy.copy:
+        copied = copier(callback)
+        assert (copied.a, copied.slot) == (1, [2])
 
 
 def test_own_ways_of_copying_are_kept():

@@ -143,10 +143,14 @@ def test_it_is_cloned_and_saved(tmp_path, cls):
 
 
 SEARCH = """
+    import signal
     import sys
     import numpy as np
     from sklearn.model_selection import GridSearchCV
     from skmlp import MLPClassifierScratch
+
+    # It is ignored in processes that a shell has started in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def say(training):
         if training.n_iter == 3:
