@@ -26,8 +26,6 @@ _SKIPPED = (
     types.CodeType,
     property,
     weakref.ref,
-    # Quick to skip, and never the cause.
-    np.ndarray,
     # They check their own callbacks.
     BaseEstimator,
 )
@@ -229,11 +227,16 @@ class _Shared:
         return type(None), ()
 
 
+_NOTHING = int, ()  # what stands for an object that is not tried
+
+
 class _TrialPickler(pickle.Pickler):
     """Pickles everything except what it is of no use to try."""
 
     def reducer_override(self, obj):
         """Replace an object that is not tried."""
+        if type(obj) is np.ndarray:  # of which there may be many
+            return _NOTHING
         if obj is int:
             return NotImplemented
         if (
@@ -241,7 +244,7 @@ class _TrialPickler(pickle.Pickler):
             or hasattr(type(obj), "__deepcopy__")
             or hasattr(type(obj), "transient_attributes")
         ):
-            return int, ()
+            return _NOTHING
         return NotImplemented
 
 
