@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Hidden, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
@@ -27,7 +27,9 @@ except ImportError:  # before 1.9
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasAnyMethod",
     "HasMethods",
+    "Hidden",
     "Interval",
     "Names",
     "Options",
@@ -56,6 +58,24 @@ class Interval(_param_validation.Interval):
             except OverflowError:
                 return False
         return super().is_satisfied_by(val)
+
+
+class HasAnyMethod(HasMethods):
+    """An object that has at least one of several methods.
+
+    Parameters
+    ----------
+    methods : list of str
+        Names of the methods.
+    """
+
+    def is_satisfied_by(self, val):
+        """Whether the object has one of them."""
+        return any(callable(getattr(val, name, None)) for name in self.methods)
+
+    def __str__(self):
+        names = ", ".join(repr(name) for name in sorted(self.methods))
+        return f"an object with at least one of the methods {names}"
 
 
 class Names(StrOptions):
@@ -131,9 +151,6 @@ class TaskCallback:
         self._context = estimator._init_callback_context(max_subtasks=max_iter)
         self._context.call_on_fit_task_begin(**self._data)
 
-    def on_fit_begin(self, training):
-        """Nothing: the fit began before its data were validated."""
-
     def on_epoch_begin(self, training):
         """Begin the task of an epoch."""
         self._epoch = self._context.subcontext(task_name="epoch")
@@ -145,9 +162,6 @@ class TaskCallback:
             **self._data,
             reconstruction_attributes=lambda: vars(training.fitted_estimator()),
         )
-
-    def on_fit_end(self, training):
-        """Nothing: the fit ends when the estimator is fitted."""
 
     def end(self):
         """End the task of the fit."""

@@ -21,7 +21,9 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp import build
 from skmlp._sklearn import (
     CallbackSupportMixin,
+    HasAnyMethod,
     HasMethods,
+    Hidden,
     Interval,
     Names,
     Options,
@@ -32,6 +34,7 @@ from skmlp._sklearn import (
     task_callbacks,
     validate_data,
 )
+from skmlp.callback_copies import check_copyable, clone_callbacks
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.initializers import INITIALIZERS
@@ -47,7 +50,7 @@ from skmlp.persistence.checkpoint import read as read_checkpoint
 from skmlp.training.batches import EpochOrder
 from skmlp.training.diagnosis import Diagnosis, is_ignored
 from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import TrainingState, new_history, run_epochs
+from skmlp.training.loop import HOOKS, TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
 from skmlp.validation import (
     Validation,
@@ -145,7 +148,15 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "learning_rate_min": [Interval(Real, 0, None, closed="left")],
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
-        "callbacks": [None, list, tuple, HasMethods(["on_epoch_end"])],
+        "callbacks": [
+            None,
+            list,
+            tuple,
+            callable,
+            HasAnyMethod([*HOOKS]),
+            Hidden(HasMethods("on_fit_task_end")),  # refused with a remedy
+        ],
+        "on_interrupt": [StrOptions({"stop", "raise"})],
         "augment": [None, callable],
         "dtype": [
             None,
@@ -205,6 +216,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         warmup_steps,
         early_stopping_metric,
         callbacks,
+        on_interrupt,
         augment,
         dtype,
         engine,
@@ -255,9 +267,13 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         self.warmup_steps = warmup_steps
         self.early_stopping_metric = early_stopping_metric
         self.callbacks = callbacks
+        self.on_interrupt = on_interrupt
         self.augment = augment
         self.dtype = dtype
         self.engine = engine
+
+    # Estimators that were pickled before there was the parameter lack it.
+    on_interrupt = "stop"
 
     _scored_on: tuple | None = None
     _trained_with: list | None = None  # the parameters of the last call
@@ -604,6 +620,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 max_fun=self.max_fun,
                 tol=self.tol,
                 verbose=self.verbose,
+                on_interrupt=self.on_interrupt,
             )
         interrupted = result.get("interrupted", False)
         diagnosis = self._diagnosis(network, theta, data)
@@ -730,6 +747,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
                 verbose=self.verbose,
                 callbacks=[*tasks, *callbacks],
                 diagnosis=diagnosis,
+                on_interrupt=self.on_interrupt,
             )
         self._publish(state)
 
@@ -862,7 +880,22 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
             copied.loss_curve_ = [*self.loss_curve_]
         return copied
 
+    def __sklearn_clone__(self):
+        """Return a clone, whose callbacks have nothing of what was recorded."""
+        bare = copy(self)
+        has_callbacks = "callbacks" in self._get_param_names()
+        if has_callbacks:
+            bare.callbacks = None
+        cloned = super(BaseMLP, bare).__sklearn_clone__()
+        if has_callbacks:
+            cloned.callbacks = clone_callbacks(self.callbacks)
+        return cloned
+
     def __getstate__(self):
+        # Those that derive from `Callback` name by themselves what cannot be copied.
+        given = vars(self).get("callbacks")
+        for callback in given if isinstance(given, list | tuple) else [given]:
+            check_copyable(callback)
         return pack_history(super().__getstate__())
 
     def __setstate__(self, state):

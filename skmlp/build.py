@@ -11,6 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skmlp.callbacks import FunctionCallback
 from skmlp.core import schedules
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
@@ -20,6 +21,7 @@ from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters, count_parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.engines import one_blas_thread
+from skmlp.training.loop import HOOKS
 
 # What plain L-BFGS has no place for, with the value that switches it off.
 _FIRST_ORDER_ONLY = {
@@ -32,9 +34,6 @@ _FIRST_ORDER_ONLY = {
     "augment": None,
     "callbacks": None,
 }
-
-
-_HOOKS = ("on_fit_begin", "on_epoch_end", "on_fit_end")
 
 
 def check_solver(estimator, has_validation):
@@ -400,22 +399,33 @@ def make_schedule(estimator, steps_per_epoch):
 
 
 def list_callbacks(estimator):
-    """The user's callbacks, as a list."""
+    """Return the user's callbacks as a list, with functions as callbacks."""
     given = estimator.callbacks
     if given is None:
         return []
-    given = list(given) if isinstance(given, list | tuple) else [given]
-    for callback in given:
-        missing = [h for h in _HOOKS if not callable(getattr(callback, h, None))]
-        if missing or isinstance(callback, type):
-            message = (
-                "callbacks must be objects with the methods on_fit_begin, on_epoch_end "
-                "and on_fit_end, as skmlp.callbacks.Callback has them, got "
-                f"{callback!r}"
-            )
-            if hasattr(callback, "on_fit_task_end"):
-                message += ", which is one of scikit-learn's: pass it to set_callbacks"
-            elif missing:
-                message += f" without {', '.join(missing)}"
-            raise ValueError(f"{message}.")
-    return given
+    given = given if isinstance(given, list | tuple) else [given]
+    return [_as_callback(callback) for callback in given]
+
+
+def _as_callback(callback):
+    """Return a callback that the training loop can call, or refuse the object."""
+    hooks = {hook for hook in HOOKS if hasattr(callback, hook)}
+    not_callable = sorted(h for h in hooks if not callable(getattr(callback, h)))
+    if isinstance(callback, type):
+        problem = "a class: pass an instance"
+    elif not_callable:
+        problem = f"an object whose {not_callable[0]} is not callable"
+    elif hooks:
+        return callback
+    elif hasattr(callback, "on_fit_task_end"):
+        problem = "one of scikit-learn's: pass it to set_callbacks"
+    elif callable(callback):
+        return FunctionCallback(callback)
+    else:
+        problem = "an object without any of them"
+    raise ValueError(
+        "callbacks must be functions, or objects with the methods of "
+        "skmlp.callbacks.Callback, at least one of on_fit_begin, on_epoch_begin, "
+        f"on_epoch_end, on_epoch_settled and on_fit_end; got {callback!r}, which is "
+        f"{problem}."
+    )

@@ -1,8 +1,10 @@
 """Callbacks: objects that are told of training, and can steer it.
 
-A callback has the methods of `Callback`. Each of them is given the
-`skmlp.training.loop.TrainingState`, whose attributes it may read, and some of
-which it may change:
+A callback has one or more of these methods, which are called hooks: `on_fit_begin`,
+`on_epoch_begin`, `on_epoch_end`, `on_epoch_settled` and `on_fit_end`. It need not
+derive from `Callback`. A function ``f(training)`` is also a callback, which is called
+as `on_epoch_end`. Each hook is given the `skmlp.training.loop.TrainingState`, whose
+attributes it may read, and some of which it may change:
 
 - `history`: the record of this run, a dict of lists with one value for each
   epoch so far (see `history_`);
@@ -21,8 +23,12 @@ which it may change:
 Each call of `fit` or `partial_fit` is a run of its own; the latter has one epoch,
 so that what waits for several has no effect there.
 
-Callbacks keep what they record, so that it can be read after training. `clone`,
-and with it `GridSearchCV`, copies them as it copies every parameter.
+Callbacks keep what they record, so that it can be read after training. `clone`, and
+with it `GridSearchCV`, constructs them anew from their settings, without what was
+recorded; `copy.deepcopy` and `pickle` keep the records. The settings are the parameters
+of the constructor, which stores them unchanged under their names, as those of
+scikit-learn's estimators do. A callback whose class does not follow this convention is
+copied as a whole. `Callback.transient_attributes` names what cannot be copied.
 """
 
 import inspect
@@ -34,6 +40,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skmlp.callback_copies import (
+    clone_callback,
+    settings,
+    state_to_copy,
+    transient_names,
+)
 from skmlp.core.constraints import euclidean_norm
 
 __all__ = [
@@ -46,17 +58,6 @@ __all__ = [
 ]
 
 
-def settings(callback):
-    """What a callback was made with, by the names of its constructor's parameters."""
-    values: dict = {}
-    for name, parameter in inspect.signature(type(callback)).parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            values.update(getattr(callback, name, {}))
-        elif hasattr(callback, name):
-            values[name] = getattr(callback, name)
-    return values
-
-
 def attributes(callback):
     """What a callback has got since it was made, and its settings that are numbers.
 
@@ -64,17 +65,21 @@ def attributes(callback):
     with its maker.
     """
     given = inspect.signature(type(callback)).parameters
+    transient = transient_names(callback)
     return {
         name: value
         for name, value in vars(callback).items()
-        if name not in given or isinstance(value, bool | int | float | str | None)
+        if name not in transient
+        and (name not in given or isinstance(value, bool | int | float | str | None))
     }
 
 
 class Callback:
-    """Does nothing: the base class of the callbacks.
+    """Base class of the callbacks, whose hooks do nothing.
 
-    A class of your own need not derive from it, but must have its methods.
+    A class of your own need not derive from it. It must have at least one of the
+    hooks `on_fit_begin`, `on_epoch_begin`, `on_epoch_end`, `on_epoch_settled` and
+    `on_fit_end`.
 
     Attributes
     ----------
@@ -84,6 +89,13 @@ class Callback:
     observes_only : bool
         Whether it neither steers the training nor remembers it. `Checkpoint` stores
         nothing of it, and a training may go on without it, or with others like it.
+
+    transient_attributes : tuple of str
+        Names of attributes that are not copied, pickled or stored in checkpoints,
+        such as locks, open files and sockets; those of the base classes are added.
+        The copy does not have the attribute. Create it in `on_fit_begin`, or in the
+        constructor, which `clone` calls. An attribute that is a parameter of the
+        constructor is shared by clones and deep copies, and is None after unpickling.
 
     Examples
     --------
@@ -102,17 +114,63 @@ class Callback:
     >>> clf = MLPClassifierScratch(callbacks=[StopBelow(0.5)], random_state=0)
     >>> clf.fit(X, y).loss_ < 0.5 <= clf.history_["loss"][-2]
     True
+
+    Keep a file open during training, in a callback that can be cloned and pickled:
+
+    >>> import os, tempfile
+    >>> class LossFile(Callback):
+    ...     observes_only = True
+    ...     transient_attributes = ("_file",)
+    ...
+    ...     def __init__(self, path):
+    ...         self.path = path
+    ...
+    ...     def on_fit_begin(self, training):
+    ...         self._file = open(self.path, "w")
+    ...
+    ...     def on_epoch_end(self, training):
+    ...         print(training.loss, file=self._file)
+    ...
+    ...     def on_fit_end(self, training):
+    ...         self._file.close()
+    >>> path = os.path.join(tempfile.mkdtemp(), "losses.txt")
+    >>> clf = MLPClassifierScratch(callbacks=LossFile(path), max_iter=500)
+    >>> _ = clf.fit(X, y)
+    >>> with open(path) as file:
+    ...     len(file.readlines()) == clf.n_iter_
+    True
     """
 
     needs_gradient = False
     observes_only = False
+    transient_attributes: tuple[str, ...] = ()
 
     def __repr__(self):
         values = [f"{name}={value!r}" for name, value in settings(self).items()]
         return f"{type(self).__name__}({', '.join(values)})"
 
+    def __sklearn_clone__(self):
+        return clone_callback(self)
+
+    def __copy__(self):
+        copied = type(self).__new__(type(self))
+        state = super().__getstate__()
+        for part in state if isinstance(state, tuple) else (state,):  # dict, slots
+            for name, value in (part or {}).items():
+                object.__setattr__(copied, name, value)
+        return copied
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if isinstance(state, tuple):  # a derived class has slots
+            return tuple(part and state_to_copy(self, part) for part in state)
+        return state and state_to_copy(self, state)
+
     def on_fit_begin(self, training):
         """Called before the first epoch of each `fit` or `partial_fit`."""
+
+    def on_epoch_begin(self, training):
+        """Called before each epoch."""
 
     def on_epoch_end(self, training):
         """Called after each epoch.
@@ -126,6 +184,13 @@ class Callback:
         -------
         stop : bool or None
             True ends training.
+        """
+
+    def on_epoch_settled(self, training):
+        """Called after each epoch, when it is known whether training ends.
+
+        All callbacks have then returned from `on_epoch_end`, and `training.done` is
+        set.
         """
 
     def on_fit_end(self, training):
@@ -520,17 +585,15 @@ class ProgressBar(Callback):
     Parameters
     ----------
     **options
-        Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ...
+        Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ... Copies share
+        `file`; it is None, which stands for standard error, after unpickling.
     """
 
     observes_only = True
+    transient_attributes = ("file", "_bar")
 
     def __init__(self, **options):
         self.options = options
-
-    def __deepcopy__(self, memo):
-        # A stream cannot be copied; `clone` has to make do with the same one.
-        return type(self)(**self.options)
 
     def on_fit_begin(self, training):
         try:
@@ -557,3 +620,20 @@ class ProgressBar(Callback):
         bar = self.__dict__.pop("_bar", None)
         if bar is not None:
             bar.close()
+
+
+class FunctionCallback(Callback):
+    """Calls a function as `on_epoch_end`.
+
+    Parameters
+    ----------
+    function : callable
+        It is given the `TrainingState`. If it returns True, training ends.
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch_end(self, training):
+        """Call the function."""
+        return self.function(training)

@@ -305,9 +305,22 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         it and there are weights.
 
     callbacks : callback or list of callbacks, default=None
-        Objects with the methods `on_fit_begin`, `on_epoch_end` (which ends
-        training by returning True) and `on_fit_end`; see
+        Objects with at least one of the methods `on_fit_begin`,
+        `on_epoch_begin`, `on_epoch_end` (which ends training by returning
+        True), `on_epoch_settled` and `on_fit_end`, or functions
+        ``f(training)``, which are called as `on_epoch_end`; see
         :mod:`skmlp.callbacks`.
+
+    on_interrupt : {'stop', 'raise'}, default='stop'
+        What a KeyboardInterrupt (Ctrl-C) does during `fit`:
+
+        - 'stop': training ends with a warning, and the estimator is fitted
+          with the weights reached so far. A search goes on with the next fit;
+        - 'raise': the interrupt is raised, and the estimator is as it was
+          before the call. This also ends `GridSearchCV` or
+          `cross_val_score`.
+
+        `partial_fit` always raises it.
 
     augment : callable, default=None
         A function ``augment(X_batch, rng)`` that returns the batch to train on,
@@ -492,6 +505,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         warmup_steps=0,
         early_stopping_metric="score",
         callbacks=None,
+        on_interrupt="stop",
         augment=None,
         dtype=None,
         engine="auto",
@@ -545,6 +559,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             warmup_steps=warmup_steps,
             early_stopping_metric=early_stopping_metric,
             callbacks=callbacks,
+            on_interrupt=on_interrupt,
             augment=augment,
             dtype=dtype,
             engine=engine,

@@ -342,6 +342,8 @@ BAD_PARAMETERS = [
     ("callbacks", 3, "list", "tuple", "on_epoch_end"),
     ("callbacks", [1], "got 1", "on_fit_begin", "on_epoch_end", "on_fit_end"),
     ("callbacks", Callback, "objects with the methods", "on_fit_begin"),
+    ("on_interrupt", "ignore", "'stop'", "'raise'"),
+    ("on_interrupt", None, "'stop'", "'raise'"),
     ("augment", 3, "callable"),
     ("augment", fewer, "(40, 4)", "(3, 4)"),
     ("augment", words, "(40, 4)", "<U"),
@@ -1128,5 +1130,6 @@ def test_callbacks_of_scikit_learn_belong_elsewhere(cls):
         def on_fit_task_end(self, estimator, context):
             pass
 
-    with pytest.raises(ValueError, match="pass it to set_callbacks"):
-        build(cls, callbacks=[Theirs()]).fit(X, TARGETS[cls])
+    for callbacks in [Theirs()], Theirs():
+        with pytest.raises(ValueError, match="pass it to set_callbacks"):
+            build(cls, callbacks=callbacks).fit(X, TARGETS[cls])

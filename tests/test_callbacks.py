@@ -1,5 +1,6 @@
 """Tests of the callbacks, those of the package and the user's own."""
 
+import functools
 import inspect
 import io
 import pickle
@@ -22,6 +23,7 @@ from skmlp.callbacks import (
     WeightRecorder,
 )
 from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.training.loop import HOOKS
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
@@ -90,7 +92,8 @@ def test_every_shipped_callback_has_the_same_methods():
     for name, cls in SHIPPED.items():
         assert getattr(skmlp.callbacks, name) is cls
         assert issubclass(cls, Callback)
-        for hook in "on_fit_begin", "on_epoch_end", "on_fit_end":
+        assert {name for name in dir(cls) if name.startswith("on_")} == HOOKS
+        for hook in HOOKS:
             signature = inspect.signature(getattr(cls, hook))
             assert list(signature.parameters) == ["self", "training"], (name, hook)
         assert isinstance(cls.needs_gradient, bool)
@@ -197,15 +200,90 @@ def test_in_partial_fit(data, Estimator):
     assert_same_network(est, plain)
 
 
+# Hooks are optional, and a function is a hook.
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: [c]])
+def test_one_hook_is_enough(data, hook, wrap):
+    epochs = []
+    cls = type("One", (), {hook: lambda self, training: epochs.append(training.n_iter)})
+    clf = classifier(wrap(cls()), max_iter=2).fit(data.X, data.y)
+    assert_same_network(clf, classifier(max_iter=2).fit(data.X, data.y))
+    assert (
+        epochs
+        == {
+            "on_fit_begin": [0],
+            "on_epoch_begin": [0, 1],
+            "on_epoch_end": [1, 2],
+            "on_epoch_settled": [1, 2],
+            "on_fit_end": [2],
+        }[hook]
+    )
+
+
+def test_the_order_of_the_hooks(data):
+    calls = []
+    hooks = {h: lambda self, training, h=h: calls.append(h) for h in HOOKS}
+    classifier(type("All", (), hooks)(), max_iter=1).fit(data.X, data.y)
+    assert calls == [
+        "on_fit_begin",
+        "on_epoch_begin",
+        "on_epoch_end",
+        "on_epoch_settled",
+        "on_fit_end",
+    ]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: [c, Callback()]])
+def test_a_function_is_called_after_each_epoch(data, wrap, method):
+    losses = []
+
+    def record(training):
+        losses.append(training.loss)
+
+    clf = classifier(wrap(record))
+    kwargs = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+    getattr(clf, method)(data.X, data.y, **kwargs)
+    assert losses == clf.loss_curve_
+    assert clf.callbacks is record or clf.callbacks[0] is record
+
+
+class Calls:
+    """Stops training, by a method or by being called."""
+
+    def stop(self, training):
+        return training.n_iter == 3
+
+    __call__ = stop
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda training: training.n_iter == 3,
+        functools.partial(lambda n, training: training.n_iter == n, 3),
+        Calls().stop,
+        Calls(),
+    ],
+    ids=["lambda", "partial", "method", "callable object"],
+)
+def test_a_function_that_returns_true_stops(data, function):
+    assert classifier(function).fit(data.X, data.y).n_iter_ == 3
+    assert classifier([function, print]).fit(data.X, data.y).n_iter_ == 3
+
+
+def test_an_estimator_with_a_lambda_and_pickle(data):
+    """The error of pickle names the function. Processes of joblib take it."""
+    clf = classifier(lambda training: training.n_iter == 2).fit(data.X, data.y)
+    with pytest.raises((pickle.PicklingError, AttributeError), match="<lambda>"):
+        pickle.dumps(clf)
+    search = GridSearchCV(clf, {"alpha": [0, 1]}, cv=2, n_jobs=2)
+    assert search.fit(data.X, data.y).best_estimator_.n_iter_ == 2
+
+
 # What is wrong.
-
-
-class NoEnd:
-    def on_fit_begin(self, training):
-        pass
-
-    def on_epoch_end(self, training):
-        pass
 
 
 class NotCallable(Callback):
@@ -215,14 +293,14 @@ class NotCallable(Callback):
 @pytest.mark.parametrize(
     ("callbacks", "message"),
     [
-        (NoEnd(), "without on_fit_end"),
-        ([Callback(), NoEnd()], "without on_fit_end"),
-        ([object()], "without on_fit_begin, on_epoch_end, on_fit_end"),
-        ([NotCallable()], "without on_epoch_end"),
-        ([EarlyStopping], "must be objects with the methods"),
-        (EarlyStopping, "must be objects with the methods"),
+        ([object()], "object without any of them"),
+        ([Callback(), object()], "object without any of them"),
+        ([NotCallable()], "whose on_epoch_end is not callable"),
+        ([EarlyStopping], "is a class: pass an instance"),
+        (EarlyStopping, "is a class: pass an instance"),
         (3, "'callbacks' parameter"),
-        ([None], "without on_fit_begin"),
+        ("verbose", "'callbacks' parameter"),
+        ([None], "at least one of on_fit_begin, .* and on_fit_end; got None"),
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -159,6 +159,7 @@ ORDINARY: dict[str, list] = {
     "warmup_steps": [0, *COUNTS],
     "early_stopping_metric": ["score", "loss", "accuracy", "r2", "roc_auc", accuracy],
     "callbacks": [None, [], EarlyStopping("loss"), [ReduceLROnPlateau("loss")]],
+    "on_interrupt": ["stop", "raise"],
     "augment": [None, add_noise],
     "dtype": [None, "float32", "float64", np.float32, np.dtype("float64")],
     "engine": ["auto", "numpy", "compiled"],

@@ -76,6 +76,7 @@ OUR_PARAMETERS = {
     "warmup_steps": 0,
     "early_stopping_metric": "score",
     "callbacks": None,
+    "on_interrupt": "stop",
     "augment": None,
     "dtype": None,
     "engine": "auto",

@@ -273,10 +273,7 @@ class Run:
     def watched(self):
         """Callbacks that matter, and their descriptions."""
         return [
-            (
-                callback,
-                [name_of(callback), describe(callbacks.settings(callback))],
-            )
+            (callback, _description(callback))
             for callback in self._callbacks
             if not getattr(callback, "observes_only", False)
         ]
@@ -417,8 +414,14 @@ class RestoredCallbacks:
                     _check_remembered(callback, state, training.theta)
                 _restore(callback, state)
 
-    def on_fit_end(self, training):
-        """Nothing."""
+
+def _description(callback):
+    """What a callback is known by: its class and settings, or a function's name."""
+    if isinstance(callback, callbacks.FunctionCallback):
+        # Variables that it captures may be what it records.
+        function = callback.function
+        return [name_of(getattr(function, "func", function)), []]
+    return [name_of(callback), describe(callbacks.settings(callback))]
 
 
 def _state_of(callback):

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from skmlp.core.schedules import SCHEDULES
 
 # Parameters that say nothing of what is computed, or of which more is said elsewhere.
-_OTHERWISE = {"callbacks", "engine", "verbose", "warm_start"}
+_OTHERWISE = {"callbacks", "engine", "on_interrupt", "verbose", "warm_start"}
 
 _CHUNK = 2**20  # elements
 _DEPTH = 4  # of objects in objects, lest they have themselves

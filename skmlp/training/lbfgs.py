@@ -8,7 +8,19 @@ from skmlp.core.inference import quietly
 from skmlp.core.network import Tape
 
 
-def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=False):
+def minimize_lbfgs(
+    objective,
+    l1,
+    X,
+    Y,
+    w,
+    *,
+    max_iter,
+    max_fun,
+    tol,
+    verbose=False,
+    on_interrupt="stop",
+):
     r"""Minimize the objective over all samples by L-BFGS-B.
 
     The L1 norm has no gradient at zero. With an L1 penalty the weights are
@@ -46,6 +58,9 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
 
     verbose : bool or int, default=False
         Whether to print the objective after each iteration.
+
+    on_interrupt : {'stop', 'raise'}, default='stop'
+        Whether a KeyboardInterrupt ends the iterations, or is passed on.
 
     Returns
     -------
@@ -107,6 +122,8 @@ def minimize_lbfgs(objective, l1, X, Y, w, *, max_iter, max_fun, tol, verbose=Fa
                 options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
             )
     except KeyboardInterrupt:
+        if on_interrupt == "raise":
+            raise
         result = OptimizeResult(reached, interrupted=True)
     set_theta(result.x)
     if l1:

@@ -20,6 +20,15 @@ from skmlp.training.diagnosis import is_ignored
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
 """What is recorded of each epoch."""
 
+HOOKS = {
+    "on_fit_begin",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_epoch_settled",
+    "on_fit_end",
+}
+"""Methods of callbacks that are called; a callback may lack any of them."""
+
 
 class Scores(NamedTuple):
     """What a validation set says of the parameters.
@@ -174,6 +183,7 @@ def run_epochs(
     verbose=False,
     callbacks=(),
     diagnosis=None,
+    on_interrupt="stop",
 ):
     """Train until convergence, or for `state.max_iter` epochs.
 
@@ -212,8 +222,15 @@ def run_epochs(
         Explains in the warnings and errors why training did not converge; None for no
         explanation.
 
+    on_interrupt : {'stop', 'raise'}, default='stop'
+        Whether a KeyboardInterrupt ends training with the weights reached so far, or
+        is passed on. An incremental training always passes it on.
+
     Raises
     ------
+    KeyboardInterrupt
+        If the user interrupts and the interrupt is passed on.
+
     ValueError
         When the parameters are no longer finite, and no good ones are known; or
         when the score that rules early stopping was never a number.
@@ -291,7 +308,9 @@ def run_epochs(
         except KeyboardInterrupt:
             # A caller who trains piece by piece has to hear of it, and there may be
             # nothing to keep.
-            if state.incremental or not (theta.isfinite() or state.validation_scores):
+            if on_interrupt == "raise" or state.incremental:
+                raise
+            if not (theta.isfinite() or state.validation_scores):
                 raise
             _cut_to_whole_epochs(state, early_stopping, n_before, t_before)
             # The parameters may be further than we are.
@@ -341,12 +360,12 @@ def _told(callbacks, state):
     try:
         for callback in callbacks:
             begun.append(callback)
-            callback.on_fit_begin(state)
+            _tell([callback], "on_fit_begin", state)
         yield
     finally:
         with ExitStack() as ends:  # each is run, even if another one fails
             for callback in reversed(begun):
-                ends.callback(callback.on_fit_end, state)
+                ends.callback(_tell, [callback], "on_fit_end", state)
 
 
 def _tell(callbacks, hook, state):

@@ -3,6 +3,7 @@
 What happens to a training that is killed is tested in `test_killed.py`.
 """
 
+import functools
 import os
 import pickle
 import warnings
@@ -308,6 +309,37 @@ def test_a_bar_goes_on(path):
         bar.state_dict = dict
         MLPClassifierScratch(**SMALL, callbacks=[bar]).fit(X, Y, resume_from=path)
     assert shown == [5, 9]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, lambda f: functools.partial(f)])
+def test_a_function_goes_on(path, wrap):
+    """It is known by its name. What it has recorded is not stored."""
+    losses = []
+
+    def record(training):
+        losses.append(training.loss)
+
+    expected = MLPClassifierScratch(**SMALL).fit(X, Y)
+    estimator = MLPClassifierScratch(**SMALL, callbacks=[wrap(record)])
+    train_until(5, estimator, path, X, Y)
+    assert losses == expected.loss_curve_[:5]
+    resumed = MLPClassifierScratch(**SMALL, callbacks=wrap(record))
+    assert_same(resumed.fit(X, Y, resume_from=path), expected)
+    assert losses == [*expected.loss_curve_[:5], *expected.loss_curve_[4:]]
+
+
+def test_another_function_is_refused(path):
+    def other(training):
+        pass
+
+    train_until(5, MLPClassifierScratch(**SMALL, callbacks=[print]), path, X, Y)
+    for callbacks, message in (
+        ([other], r"callbacks .*builtins.print.*<locals>.other"),
+        (None, r"callbacks .*builtins.print.*and there are \[\]"),
+    ):
+        estimator = MLPClassifierScratch(**SMALL, callbacks=callbacks)
+        with pytest.raises(ValueError, match=message):
+            estimator.fit(X, Y, resume_from=path)
 
 
 @pytest.mark.parametrize(
