@@ -145,7 +145,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         "search_radius": [Interval(Real, 0, None, closed="neither")],
         "decay_rate": [None, Interval(Real, 0, 1, closed="right")],
         "decay_epochs": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_min": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_min": [None, Interval(Real, 0, None, closed="left")],
         "warmup_steps": [Interval(Integral, 0, None, closed="left")],
         "early_stopping_metric": [str, callable],
         "callbacks": [

@@ -377,15 +377,16 @@ def weight_decay(estimator):
 
 
 def make_schedule(estimator, steps_per_epoch):
-    """The learning rate schedule."""
+    """Return the learning rate schedule that the solver follows."""
+    name = schedules.followed_by(estimator.solver, estimator.learning_rate)
     least, first = estimator.learning_rate_min, estimator.learning_rate_init
-    if estimator.learning_rate == "cosine" and least > first:
+    if name in ("cosine", "plateau") and least is not None and least > first:
         raise ValueError(
-            "learning_rate_min, where learning_rate='cosine' ends, must not be greater "
-            f"than learning_rate_init={first!r}, got {least!r}."
+            f"learning_rate_min, the smallest rate of learning_rate={name!r}, must not "
+            f"be greater than learning_rate_init={first!r}, got {least!r}."
         )
     return schedules.make_schedule(
-        estimator.learning_rate,
+        name,
         estimator.learning_rate_init,
         power_t=estimator.power_t,
         decay_rate=estimator.decay_rate,

@@ -105,13 +105,17 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Unused by 'lbfgs', 'armijo' and 'random_search'.
 
     learning_rate : str or callable, default='constant'
-        Learning rate over time, for every first-order solver that has one:
+        Learning rate over time, for every first-order solver that has one. As in
+        scikit-learn, 'adam' ignores 'invscaling' and 'adaptive', and keeps
+        `learning_rate_init`; 'plateau' works with every solver.
 
         - 'constant': `learning_rate_init` throughout;
         - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
           end of each epoch, with `t_` in samples;
         - 'adaptive': divided by 5 each time that training stops improving (see
           `n_iter_no_change`), until it is 1e-6 or less;
+        - 'plateau': multiplied by `decay_rate` each time that training stops
+          improving, until it is `learning_rate_min` or less;
         - 'step': multiplied by `decay_rate` every `decay_epochs` epochs;
         - 'exponential': multiplied by `decay_rate` every epoch;
         - 'cosine': half a cosine from `learning_rate_init` to
@@ -169,7 +173,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         `early_stopping_metric`) improves no more, and to keep the weights of the
         best epoch. The set is X_val and y_val if `fit` is given them, else
         `validation_fraction` of the samples, stratified unless they are
-        multilabel. Unused by 'lbfgs'.
+        multilabel, or three or more classes cannot be stratified (a warning says
+        why). Unused by 'lbfgs'.
 
     validation_fraction : float, default=0.1
         Fraction of the samples in the validation set, in [0, 1).
@@ -186,7 +191,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
 
     n_iter_no_change : int or inf, default=10
         Number of consecutive epochs without improvement by `tol` after which
-        training stops, or the 'adaptive' learning rate falls.
+        training stops, or the learning rate of 'adaptive' or 'plateau' falls.
 
     max_fun : int, default=15000
         Largest number of evaluations of the objective by 'lbfgs'.
@@ -269,14 +274,16 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         The noise of 'random_search' is uniform between minus this and this.
 
     decay_rate : float, default=None
-        Factor of the schedules 'step' (None is 0.1) and 'exponential' (None is
-        0.95), in (0, 1].
+        Factor of the schedules 'step' (None is 0.1), 'exponential' (None is 0.95)
+        and 'plateau' (None is 0.2), in (0, 1].
 
     decay_epochs : int, default=10
         Number of epochs between two steps of the schedule 'step'.
 
-    learning_rate_min : float, default=0.0
-        Where the schedule 'cosine' ends.
+    learning_rate_min : float, default=None
+        Last learning rate of the schedule 'cosine' (None is 0), and the learning
+        rate at or below which 'plateau' stops training (None is 1e-6). At most
+        `learning_rate_init`.
 
     warmup_steps : int, default=0
         Number of steps over which the learning rate rises linearly to that of
@@ -414,9 +421,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     -----
     With the same parameters, data and `random_state`, training in float64
     follows scikit-learn's to rounding error, save for the early
-    stopping split of three or more classes, which here is really stratified, and
-    for a `learning_rate` other than 'constant' with 'adam', which scikit-learn
-    ignores.
+    stopping split of three or more classes, which here is really stratified.
 
     References
     ----------
@@ -499,7 +504,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         search_radius=0.1,
         decay_rate=None,
         decay_epochs=10,
-        learning_rate_min=0.0,
+        learning_rate_min=None,
         warmup_steps=0,
         early_stopping_metric="score",
         callbacks=None,
@@ -876,6 +881,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         """Accuracy; of multilabel targets, the share with every label right."""
         if self._is_multiclass():
             correct = decision.argmax(axis=1) == Y.argmax(axis=1)
+        elif len(self.classes_) == 1:  # `predict` has no other choice
+            return 1.0
         else:
             correct = ((decision > 0) == (Y > 0.5)).all(axis=1)
         return float(np.average(correct, weights=sample_weight))

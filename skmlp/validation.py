@@ -1,5 +1,7 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
+import math
+import warnings
 from contextlib import suppress
 from inspect import Parameter, signature
 from numbers import Real
@@ -33,12 +35,20 @@ def check_metric(metric):
 def split(estimator, data, stratify, random_state):
     """Choose the rows of the validation set, for early stopping.
 
+    Where three or more classes cannot be stratified, the rows are drawn without
+    regard to the classes, as scikit-learn draws them, with a warning.
+
     Returns
     -------
     train_rows, val_rows : ndarray of int
         Row numbers.
     """
     fraction, n_samples = float(estimator.validation_fraction), data.X.shape[0]
+    obstacle = remedy = None
+    if stratify is not None and data.Y.shape[1] > 1:
+        obstacle, remedy = _obstacle_to_stratification(stratify, fraction)
+    if obstacle is not None:
+        stratify = None
     try:
         train_rows, val_rows = train_test_split(
             np.arange(n_samples),
@@ -58,6 +68,14 @@ def split(estimator, data, stratify, random_state):
             f"the size of your dataset: early_stopping=True needs 2 samples, got "
             f"{len(val_rows)} from validation_fraction={fraction} of {n_samples}."
         )
+    if obstacle is not None:
+        warnings.warn(
+            "early_stopping=True cannot stratify its validation set by class, because "
+            f"{obstacle}. The {len(val_rows)} validation samples are drawn without "
+            f"regard to the classes. {_name_missing_classes(data.y, val_rows)}Pass "
+            f"{remedy}, or a validation set of your own as X_val and y_val.",
+            stacklevel=6,
+        )
     for part, name in (train_rows, "training"), (val_rows, "validation"):
         if data.w is not None and not data.w[part].any():
             raise ValueError(
@@ -68,14 +86,51 @@ def split(estimator, data, stratify, random_state):
     return train_rows, val_rows
 
 
+def _obstacle_to_stratification(y, fraction):
+    """Return why no stratified split of y exists, and a remedy; None if one exists."""
+    classes, counts = np.unique(y, return_counts=True)
+    rare = classes[counts < 2]
+    if rare.size:
+        return (
+            f"y has one sample of each of these classes: {_list_classes(rare)}",
+            "more samples of them",
+        )
+    n_val = math.ceil(fraction * len(y))
+    parts = ("validation", n_val, "larger"), ("training", len(y) - n_val, "smaller")
+    for part, n, change in parts:
+        if n < len(classes):
+            return (
+                f"validation_fraction={fraction} of {len(y)} samples makes {n} "
+                f"{part} samples of {len(classes)} classes",
+                f"more samples, a {change} validation_fraction",
+            )
+    return None, None
+
+
+def _name_missing_classes(y, val_rows):
+    """Return a sentence that names the classes without a validation sample."""
+    missing = np.setdiff1d(y, y[val_rows])
+    if not missing.size:
+        return ""
+    return f"These classes have no validation sample: {_list_classes(missing)}. "
+
+
+def _list_classes(classes, most=5):
+    """Return a list of classes as a string, of which it names the first."""
+    named = ", ".join(map(repr, classes[:most].tolist()))
+    rest = len(classes) - most
+    return f"[{named}, and {rest} more]" if rest > 0 else f"[{named}]"
+
+
 def _name_rare_classes(y):
     classes, counts = np.unique(y, return_counts=True)
-    rare = classes[counts < 2].tolist()
-    if not rare:
+    rare = classes[counts < 2]
+    if not rare.size:
         return ""
     return (
-        f" (y has one sample of each of these classes: {rare}. Leave them out, add "
-        "samples of them, or pass a validation set of your own as X_val and y_val.)"
+        f" (y has one sample of each of these classes: {_list_classes(rare)}. Leave "
+        "them out, add samples of them, or pass a validation set of your own as X_val "
+        "and y_val.)"
     )
 
 
@@ -154,20 +209,30 @@ class Validation:
     """
 
     def __init__(self, estimator, network, theta, data):
-        if data.w is not None:
-            data = data.take(np.flatnonzero(data.w))
-        self._data = data
-        self._w = None if data.w is None else data.w[:, 0]
+        self._set_data(data)
         self._estimator = estimator
         self._network = network
         self._metric = estimator.early_stopping_metric
         self._scorer: Any = None
         self._fitted: Any = None
         if self._metric not in ("score", "loss"):
+            # It need not take weights.
+            self._leave_out_weightless_samples()
             # A scorer wants an estimator, and arrays as users have them.
             self._fitted = estimator._fitted_copy(network, theta)
             vars(self._fitted).pop("feature_names_in_", None)
             self._scorer = check_scoring(self._fitted, self._metric)
+
+    def _set_data(self, data):
+        self._data = data
+        self._w = None if data.w is None else data.w[:, 0]
+
+    def _leave_out_weightless_samples(self):
+        """Leave out the samples of zero weight, and return whether there are any."""
+        if self._w is None or self._w.all():
+            return False
+        self._set_data(self._data.take(np.flatnonzero(self._w)))
+        return True
 
     def __call__(self, theta):
         """Score parameters.
@@ -187,9 +252,13 @@ class Validation:
         engine = self._estimator.engine
         decision = decision_function(engine, coefs, intercepts, network.activations, X)
         P = network.output(decision)
-        if not (np.isfinite(decision).all() and np.isfinite(P).all()):
+        is_finite = np.isfinite(decision).all() and np.isfinite(P).all()
+        loss = network.mean_loss(Y, P, self._w) if is_finite else np.nan
+        # Zero times what is not finite is no number.
+        if not np.isfinite(loss) and self._leave_out_weightless_samples():
+            return self(theta)
+        if not is_finite:
             return NO_SCORES
-        loss = network.mean_loss(Y, P, self._w)
         if self._scorer is not None:
             score = self._score()
         else:

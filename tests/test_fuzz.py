@@ -155,7 +155,7 @@ ORDINARY: dict[str, list] = {
     "search_radius": [0.1, 10, 1e-300],
     "decay_rate": [None, 0.1, 1.0, 1e-300],
     "decay_epochs": COUNTS,
-    "learning_rate_min": [0.0, 1e-4, 1e-300],
+    "learning_rate_min": [None, 0.0, 1e-4, 1e-300],
     "warmup_steps": [0, *COUNTS],
     "early_stopping_metric": ["score", "loss", "accuracy", "r2", "roc_auc", accuracy],
     "callbacks": [None, [], EarlyStopping("loss"), [ReduceLROnPlateau("loss")]],

@@ -127,6 +127,8 @@ def test_the_learning_rate_of_schedules(data, schedule, solver):
         learning_rate_min=0.01,
         batch_size=50,
     ).fit(data.X, data.y)
+    if (solver, schedule) == ("adam", "invscaling"):  # as in scikit-learn
+        schedule = "constant"
     expected = [RATES[schedule](epoch) for epoch in range(8)]
     assert_allclose(clf.history_["learning_rate"], expected)
 
@@ -154,6 +156,51 @@ def test_the_adaptive_learning_rate(data):
     ).fit(data.X, data.y)
     # No epoch improves after the first; more than two in a row are a plateau.
     expected = [ETA / 5 ** (max(0, e - 1) // 3) for e in range(10)]
+    assert_allclose(clf.history_["learning_rate"], expected)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize(
+    "solver", [s for s in OPTIMIZERS if not OPTIMIZERS[s].full_batch]
+)
+def test_the_plateau_learning_rate(data, solver, engine):
+    """For every solver. Training stops at the plateau after the floor is reached."""
+    clf = classifier(
+        solver=solver,
+        engine=engine,
+        learning_rate="plateau",
+        learning_rate_init=ETA,
+        decay_rate=0.5,
+        learning_rate_min=ETA / 4,
+        tol=100.0,
+        n_iter_no_change=2,
+        max_iter=50,
+    ).fit(data.X, data.y)
+    expected = [ETA / 2 ** (max(0, e - 1) // 3) for e in range(10)]
+    assert clf.history_["learning_rate"] == expected
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adamw", "rmsprop"])
+def test_plateau_is_adaptive_with_its_defaults(data, solver):
+    params = {"solver": solver, "learning_rate_init": ETA, "max_iter": 60}
+    params |= {"tol": 0.01, "n_iter_no_change": 1}
+    adaptive = classifier(learning_rate="adaptive", **params).fit(data.X, data.y)
+    plateau = classifier(learning_rate="plateau", **params).fit(data.X, data.y)
+    assert plateau.loss_curve_ == adaptive.loss_curve_
+    assert len(set(plateau.history_["learning_rate"])) > 3
+
+
+def test_plateau_watches_the_validation_score_with_early_stopping(data):
+    """As 'adaptive' of scikit-learn's 'sgd' does."""
+    clf = classifier(
+        learning_rate="plateau",
+        learning_rate_init=ETA,
+        early_stopping=True,
+        n_iter_no_change=1,
+        tol=1.0,  # no score improves by more
+        max_iter=9,
+    ).fit(data.X, data.y)
+    expected = [ETA, ETA, ETA, ETA / 5, ETA / 5, *[ETA / 25] * 2, *[ETA / 125] * 2]
     assert_allclose(clf.history_["learning_rate"], expected)
 
 

@@ -613,6 +613,7 @@ EXTREMES = [
     {"warmup_steps": 10**30},
     {"learning_rate": "one_cycle", "learning_rate_init": 1e300},
     {"decay_rate": 1e-320, "learning_rate": "exponential"},
+    {"decay_rate": 1e-320, "learning_rate": "plateau"},
 ]
 NOT_FOR_LBFGS = [
     {"clip_norm": 1e-320},

@@ -1,5 +1,6 @@
 """Tests of the validation set: the user's own, what it rules, what is recorded."""
 
+import re
 import warnings
 
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.metrics import (
     r2_score,
     roc_auc_score,
 )
+from sklearn.model_selection import cross_val_score
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -252,15 +255,125 @@ def test_a_score_that_is_never_a_number_is_an_error(datasets):
 
 
 def test_rare_classes_are_named(datasets):
+    """Two classes are stratified or refused, as in scikit-learn."""
     X = datasets["strings"].X
-    y = datasets["strings"].y.copy()
-    y[3] = "rare"
+    y = np.where(np.arange(120) == 5, "rare", "common")
     clf = MLPClassifierScratch(**SMALL, early_stopping=True)
     with pytest.raises(ValueError, match=r"one sample of each .*\['rare'\].*X_val"):
         clf.fit(X, y)
     clf.fit(X, y, X_val=X[:20], y_val=y[:20])  # as the message says
-    with pytest.raises(ValueError, match=r"one sample of each .*: \[1\]\."):
-        clf.fit(X, (np.arange(120) == 5).astype(int))
+
+
+UNSTRATIFIABLE = {
+    "fewer validation samples than classes": (
+        np.arange(12) % 3,
+        {},
+        "=0.1 of 12 samples makes 2 validation samples of 3 classes. The 2 validation "
+        "samples .*no validation sample: \\[.*Pass more samples, a larger validation",
+    ),
+    "fewer training samples than classes": (
+        np.arange(12) % 3,
+        {"validation_fraction": 0.8},
+        "makes 2 training samples of 3 classes.*, a smaller validation_fraction, or a",
+    ),
+    "a class of one sample": (
+        np.array(["a", "b", "rare"])[np.r_[np.arange(30) % 2, 2]],
+        {},
+        r"one sample of each of these classes: \['rare'\].*Pass more samples of them",
+    ),
+    "many classes of one sample": (
+        np.r_[np.repeat([0, 1], 30), np.arange(10, 30)],
+        {},
+        r": \[10, 11, 12, 13, 14, and 15 more\]\. .*no validation sample: "
+        r"\[\d+, \d+, \d+, \d+, \d+, and \d+ more\]\. Pass",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNSTRATIFIABLE)
+def test_classes_that_cannot_be_stratified_are_split_as_in_scikit_learn(case):
+    """With one warning, and with scikit-learn's numbers."""
+    y, params, message = UNSTRATIFIABLE[case]
+    X = np.random.RandomState(1).normal(size=(len(y), 4))
+    params = SMALL | params | {"early_stopping": True}
+    ours = MLPClassifierScratch(**params, engine="numpy")
+    with pytest.warns(UserWarning, match="cannot stratify") as caught:
+        ours.fit(X, y)
+    (warning,) = [w for w in caught if w.category is UserWarning]
+    assert re.search(message, str(warning.message))
+    assert warning.filename == __file__
+    assert len(str(warning.message)) < 500
+    theirs = MLPClassifier(**params).fit(X, y)
+    assert ours.validation_scores_ == theirs.validation_scores_
+    assert ours.loss_curve_ == theirs.loss_curve_
+    for coef, expected in zip(ours.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_array_equal(coef, expected)
+
+
+def test_cross_validation_with_few_samples_of_many_classes():
+    X = np.random.RandomState(1).normal(size=(80, 4))
+    clf = MLPClassifierScratch(**SMALL, early_stopping=True)
+    with pytest.warns(UserWarning, match="cannot stratify"):
+        scores = cross_val_score(clf, X, np.arange(80) % 10, error_score="raise")
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_stratified_split_is_not_warned_of():
+    """As many validation samples as classes are enough, and so are two of a class."""
+    y = np.r_[np.arange(28) % 2, 2, 2]
+    X = np.random.RandomState(1).normal(size=(30, 4))
+    MLPClassifierScratch(**SMALL | {"n_iter_no_change": 1, "tol": 1.0}).set_params(
+        early_stopping=True, max_iter=9
+    ).fit(X, y)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.02, 0.99])
+def test_a_split_that_scikit_learn_refuses_is_refused(fraction):
+    y = np.arange(30) % 3
+    X = np.random.RandomState(1).normal(size=(30, 4))
+    for Estimator in (MLPClassifier, MLPClassifierScratch):
+        clf = Estimator(**SMALL, early_stopping=True, validation_fraction=fraction)
+        with pytest.raises(ValueError, match=r"test_size|validation set is too small"):
+            clf.fit(X, y)
+
+
+def test_the_validation_score_of_one_class_is_that_of_predict():
+    """The only class is always predicted, whatever the output of the network."""
+    X, y = np.random.RandomState(1).normal(size=(30, 4)), np.full(30, "one")
+    params = SMALL | {"early_stopping": True}
+    ours = MLPClassifierScratch(**params, engine="numpy").fit(X, y)
+    theirs = MLPClassifier(**params).fit(X, y)
+    assert ours.validation_scores_ == theirs.validation_scores_
+    assert set(ours.validation_scores_) == {1.0} == {ours.score(X, y)}
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_validation_samples_of_zero_weight(datasets, kind):
+    """They do not change the order in which the others are added up."""
+    data = datasets[kind]
+    weights = np.linspace(0.1, 2, 120)
+    weights[np.random.RandomState(0).permutation(120)[:40]] = 0
+    params = SMALL | {"early_stopping": True, "validation_fraction": 0.5}
+    Theirs = MLPClassifier if kind == "binary" else MLPRegressor
+    ours = data.Estimator(**params, engine="numpy").fit(data.X, data.y, weights)
+    theirs = Theirs(**params).fit(data.X, data.y, weights)
+    assert ours.validation_scores_ == theirs.validation_scores_
+
+
+def test_one_validation_sample_of_positive_weight():
+    """R^2 is then 0, as scikit-learn's r2_score has it, and not undefined."""
+    X, y = np.random.RandomState(1).normal(size=(20, 3)), np.arange(20.0)
+    params = SMALL | {"early_stopping": True, "max_iter": 3}
+    n_met = 0
+    for row in range(20):  # one of them is among the two of the validation set
+        weights = np.ones(20)
+        weights[row] = 0
+        ours = MLPRegressorScratch(**params, engine="numpy").fit(X, y, weights)
+        theirs = MLPRegressor(**params).fit(X, y, weights)
+        assert ours.validation_scores_ == theirs.validation_scores_
+        n_met += theirs.validation_scores_ == [0.0] * 3
+    assert n_met == 2
 
 
 def test_stratified_split_of_smoothed_labels(datasets):

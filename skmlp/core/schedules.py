@@ -32,12 +32,16 @@ __all__ = [
     "FunctionSchedule",
     "InvScaling",
     "OneCycle",
+    "Plateau",
     "Schedule",
     "Step",
 ]
 
 SCHEDULES: dict = {}
 """Schedules, by name."""
+
+# As in scikit-learn, whose 'adam' has no schedule.
+_IGNORED = {"adam": ("adaptive", "invscaling")}
 
 
 class Schedule:
@@ -58,14 +62,15 @@ class Schedule:
         Exponent of the inverse scaling schedule.
 
     decay_rate : float, default=None
-        Factor of the step and the exponential schedule; None for the class's
-        own.
+        Factor of the step, the exponential and the plateau schedule; None for the
+        class's own.
 
     decay_epochs : int, default=10
         Epochs between two steps of the step schedule.
 
-    learning_rate_min : float, default=0.0
-        Where the cosine schedule ends.
+    learning_rate_min : float, default=None
+        Last rate of the cosine schedule, and rate at which the plateau schedule
+        stops training; None for the class's own.
 
     warmup_steps : int, default=0
         Number of steps of the warm-up.
@@ -84,7 +89,9 @@ class Schedule:
 
     name: str
     decay_rate = 1.0
+    learning_rate_min = 0.0
     ends = False  # whether it is over after `total_steps`
+    stopping_message = "Stopping."  # printed when `on_plateau` returns None
 
     def __init_subclass__(cls, name=None, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -99,7 +106,7 @@ class Schedule:
         power_t=0.5,
         decay_rate=None,
         decay_epochs=10,
-        learning_rate_min=0.0,
+        learning_rate_min=None,
         warmup_steps=0,
         steps_per_epoch=1,
         total_steps=1,
@@ -109,7 +116,8 @@ class Schedule:
         if decay_rate is not None:
             self.decay_rate = float(decay_rate)
         self.decay_epochs = decay_epochs
-        self.learning_rate_min = float(learning_rate_min)
+        if learning_rate_min is not None:
+            self.learning_rate_min = float(learning_rate_min)
         self.warmup_steps = warmup_steps
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = total_steps
@@ -156,8 +164,26 @@ class InvScaling(Schedule, name="invscaling"):
 class Adaptive(Schedule, name="adaptive"):
     """Divide by 5 at each plateau; stop once the rate is 1e-6 or less."""
 
+    stopping_message = "Learning rate too small. Stopping."
+
     def on_plateau(self, level):
         return None if level <= 1e-6 else level / 5
+
+
+class Plateau(Schedule, name="plateau"):
+    """Multiply by `decay_rate` at each plateau; stop at `learning_rate_min` or less.
+
+    With the default parameters the rates are those of `Adaptive`, to the last bit.
+    """
+
+    decay_rate = 0.2
+    learning_rate_min = 1e-6
+    stopping_message = Adaptive.stopping_message
+
+    def on_plateau(self, level):
+        if level <= self.learning_rate_min:
+            return None
+        return level / (1 / self.decay_rate)  # 1 / 0.2 is exactly 5
 
 
 class Step(Schedule, name="step"):
@@ -251,6 +277,34 @@ class FunctionSchedule(Schedule):
                 f"number that is at least 0: for step {step} it returned {rate!r}."
             )
         return float(rate) * (level / self.learning_rate_init)
+
+
+def followed_by(solver, learning_rate):
+    """Return the schedule that a solver follows, which may ignore the one it is given.
+
+    Parameters
+    ----------
+    solver : str
+        Name of the solver.
+
+    learning_rate : str or callable
+        As of `make_schedule`.
+
+    Returns
+    -------
+    learning_rate : str or callable
+        'constant' for a schedule that the solver ignores: 'adam' ignores 'adaptive'
+        and 'invscaling', as in scikit-learn.
+
+    Examples
+    --------
+    >>> from skmlp.core.schedules import followed_by
+    >>> [followed_by(solver, "adaptive") for solver in ("sgd", "adam", "adamw")]
+    ['adaptive', 'constant', 'adaptive']
+    """
+    if isinstance(learning_rate, str) and learning_rate in _IGNORED.get(solver, ()):
+        return "constant"
+    return learning_rate
 
 
 def make_schedule(learning_rate, learning_rate_init, **options):

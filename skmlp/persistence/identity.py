@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.schedules import SCHEDULES
+from skmlp.core.schedules import SCHEDULES, Schedule, followed_by
 
 # Parameters that say nothing of what is computed, or of which more is said elsewhere.
 _OTHERWISE = {"callbacks", "engine", "on_interrupt", "verbose", "warm_start"}
@@ -45,9 +45,13 @@ def identify(estimator, data, validation_data):
         for name, value in estimator.get_params(deep=False).items()
         if name not in _OTHERWISE
     }
-    schedule = estimator.learning_rate
-    if not (isinstance(schedule, str) and SCHEDULES[schedule].ends):
+    schedule = followed_by(estimator.solver, estimator.learning_rate)
+    parameters["learning_rate"] = describe(schedule)
+    schedule_class = SCHEDULES[schedule] if isinstance(schedule, str) else Schedule
+    if not schedule_class.ends:
         del parameters["max_iter"]  # more epochs begin with the same ones
+    if parameters["learning_rate_min"] == schedule_class.learning_rate_min:
+        parameters["learning_rate_min"] = None  # what None stands for
     fingerprints = {}
     classes = getattr(estimator, "classes_", np.empty(0)).tolist()
     for suffix, samples in {"": data, "_val": validation_data}.items():

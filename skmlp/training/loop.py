@@ -285,9 +285,10 @@ def run_epochs(
                 if state.no_improvement_count > n_iter_no_change:
                     learning_rate = schedule.on_plateau(optimizer.base_learning_rate)
                     if verbose:
-                        _print_plateau(
-                            early_stopping, tol, n_iter_no_change, learning_rate
-                        )
+                        then = schedule.stopping_message
+                        if learning_rate is not None:
+                            then = f"Setting learning rate to {learning_rate:f}"
+                        _print_plateau(early_stopping, tol, n_iter_no_change, then)
                     if learning_rate is None:
                         stop = converged = True
                     else:
@@ -488,11 +489,8 @@ def _handle_divergence(state, diagnosis):
     )
 
 
-def _print_plateau(early_stopping, tol, n_iter_no_change, learning_rate):
+def _print_plateau(early_stopping, tol, n_iter_no_change, then):
     what = "Validation score" if early_stopping else "Training loss"
-    then = "Stopping."
-    if learning_rate is not None:
-        then = f"Setting learning rate to {learning_rate:f}"
     print(
         f"{what} did not improve more than tol={tol:f} for {n_iter_no_change} "
         f"consecutive epochs. {then}"

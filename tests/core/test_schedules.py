@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
-from skmlp.core.schedules import SCHEDULES, FunctionSchedule, Schedule, make_schedule
+from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.schedules import (
+    SCHEDULES,
+    FunctionSchedule,
+    Schedule,
+    followed_by,
+    make_schedule,
+)
 
 LIKE_SCIKIT_LEARN = ["constant", "invscaling", "adaptive"]
-LIKE_TORCH = [name for name in SCHEDULES if name not in LIKE_SCIKIT_LEARN]
+LIKE_TORCH = [name for name in SCHEDULES if name not in [*LIKE_SCIKIT_LEARN, "plateau"]]
 
 
 @pytest.mark.parametrize("power_t", [0.5, 0.25, 0])
@@ -60,6 +67,52 @@ def test_adaptive_divides_by_five_until_one_millionth():
     assert rates[:-1] == pytest.approx([1e-2 / 5**k for k in range(7)])
     assert schedule.on_plateau(1.1e-6) == pytest.approx(2.2e-7)
     assert schedule.on_plateau(1e-6) is None
+
+
+def rates_at_plateaus(schedule, rate):
+    """The rates of a training in which every epoch is a plateau."""
+    rates = []
+    while rate is not None:
+        rates.append(rate)
+        assert schedule.after_epoch(rate, 1000) == rate
+        assert not schedule.per_step
+        rate = schedule.on_plateau(rate)
+    return rates
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1, 1 / 3, 1e-6, 1e-9])
+def test_plateau_has_the_rates_of_adaptive_unless_it_is_told_otherwise(rate):
+    plateau = rates_at_plateaus(SCHEDULES["plateau"](rate), rate)
+    assert plateau == rates_at_plateaus(SCHEDULES["adaptive"](rate), rate)
+
+
+@pytest.mark.parametrize("decay_rate", [0.5, 0.1, 0.9])
+@pytest.mark.parametrize("least", [1e-2, 1e-4])
+def test_plateau_multiplies_by_the_factor_until_the_floor(decay_rate, least):
+    """The last rate is the first that is at the floor or below it."""
+    schedule = SCHEDULES["plateau"](1.0, decay_rate=decay_rate, learning_rate_min=least)
+    n_plateaus = math.ceil(math.log(least, decay_rate) - 1e-9)
+    expected = [decay_rate**k for k in range(n_plateaus + 1)]
+    assert rates_at_plateaus(schedule, 1.0) == pytest.approx(expected, rel=1e-12)
+    fixed = SCHEDULES["adaptive"](1.0, decay_rate=decay_rate, learning_rate_min=least)
+    assert fixed.on_plateau(1.0) == 0.2  # takes neither parameter
+
+
+def test_the_smallest_factors_and_floors_of_plateau():
+    tiny = SCHEDULES["plateau"](0.1, decay_rate=1e-320)
+    assert tiny.on_plateau(0.1) == 0
+    endless = SCHEDULES["plateau"](0.1, learning_rate_min=0)
+    assert endless.on_plateau(1e-9) == pytest.approx(2e-10)
+    constant = SCHEDULES["plateau"](0.1, decay_rate=1)
+    assert constant.on_plateau(0.1) == 0.1
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_adam_alone_ignores_the_schedules_that_scikit_learn_has_for_sgd(solver):
+    ignored = {name for name in SCHEDULES if followed_by(solver, name) != name}
+    assert ignored == ({"adaptive", "invscaling"} if solver == "adam" else set())
+    assert all(followed_by(solver, name) == "constant" for name in ignored)
+    assert followed_by(solver, math.sqrt) is math.sqrt
 
 
 OPTIONS = {

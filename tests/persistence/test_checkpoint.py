@@ -116,7 +116,7 @@ def test_every_optimizer_goes_on(path, solver, engine, dtype):
 def test_every_schedule_goes_on(path, schedule, engine):
     params = {"learning_rate": schedule, "solver": "sgd", "engine": engine}
     params |= {"warmup_steps": 20, "tol": 0.1, "n_iter_no_change": 1}
-    if schedule not in ("adaptive", "invscaling"):
+    if schedule not in ("adaptive", "invscaling", "plateau"):
         params["n_iter_no_change"] = 9
     assert_goes_on(MLPClassifierScratch(**SMALL | params, batch_size=20), path, epoch=3)
 
@@ -404,6 +404,36 @@ def test_other_parameters_are_refused(path, name):
         estimator.fit(X, Y, resume_from=path)
     assert str(info.value).startswith(f"resume_from={str(path)!r} cannot be resumed")
     assert not hasattr(estimator, "coefs_")
+
+
+COSINE, PLATEAU = {"learning_rate": "cosine"}, {"learning_rate": "plateau"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        # 'adam' ignores the schedules of 'sgd'.
+        ({"learning_rate": "adaptive"}, {}),
+        ({}, {"learning_rate": "invscaling"}),
+        # None is what it stands for.
+        (COSINE, COSINE | {"learning_rate_min": 0.0}),
+        (COSINE | {"learning_rate_min": 0}, COSINE),
+        (PLATEAU, PLATEAU | {"learning_rate_min": 1e-6}),
+    ],
+    ids=str,
+)
+def test_parameters_that_mean_the_same_are_taken(path, before, now):
+    train_until(5, MLPClassifierScratch(**SMALL | before), path, X, Y)
+    resumed = MLPClassifierScratch(**SMALL | now).fit(X, Y, resume_from=path)
+    assert_same(resumed, MLPClassifierScratch(**SMALL | now).fit(X, Y))
+
+
+def test_a_plateau_of_another_floor_is_refused(path):
+    estimator = MLPClassifierScratch(**SMALL, learning_rate="plateau")
+    train_until(5, estimator, path, X, Y)
+    message = "learning_rate_min was the default and is 0.0"
+    with pytest.raises(ValueError, match=message):
+        estimator.set_params(learning_rate_min=0.0).fit(X, Y, resume_from=path)
 
 
 def test_a_schedule_that_knows_its_end_wants_the_same(path):
