@@ -1,5 +1,7 @@
 """Class labels, before scikit-learn converts them to an array."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -10,7 +12,7 @@ def plain_labels(y):
     scikit-learn converts nullable integers and booleans to floats, which merges
     large integers. Where labels are missing, it finds NaN.
     """
-    dtype = getattr(y, "dtype", None)
+    dtype: Any = getattr(y, "dtype", None)
     if hasattr(dtype, "numpy_dtype") and dtype.kind in "biu" and not y.isna().any():
         return y.to_numpy(dtype.numpy_dtype)
     return y

@@ -417,6 +417,9 @@ def test_nan_under_assume_finite_is_named():
     with config_context(assume_finite=True):
         with pytest.raises(ValueError, match="y must be finite, got NaN"):
             regressor().fit(X, np.r_[np.nan, TARGET[1:]])
+        model = regressor().fit(X, TARGET)
+        with pytest.raises(ValueError, match="X is not finite in that row"):
+            model.predict([[np.nan, 0, 0, 0]])
 
 
 def test_a_generator_as_random_state_is_refused_as_in_scikit_learn():
