@@ -56,6 +56,9 @@ def check_labels(y):
 
 def _check_objects(labels, container):
     """Raise unless the labels are strings."""
+    types = set(map(type, labels))
+    if all(issubclass(t, str) for t in types) and "String" not in container:
+        return
     missing = [row for row, label in enumerate(labels) if _is_missing(label)]
     if missing:
         raise ValueError(
@@ -63,14 +66,12 @@ def _check_objects(labels, container):
             f"{len(labels)} are missing (None, NaN or NA), the first in row "
             f"{missing[0]}. Remove these samples or give them a label."
         )
-    types = {type(label) for label in labels}
-    if not all(issubclass(t, str) for t in types) or "String" in container:
-        names = " and ".join(sorted(repr(t.__name__) for t in types))
-        raise ValueError(
-            f"Unknown label type: y must have labels of one type, numbers or "
-            f"strings, got {container} with values of type {names}. Convert the "
-            "labels, for example with numpy.asarray(y, dtype=str) or dtype=int."
-        )
+    names = " and ".join(sorted(repr(t.__name__) for t in types))
+    raise ValueError(
+        f"Unknown label type: y must have labels of one type, numbers or "
+        f"strings, got {container} with values of type {names}. Convert the "
+        "labels, for example with numpy.asarray(y, dtype=str) or dtype=int."
+    )
 
 
 def _is_missing(label):
