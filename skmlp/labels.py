@@ -68,7 +68,7 @@ def _check_objects(labels, container):
         )
     names = " and ".join(sorted(repr(t.__name__) for t in types))
     raise ValueError(
-        f"Unknown label type: y must have labels of one type, numbers or "
+        "Unknown label type: y must have labels of one type, numbers or "
         f"strings, got {container} with values of type {names}. Convert the "
         "labels, for example with numpy.asarray(y, dtype=str) or dtype=int."
     )
