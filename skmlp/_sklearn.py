@@ -15,7 +15,6 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Hidden, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
-from sklearn.utils.validation import _check_sample_weight
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -104,14 +103,31 @@ class Names(StrOptions):
         """Nothing: the registry is asked each time."""
 
 
-def validate_data(*args, **kwargs):
+def _check_sample_weight(sample_weight, X, **kwargs):
+    """Validate sample weights as scikit-learn does, and refuse masked ones."""
+    refuse_masked(sample_weight, "sample_weight")
+    return validation._check_sample_weight(sample_weight, X, **kwargs)
+
+
+def refuse_masked(array, name):
+    """Raise if an array has masked values, which scikit-learn reads as data."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} must not have masked values, got {np.ma.count_masked(array)} of "
+            f"{array.size}. Impute them, or remove their samples or features."
+        )
+
+
+def validate_data(estimator, X, y="no_validation", **kwargs):
     """scikit-learn's, without a warning of NumPy's.
 
     It adds up all values, and looks at each where their sum is not finite: as it may
     be of values that are. Values that are not, it refuses.
     """
+    refuse_masked(X, "X")
+    refuse_masked(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):
-        return validation.validate_data(*args, **kwargs)
+        return validation.validate_data(estimator, X, y, **kwargs)
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):

@@ -282,6 +282,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     _y_checks: dict = {}  # for validate_data
 
+    def _read_targets(self, y):
+        """Return the targets as scikit-learn can validate them."""
+        return y
+
     @abstractmethod
     def _check_targets(self, y, continues, incremental):
         """Validate the targets and learn from them what there is to learn.
@@ -537,7 +541,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         X, y = validate_data(
             self,
             X,
-            y,
+            self._read_targets(y),
             accept_sparse="csr",
             multi_output=True,
             dtype=dtypes,

@@ -23,6 +23,7 @@ from skmlp._sklearn import (
 )
 from skmlp.base import BaseMLP, Unchanged, has_partial_fit
 from skmlp.core.losses import Loss
+from skmlp.labels import check_labels, plain_labels
 
 
 class MLPClassifierScratch(ClassifierMixin, BaseMLP):
@@ -614,6 +615,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             )
         before = Unchanged(self)
         try:
+            classes = plain_labels(classes)
             if self._is_first_call(classes):
                 self.__dict__.pop("_y_type", None)  # of an earlier fit
             return self._partial_fit(X, y, sample_weight)
@@ -714,6 +716,9 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         P = self.predict_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(P, out=P)
+
+    def _read_targets(self, y):
+        return check_labels(y)
 
     def _check_targets(self, y, continues, incremental):
         is_sparse = issparse(y)

@@ -663,6 +663,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     def _encode_targets(self, y, dtype):
         with np.errstate(over="ignore"):
             Y = y.reshape(len(y), -1).astype(dtype, copy=False)
+        if np.isnan(Y).any():  # under assume_finite
+            raise ValueError("y must be finite, got NaN.")
         if not np.isfinite(Y).all():
             raise ValueError(
                 f"y is too large for {np.dtype(dtype)}, got {np.abs(y).max():g}. Pass "

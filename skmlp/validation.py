@@ -163,7 +163,7 @@ def check_validation_data(estimator, validation_data, data):
         X, y = validate_data(
             estimator,
             X_val,
-            y_val,
+            estimator._read_targets(y_val),
             accept_sparse="csr",
             multi_output=True,
             dtype=[dtype],

@@ -141,7 +141,7 @@ def call_quietly(function, *args):
 
 
 def check_output(output, X, parameters, what):
-    """Refuse an output that is not finite, though the input is.
+    """Raise if an output is not finite, and say why.
 
     An infinite sum has lost what else went into it, and the next layer makes a NaN
     of it or not as BLAS happens to add up. So infinity is refused as NaN is.
@@ -152,7 +152,7 @@ def check_output(output, X, parameters, what):
         What a network made of X.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Its input, which is finite.
+        Its input.
 
     parameters : list of ndarray
         The network's weights and biases.
@@ -163,7 +163,9 @@ def check_output(output, X, parameters, what):
     if np.isfinite(output).all():
         return
     rows = np.flatnonzero(~np.isfinite(output).all(axis=1))
-    if all(np.isfinite(array).all() for array in parameters):
+    if not np.isfinite(_entries(X[rows[:1]])).all():  # under assume_finite
+        why = "X is not finite in that row."
+    elif all(np.isfinite(array).all() for array in parameters):
         why = (
             f"It overflows {output.dtype}: in that row, X has values of up to "
             f"{np.abs(_entries(X[rows[:1]])).max(initial=0):g}, and the weights and "
