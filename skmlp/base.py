@@ -346,7 +346,9 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     # Training.
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    # Skipping nested validation would change the configuration of scikit-learn, and an
+    # exception of a signal handler could leave it so: no parameter would be validated.
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X,

@@ -574,7 +574,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         self.class_weight = class_weight
 
     @available_if(has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch over X and y, going on from the last call.
 

@@ -573,7 +573,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         self.quantile = quantile
 
     @available_if(has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch over X and y, going on from the last call.
 

@@ -18,6 +18,17 @@ import numpy as np
 
 from skmlp.training.engine import Epoch
 
+cdef extern from "src/blas.h" nogil:
+    enum:
+        BLAS_SHARES
+
+    ctypedef int get_number_t()
+    ctypedef void set_number_t(int)
+
+    void blas_add(get_number_t *get_number, set_number_t *set_number)
+    void blas_hold()
+    void blas_release()
+
 cdef extern from "src/engine.h" nogil:
     enum:
         BLOCK_ROWS
@@ -729,28 +740,21 @@ def predict(
 # of its statements: no other thread, no fork, and no exception that a signal handler
 # raises. There is no lock that a fork could leave closed.
 
-ctypedef int (*get_number_t)() noexcept nogil
-ctypedef void (*set_number_t)(int) noexcept nogil
-
-cdef struct Library:
-    get_number_t get_number
-    set_number_t set_number
-    int number  # of its threads, before it was held to one
-
 cdef struct Node:
     Node *previous
     Node *next
     unsigned long thread
     bint holds_blas
 
-cdef enum:
-    MOST_LIBRARIES = 32
-
-cdef Library libraries[MOST_LIBRARIES]
-cdef int n_libraries = 0
+cdef bint has_libraries = False
 cdef bint is_held = False
 cdef Node computations  # the head of a circular list of those that run
 computations.previous = computations.next = &computations
+
+
+def blas_shares(double multiplications):
+    """Return whether BLAS may share a product out among its threads."""
+    return multiplications > BLAS_SHARES
 
 
 def set_blas_libraries(functions):
@@ -764,21 +768,17 @@ def set_blas_libraries(functions):
         For each library the addresses of two C functions: one returns its number of
         threads, the other sets it.
     """
-    global n_libraries
+    global has_libraries
     cdef uintptr_t get_number, set_number
-    if n_libraries:
+    if has_libraries:
         return
-    for k, (get_number, set_number) in enumerate(functions[:MOST_LIBRARIES]):
-        libraries[k].get_number = <get_number_t>get_number
-        libraries[k].set_number = <set_number_t>set_number
-    n_libraries = min(len(functions), MOST_LIBRARIES)
+    has_libraries = True
+    for get_number, set_number in functions:
+        blas_add(<get_number_t *>get_number, <set_number_t *>set_number)
 
 
 cdef void update_blas() noexcept:
-    """Hold BLAS to one thread if a computation wants it, and release it if none does.
-
-    A number that somebody has set in the meantime is left alone.
-    """
+    """Hold BLAS to one thread if a computation wants it, and release it if none does."""
     global is_held
     cdef bint hold = False
     cdef Node *node = computations.next
@@ -787,12 +787,10 @@ cdef void update_blas() noexcept:
         node = node.next
     if hold == is_held:
         return
-    for k in range(n_libraries):
-        if hold:
-            libraries[k].number = libraries[k].get_number()
-            libraries[k].set_number(1)
-        elif libraries[k].get_number() == 1:
-            libraries[k].set_number(libraries[k].number)
+    if hold:
+        blas_hold()
+    else:
+        blas_release()
     is_held = hold
 
 

@@ -24,14 +24,13 @@ if compiled.UNAVAILABLE is None:
         after_fork_in_child,
         after_fork_in_parent,
         before_fork,
+        blas_shares,
         set_blas_libraries,
     )
 
-# Multiplications in a task below which threads cost more than they bring, and in a
-# matrix product that no BLAS shares out among threads (OpenBLAS's bound is 2^18).
+# Multiplications in a task below which threads cost more than they bring.
 _WORTH_SHARING = 2e6
 WORTH_TRYING = 2e5  # for steps that are repeated, where it is measured
-_BLAS_SHARES = 2**17
 
 is_fixed = False
 """Whether the engine always uses `n_threads`, and not fewer where these are faster.
@@ -88,8 +87,8 @@ def _running_compiled(multiplications=math.inf):
     """Return the context of a computation, in which BLAS keeps to one thread.
 
     The setting is one for the whole process: the first computation to begin makes it,
-    and the last to end takes it back. A number of threads that somebody else has set
-    meanwhile stays.
+    and the last to end takes it back. A number of threads that other code has set
+    meanwhile stays, but the products of the engine are computed on one thread.
 
     No exception in between, of a signal handler for example, leaves a computation
     behind: it ends at the latest when nothing refers to the context any more.
@@ -104,7 +103,7 @@ def _running_compiled(multiplications=math.inf):
     -------
     context : context manager
     """
-    holds_blas = multiplications > _BLAS_SHARES
+    holds_blas = blas_shares(multiplications)
     if holds_blas:
         set_blas_libraries(_blas_functions())
     return Computation(holds_blas)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import get_config
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import ThreadpoolController
 
@@ -259,12 +260,15 @@ def raise_timeout(*args):
 
 
 class RaiseAt:
-    """Raise Timeout before a bytecode instruction in some of the functions of skmlp.
+    """Raise Timeout before a bytecode instruction in some of the functions of a call.
 
     Parameters
     ----------
     k : int
         Number of the instruction, among those that run.
+
+    names : dict, default=None
+        Names of functions by the name of their file, in place of skmlp's.
     """
 
     names = {
@@ -277,12 +281,13 @@ class RaiseAt:
         "classifier.py": {"partial_fit"},
     }
 
-    def __init__(self, k):
+    def __init__(self, k, names=None):
         self.k = k
+        self.names = names or self.names
 
     def call(self, frame, event, arg):
         path = Path(frame.f_code.co_filename)
-        if "skmlp" not in path.parts or path.name not in self.names:
+        if not {"skmlp", "sklearn"} & {*path.parts} or path.name not in self.names:
             return None
         names = self.names[path.name]
         if names is not None and frame.f_code.co_name not in names:
@@ -361,6 +366,20 @@ def test_an_exception_before_any_instruction(blas, method):
     assert numbers(blas) == {2}
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_exception_in_the_configuration_of_scikit_learn():
+    """Parameters are still validated after it."""
+    names = {"_config.py": {"config_context", "set_config"}}
+    config = get_config()
+    for k in itertools.count(1):
+        estimator = MLPClassifierScratch(**PARAMS)
+        is_done = RaiseAt(k, names).run(lambda e=estimator: e.fit(X, y))
+        assert get_config() == config, f"instruction {k}"
+        if is_done:
+            break
+    assert k > 50
+
+
 def test_a_computation_that_is_abandoned_ends(blas):
     """As one whose context an exception has kept from being left."""
     computation = threads.running()
@@ -379,7 +398,7 @@ def test_timeouts_at_random_moments(blas, without_gc):
     rng = np.random.default_rng(0)
     estimator = MLPClassifierScratch(**PARAMS, random_state=0)
     handler = signal.signal(signal.SIGALRM, raise_timeout)
-    n_timeouts = 0
+    n_timeouts, config = 0, get_config()
     try:
         for is_accompanied in (False, True):
             fit = Fit(**PARAMS) if is_accompanied else nullcontext()
@@ -395,6 +414,7 @@ def test_timeouts_at_random_moments(blas, without_gc):
                         after = contents(estimator)
                         whole = after[0].get("coefs_") is not before[0].get("coefs_")
                         assert whole or is_same(before, after)
+                    assert get_config() == config
                     if not is_accompanied:
                         assert numbers(blas) == {2}
                         assert len(threads._running) == 0

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blas.h"
 #include "threads.h"
 
 /* The codes have to be in the order of the names in _engine.pyx. */

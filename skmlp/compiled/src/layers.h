@@ -14,6 +14,7 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
     real one = 1;
+    blas_keep((double)m * k * n);
     gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C, &ld_B);
 }
 
@@ -26,6 +27,7 @@ static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
 {
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
     real one = 1;
+    blas_keep((double)m * k * n);
     gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
 }
 
@@ -35,6 +37,7 @@ static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
 {
     int M = (int)n, N = (int)m, K = (int)k;
     real one = 1, zero = 0;
+    blas_keep((double)m * k * n);
     gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
 }
 

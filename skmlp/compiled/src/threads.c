@@ -1,5 +1,7 @@
 #include "threads.h"
 
+#include "blas.h"
+
 #include <math.h>
 #include <time.h>
 
@@ -174,4 +176,5 @@ void threads_end(Threads *t)
 {
     team_close(t->team);
     t->team = NULL;
+    blas_give_back();
 }

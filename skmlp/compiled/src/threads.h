@@ -48,7 +48,7 @@ void threads_stop(Threads *threads, double work);
 int threads_choose(Threads *threads);
 void threads_record(Threads *threads, double work, double seconds);
 
-/* End the series. What was learned is kept for the next. */
+/* End the series, and the call of the engine. What was learned is kept for the next. */
 void threads_end(Threads *threads);
 
 #endif
