@@ -83,6 +83,7 @@ html_sidebars = {  # pages with nothing below them
         "extending",
         "architecture",
         "benchmarks",
+        "threads",
         "changelog",
     )
 }

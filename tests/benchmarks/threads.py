@@ -28,6 +28,9 @@ from pathlib import Path
 
 import numpy as np
 from compare import DTYPES, describe_machine, table_head, table_line
+from sklearn.exceptions import ConvergenceWarning
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # in processes that it starts, too
 
 ROWS = (80, 1000, 50_000)
 WIDTHS = (10, 100, 800)
@@ -129,8 +132,7 @@ def number_of_threads(n):
 
 
 def measure(function, n):
-    with number_of_threads(n), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with number_of_threads(n):
         start = time.perf_counter()
         function()
         return time.perf_counter() - start
