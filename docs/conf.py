@@ -100,11 +100,11 @@ html_theme_options = {
 }
 
 # Modules with an `__all__` that is for other modules of the package.
-INNER = {"skmlp.compiled", "skmlp.engines"}
+INNER = {"skmlp.compiled", "skmlp.estimators.engines"}
 
 # Where variables come from that are public elsewhere, and would lose their text there.
 MOVED = {
-    "skmlp.SKOPS_TRUSTED": "skmlp.persistence.trusted",
+    "skmlp.SKOPS_TRUSTED": "skmlp.estimators.trusted",
     "skmlp.core.optimizers.OPTIMIZERS": "skmlp.core.optimizers.base",
 }
 

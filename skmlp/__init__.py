@@ -5,13 +5,12 @@
 import sklearn.base  # noqa: F401
 
 from skmlp._show_versions import show_versions
-from skmlp.classifier import MLPClassifierScratch
-from skmlp.gradcheck import GradientCheck, check_gradient
+from skmlp._version import __version__ as __version__
+from skmlp.estimators.classifier import MLPClassifierScratch
+from skmlp.estimators.gradient_check import GradientCheck, check_gradient
+from skmlp.estimators.regressor import MLPRegressorScratch
+from skmlp.estimators.trusted import SKOPS_TRUSTED
 from skmlp.persistence.model import load, save
-from skmlp.persistence.trusted import SKOPS_TRUSTED
-from skmlp.regressor import MLPRegressorScratch
-
-__version__ = "0.1.0"
 
 __all__ = [
     "SKOPS_TRUSTED",

@@ -20,7 +20,7 @@ from skmlp.core.losses import LOSSES, Loss, SquaredError
 from skmlp.core.network import Network
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS, Adam
-from skmlp.engines import choose_engine
+from skmlp.estimators.engines import choose_engine
 from skmlp.training.engine import NumpyEngine
 
 X, y = make_classification(60, 5, n_informative=3, n_redundant=0, random_state=0)

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, check_gradient
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.batch_norm import BatchNorm
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 

@@ -810,7 +810,7 @@ def test_multiclass_split_is_stratified(monkeypatch):
 
     for Estimator in (MLPClassifierScratch, MLPClassifier):
         ours = Estimator is MLPClassifierScratch
-        module = "skmlp.validation" if ours else Estimator.__module__
+        module = "skmlp.estimators.validation" if ours else Estimator.__module__
         monkeypatch.setattr(sys.modules[module], "train_test_split", spy)
         Estimator(
             early_stopping=True, validation_fraction=0.25, max_iter=1, random_state=0

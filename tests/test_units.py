@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
-from skmlp.data import Data
-from skmlp.units import warn_of_other_units
+from skmlp.estimators.units import warn_of_other_units
+from skmlp.training.data import Data
 
 PARAMS = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
 

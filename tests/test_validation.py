@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
-from skmlp.regressor import _r2_of_arrays
+from skmlp.estimators.regressor import _r2_of_arrays
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 

@@ -20,7 +20,7 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 
 from skmlp import MLPClassifierScratch, check_gradient
-from skmlp.gradcheck import relative_errors
+from skmlp.estimators.gradient_check import relative_errors
 
 HAS_TORCH = find_spec("torch") is not None
 

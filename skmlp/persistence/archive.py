@@ -24,6 +24,8 @@ import numpy as np
 import scipy
 import sklearn
 
+from skmlp._version import __version__
+
 _DOCUMENT = "document.json"
 _LABEL = b"sha256:"
 _N_DIGITS = 64
@@ -169,8 +171,6 @@ def refusing(what):
 
 
 def _versions():
-    from skmlp import __version__  # not at the top, which it imports
-
     packages = {"skmlp": __version__}
     for package in (np, scipy, sklearn):
         packages[package.__name__] = package.__version__

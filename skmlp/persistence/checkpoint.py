@@ -11,17 +11,15 @@ from typing import cast
 
 import numpy as np
 
-from skmlp import callbacks
 from skmlp.callbacks import EarlyStopping, ReduceLROnPlateau, WeightRecorder
+from skmlp.callbacks.base import FunctionCallback, attributes
+from skmlp.callbacks.copies import settings
 from skmlp.core.parameters import Parameters
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
 from skmlp.persistence.identity import describe, differences, identify, name_of
 
 KIND, VERSION = "skmlp checkpoint", 1
-
-# Fitted attributes that a training with warm_start extends.
-_EARLIER = ("history_", "loss_curve_", "validation_scores_")
 
 # What the package's callbacks remember, each with the types that it can have.
 _MONITOR: dict = {"best_": Real, "best_epoch_": int | None, "wait_": int, "_sign": int}
@@ -92,10 +90,16 @@ class Checkpoint:
         for field in fields(self):
             value, types = getattr(self, field.name), cast(type, field.type)
             check(isinstance(value, types), f"{field.name} is {value!r}")
-        check(self.earlier.keys() <= set(_EARLIER), "it goes on from something else")
 
-    def check_progress(self):
-        """Refuse what no training has reached."""
+    def check_progress(self, extended):
+        """Refuse what no training has reached.
+
+        Parameters
+        ----------
+        extended : collection of str
+            Names of the fitted attributes that training extends.
+        """
+        check(self.earlier.keys() <= set(extended), "it goes on from something else")
         for name in "n_iter", "t", "no_improvement_count":
             value = getattr(self, name)
             check(codec.is_count(value), f"{name} is {value!r}")
@@ -197,13 +201,16 @@ def _layout(theta):
     return theta.layer_sizes, theta.batch_norm, theta.flat.dtype
 
 
-def read(path):
+def read(path, extended):
     """Read a checkpoint, of whatever training.
 
     Parameters
     ----------
     path : str or os.PathLike
         Where from.
+
+    extended : collection of str
+        Names of the fitted attributes that training extends.
 
     Returns
     -------
@@ -222,7 +229,7 @@ def read(path):
         identity = content.pop("identity")
         parts = {name: codec.decode(part, arrays) for name, part in content.items()}
         checkpoint = Checkpoint(identity, path=path, **parts)
-        checkpoint.check_progress()
+        checkpoint.check_progress(extended)
     return checkpoint
 
 
@@ -248,22 +255,21 @@ class Run:
     callbacks : list of Callback
         The user's.
 
+    earlier : dict
+        Fitted attributes of the call before, which training extends.
+
     Attributes
     ----------
     watched : list of tuple
         Callbacks that matter, and their descriptions when training began.
     """
 
-    def __init__(self, estimator, engine, data, validation_data, callbacks):
+    def __init__(self, estimator, engine, data, validation_data, callbacks, earlier):
         self._estimator = estimator
         self._engine = engine
         self._data = data, validation_data
         self._callbacks = callbacks
-        self._earlier = {
-            name: getattr(estimator, name)
-            for name in _EARLIER
-            if hasattr(estimator, name)
-        }
+        self._earlier = earlier
 
     @cached_property
     def _identity(self):
@@ -417,17 +423,17 @@ class RestoredCallbacks:
 
 def _description(callback):
     """What a callback is known by: its class and settings, or a function's name."""
-    if isinstance(callback, callbacks.FunctionCallback):
+    if isinstance(callback, FunctionCallback):
         # Variables that it captures may be what it records.
         function = callback.function
         return [name_of(getattr(function, "func", function)), []]
-    return [name_of(callback), describe(callbacks.settings(callback))]
+    return [name_of(callback), describe(settings(callback))]
 
 
 def _state_of(callback):
     if hasattr(callback, "state_dict"):
         return callback.state_dict()
-    return callbacks.attributes(callback)
+    return attributes(callback)
 
 
 def _restore(callback, state):
@@ -440,7 +446,7 @@ def _restore(callback, state):
 def _check_remembered(callback, state, theta):
     """Refuse what a callback of the package's cannot have stored."""
     types, name = _REMEMBERED[type(callback)], type(callback).__name__
-    own = callbacks.settings(callback)
+    own = settings(callback)
     check(state.keys() - own.keys() == types.keys(), f"{name} has another state")
     for key, value in state.items():
         if key in own:

@@ -17,6 +17,7 @@ from numbers import Real
 import numpy as np
 
 from skmlp import callbacks
+from skmlp.callbacks.copies import settings as settings_of
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
@@ -437,7 +438,7 @@ class CallbackKind(Kind, name="callback"):
 
     @staticmethod
     def encode(value, where, arrays):
-        settings = callbacks.settings(value) | _without_path(type(value))
+        settings = settings_of(value) | _without_path(type(value))
         return {
             "name": type(value).__name__,
             "settings": encode(settings, where, arrays),

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp import callbacks
 from skmlp.core.schedules import SCHEDULES, Schedule, followed_by
 
 # Parameters that say nothing of what is computed, or of which more is said elsewhere.
@@ -128,9 +129,15 @@ def describe(value, depth=_DEPTH):
 
 
 def name_of(value):
-    """Name of a class or a function, or of an object's class, with the module."""
+    """Return the name of a class or a function, or of an object's class.
+
+    A public callback has the name of its package, where users import it.
+    """
     of = value if hasattr(value, "__qualname__") else type(value)
-    return f"{of.__module__}.{of.__qualname__}"
+    module = of.__module__
+    if getattr(callbacks, of.__qualname__, None) is of:
+        module = callbacks.__name__
+    return f"{module}.{of.__qualname__}"
 
 
 def fingerprint(array, *more):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp.inspection import INTEGERS, InspectionMixin
+from skmlp.estimators.inspection import INTEGERS, InspectionMixin
 from skmlp.plotting._axes import make_panels
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.base import is_classifier
 
-from skmlp.inspection import InspectionMixin
+from skmlp.estimators.inspection import InspectionMixin
 from skmlp.plotting._axes import make_axes
 from skmlp.plotting._style import COLORS
 

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.batch_norm import BatchNorm
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.inference import decision_function
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network, Tape

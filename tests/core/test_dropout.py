@@ -6,7 +6,7 @@ from scipy.sparse import csr_array, csr_matrix, issparse
 
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.dropout import Dropout, SparseDropout
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective

@@ -1,4 +1,4 @@
-"""Tests that the layers of the package depend on each other one way only."""
+"""Tests that the packages of skmlp depend on each other in one direction only."""
 
 import ast
 import subprocess
@@ -16,16 +16,26 @@ MODULES = {
 }
 # scikit-learn requires the last two.
 REQUIRED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
-ESTIMATORS = {
-    "skmlp.base",
-    "skmlp.build",
+
+# From the bottom to the top: a package imports itself and what is below it.
+PACKAGES = [
+    "skmlp._version",
+    "skmlp._sklearn",
+    "skmlp.core",
+    "skmlp.training",
+    "skmlp.compiled",
     "skmlp.callbacks",
+    "skmlp.persistence",
+    "skmlp.estimators",
+    "skmlp.plotting",
+]
+# What users import, and the import paths of old pickles.
+TOP = {
+    "skmlp.__init__",
+    "skmlp._show_versions",
     "skmlp.classifier",
-    "skmlp.engines",
-    "skmlp.gradcheck",
-    "skmlp.inspection",
+    "skmlp.datasets",
     "skmlp.regressor",
-    "skmlp.validation",
 }
 
 
@@ -59,70 +69,70 @@ def names_in(module):
 
 def modules_in(package):
     found = within(MODULES, f"{package}.")
-    assert len(found) > 1, f"{package} was not found"
+    assert found, f"{package} was not found"
     return found
 
 
+def test_every_module_is_in_a_package():
+    in_packages = within(MODULES, *(f"{package}." for package in PACKAGES))
+    assert set(MODULES) - set(in_packages) == TOP
+
+
+@pytest.mark.parametrize(
+    ("level", "module"),
+    [(i, m) for i, package in enumerate(PACKAGES) for m in modules_in(package)],
+)
+def test_a_package_imports_itself_and_what_is_below_it(level, module):
+    names = within(names_in(module), "skmlp.")
+    below = [f"{package}." for package in PACKAGES[: level + 1]]
+    assert names == within(names, *below)
+
+
 @pytest.mark.parametrize("module", modules_in("skmlp.core"))
-def test_core_knows_neither_scikit_learn_nor_what_is_built_on_it(module):
-    names = names_in(module)
-    assert not within(names, "sklearn.")
-    assert within(names, "skmlp.") == within(names, "skmlp.core.")
+def test_the_core_does_not_import_scikit_learn(module):
+    assert not within(names_in(module), "sklearn.")
 
 
 @pytest.mark.parametrize("module", modules_in("skmlp.training"))
-def test_training_knows_the_core_but_no_estimator(module):
-    names = within(names_in(module), "skmlp.")
-    assert names == within(names, "skmlp.core.", "skmlp.training.")
+def test_training_does_not_import_scikit_learn_but_for_its_warnings(module):
+    names = within(names_in(module), "sklearn.", "skmlp._sklearn.")
+    assert names == within(names, "sklearn.exceptions.")
 
 
-@pytest.mark.parametrize("module", modules_in("skmlp.compiled"))
-def test_the_compiled_engine_knows_training_but_no_estimator(module):
-    names = within(names_in(module), "skmlp.")
-    below = ("skmlp.core.", "skmlp.training.", "skmlp.compiled.", "skmlp._sklearn.")
-    assert names == within(names, *below)
-
-
-def test_the_choice_of_an_engine_knows_the_engines_but_no_estimator():
-    names = within(names_in("skmlp.engines"), "skmlp.")
-    below = ("skmlp.core.", "skmlp.training.", "skmlp.compiled.")
-    assert names == within(names, *below)
-
-
-@pytest.mark.parametrize("module", sorted(ESTIMATORS - {"skmlp.engines"}))
-def test_the_estimators_know_an_engine_by_the_choice_alone(module):
-    names = names_in(module)
-    assert not within(names, "skmlp.compiled.", "skmlp.training.engine.")
-
-
-def test_the_estimators_are_where_the_layers_end():
-    """So that the tests above are about what they say."""
-    assert set(MODULES) >= ESTIMATORS
-    assert within(names_in("skmlp.base"), "skmlp.engines.")
-    assert within(names_in("skmlp.base"), "skmlp.core.")
-    assert within(names_in("skmlp.base"), "skmlp.training.")
+@pytest.mark.parametrize(
+    "module",
+    [
+        m
+        for package in PACKAGES[PACKAGES.index("skmlp.compiled") + 1 :]
+        for m in modules_in(package)
+        if m != "skmlp.estimators.engines"
+    ],
+)
+def test_an_engine_is_reached_by_the_choice_alone(module):
+    assert not within(names_in(module), "skmlp.compiled.", "skmlp.training.engine.")
 
 
 @pytest.mark.parametrize(
     "module", [m for m in MODULES if not within([m], "skmlp.plotting.")]
 )
-def test_nothing_is_built_on_the_pictures(module):
-    assert not within(names_in(module), "skmlp.plotting.", "matplotlib.")
+def test_matplotlib_is_imported_by_plotting_alone(module):
+    assert not within(names_in(module), "matplotlib.")
 
 
 @pytest.mark.parametrize("module", modules_in("skmlp.plotting"))
-def test_the_pictures_know_no_engine(module):
+def test_plotting_imports_no_engine(module):
     names = names_in(module)
-    assert not within(names, "skmlp.engines.", "skmlp.compiled.", "skmlp.training.")
+    engines = "skmlp.estimators.engines.", "skmlp.compiled.", "skmlp.training."
+    assert not within(names, *engines)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_nothing_comes_from_scikit_learns_own_network(module):
+def test_scikit_learns_own_network_is_not_imported(module):
     assert not within(names_in(module), "sklearn.neural_network.")
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m != "skmlp._sklearn"])
-def test_private_names_of_scikit_learn_are_in_one_place(module):
+def test_private_names_of_scikit_learn_are_in_one_module(module):
     names = within(names_in(module), "sklearn.")
     assert not [name for name in names if "._" in name]
 

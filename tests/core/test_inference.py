@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.inference import decision_function, hidden_activations, input_gradient
 from skmlp.core.parameters import Parameters
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network, Tape
 from skmlp.core.objective import Objective

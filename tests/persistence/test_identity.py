@@ -132,4 +132,7 @@ def test_a_million_samples_are_read_in_small_parts():
 
 
 def test_a_class_of_ones_own_is_told_by_its_name():
-    assert describe(MLPClassifierScratch) == "skmlp.classifier.MLPClassifierScratch"
+    assert (
+        describe(MLPClassifierScratch)
+        == "skmlp.estimators.classifier.MLPClassifierScratch"
+    )

@@ -14,10 +14,10 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
 from skmlp._sklearn import _check_sample_weight, validate_data
-from skmlp.data import Data
-from skmlp.engines import decision_function
+from skmlp.estimators.engines import decision_function
+from skmlp.estimators.units import warn_of_other_units
+from skmlp.training.data import Data
 from skmlp.training.loop import NO_SCORES, Scores
-from skmlp.units import warn_of_other_units
 
 
 def check_metric(metric):

@@ -32,7 +32,7 @@ def central_differences(f, x, step=1e-5):
     Examples
     --------
     >>> import numpy as np
-    >>> from skmlp.core.gradcheck import central_differences
+    >>> from skmlp.core.finite_differences import central_differences
     >>> x = np.array([1.0, 2.0])
     >>> central_differences(lambda: x[0] ** 2 * x[1], x).round(6)
     array([4., 1.])

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS
-from skmlp.summary import summarize
+from skmlp.estimators.summary import summarize
 
 INTEGERS = (int, np.integer)
 

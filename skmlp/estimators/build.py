@@ -11,7 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skmlp.callbacks import FunctionCallback
+from skmlp.callbacks.base import FunctionCallback
 from skmlp.core import schedules
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
@@ -20,7 +20,7 @@ from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters, count_parameters
 from skmlp.core.penalties import ElasticNet
-from skmlp.engines import one_blas_thread
+from skmlp.estimators.engines import one_blas_thread
 from skmlp.training.loop import HOOKS
 
 # What plain L-BFGS has no place for, with the value that switches it off.

@@ -18,7 +18,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp import build
 from skmlp._sklearn import (
     CallbackSupportMixin,
     HasAnyMethod,
@@ -34,31 +33,39 @@ from skmlp._sklearn import (
     task_callbacks,
     validate_data,
 )
-from skmlp.callback_copies import check_copyable, clone_callbacks
+from skmlp.callbacks.copies import check_copyable, clone_callbacks
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
-from skmlp.data import Data
-from skmlp.engines import choose_engine, decision_function
-from skmlp.history import pack_history, unpack_history
-from skmlp.inspection import InspectionMixin
-from skmlp.persistence.checkpoint import RestoredCallbacks, Run
-from skmlp.persistence.checkpoint import read as read_checkpoint
-from skmlp.training.batches import EpochOrder
-from skmlp.training.diagnosis import Diagnosis, is_ignored
-from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import HOOKS, TrainingState, new_history, run_epochs
-from skmlp.training.step import make_step
-from skmlp.validation import (
+from skmlp.estimators import build
+from skmlp.estimators.engines import choose_engine, decision_function
+from skmlp.estimators.fitted import (
+    EXTENDED,
+    FITTED,
+    PROGRESS,
+    TRANSIENT,
+    check_network,
+)
+from skmlp.estimators.inspection import InspectionMixin
+from skmlp.estimators.validation import (
     Validation,
     as_weights,
     check_metric,
     check_validation_data,
     split,
 )
+from skmlp.persistence.checkpoint import RestoredCallbacks, Run
+from skmlp.persistence.checkpoint import read as read_checkpoint
+from skmlp.training.batches import EpochOrder
+from skmlp.training.data import Data
+from skmlp.training.diagnosis import Diagnosis, is_ignored
+from skmlp.training.history import pack_history, unpack_history
+from skmlp.training.lbfgs import minimize_lbfgs
+from skmlp.training.loop import HOOKS, TrainingState, new_history, run_epochs
+from skmlp.training.step import make_step
 
 
 def has_partial_fit(estimator):
@@ -70,21 +77,6 @@ def has_partial_fit(estimator):
             f"{solver} is not stochastic."
         )
     return True
-
-
-# Fitted attributes that training goes on from, under warm_start and partial_fit.
-_PROGRESS = {
-    "t_",
-    "loss_curve_",
-    "best_loss_",
-    "validation_scores_",
-    "best_validation_score_",
-    "history_",
-    "_no_improvement_count",
-    "_optimizer",
-    "_rng",
-    "_scored_on",
-}
 
 
 class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
@@ -274,6 +266,11 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
 
     # Estimators that were pickled before there was the parameter lack it.
     on_interrupt = "stop"
+
+    # For `save`, `load` and checkpoints.
+    _fitted = FITTED
+    _transient = TRANSIENT
+    _check_fitted = staticmethod(check_network)
 
     _scored_on: tuple | None = None
     _trained_with: list | None = None  # the parameters of the last call
@@ -476,7 +473,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         checkpoint = None
         if resume_from is not None:
             build.check_resume_from(self, resume_from)
-            checkpoint = read_checkpoint(resume_from)
+            checkpoint = read_checkpoint(resume_from, EXTENDED)
             continues = False  # with what the estimator has learned
         has_validation = any(part is not None for part in validation_data)
         build.check_solver(self, has_validation)
@@ -498,7 +495,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         build.set_parameters(theta.intercepts, initial[1], "intercepts_init")
         if not continues:
             # Forget what earlier training has reached.
-            for name in _PROGRESS & vars(self).keys():
+            for name in set(PROGRESS) & vars(self).keys():
                 delattr(self, name)
         if checkpoint is not None:
             self.__dict__.update(checkpoint.earlier)
@@ -688,7 +685,10 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         optimizer = self._make_optimizer(theta, incremental)
         engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
         callbacks = build.list_callbacks(self)
-        run = Run(self, engine.name, data, validation_data, callbacks)
+        earlier = {
+            name: getattr(self, name) for name in EXTENDED if hasattr(self, name)
+        }
+        run = Run(self, engine.name, data, validation_data, callbacks, earlier)
         if checkpoint is not None:
             run.check(checkpoint)
             if callbacks:
@@ -834,7 +834,7 @@ class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
         def fitted_estimator():
             return self._fitted_copy(network, theta.copy())
 
-        before = {name: getattr(self, name, None) for name in _PROGRESS}
+        before = {name: getattr(self, name, None) for name in PROGRESS}
         state = TrainingState(
             theta,
             optimizer,

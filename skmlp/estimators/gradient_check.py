@@ -7,11 +7,11 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
-from skmlp import build
-from skmlp.core.gradcheck import central_differences
+from skmlp.core.finite_differences import central_differences
 from skmlp.core.network import Tape
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
+from skmlp.estimators import build
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
 
     step : float, default=1e-5
         Step of the central differences, see
-        :func:`skmlp.core.gradcheck.central_differences`.
+        :func:`skmlp.core.finite_differences.central_differences`.
 
     Returns
     -------

@@ -1,0 +1,180 @@
+"""Callbacks that watch an entry of the history for improvement."""
+
+import math
+from numbers import Integral, Real
+
+from sklearn.utils import check_scalar
+
+from skmlp.callbacks.base import Callback
+
+
+class _Monitor(Callback):
+    """Watches an entry of the history for improvement."""
+
+    def __init__(self, monitor, min_delta, patience):
+        self.monitor = monitor
+        self.min_delta = min_delta
+        self.patience = patience
+
+    def on_fit_begin(self, training):
+        if self.monitor not in training.history:
+            raise ValueError(
+                f"monitor must be one of {list(training.history)}, got "
+                f"{self.monitor!r}."
+            )
+        if self.monitor.startswith("val_") and not training.has_validation:
+            raise ValueError(
+                f"monitor={self.monitor!r} needs a validation set: set "
+                "early_stopping=True, or pass X_val and y_val to fit."
+            )
+        check_scalar(self.patience, "patience", Integral, min_val=1)
+        check_scalar(self.min_delta, "min_delta", Real, min_val=0)
+        # Of a score more is better, of all the rest less.
+        self._sign = 1 if self.monitor == "val_score" else -1
+        self.best_ = -math.inf * self._sign
+        self.best_epoch_ = None
+        self.wait_ = 0
+
+    def _improves(self, training):
+        """Note the last epoch; whether it is better than all before."""
+        value = training.history[self.monitor][-1]
+        if self._sign * (value - self.best_) > self.min_delta:
+            self.best_, self.best_epoch_, self.wait_ = value, training.n_iter, 0
+            return True
+        self.wait_ += 1  # also if it is NaN
+        return False
+
+
+class EarlyStopping(_Monitor):
+    """Stop when an entry of the history improves no more.
+
+    It may serve beside the estimator's own `early_stopping`; the weights that it
+    restores are then the ones that stay.
+
+    Parameters
+    ----------
+    monitor : str, default='val_loss'
+        The entry of `history_`: 'loss', 'val_loss', 'val_score', 'grad_norm'.
+
+    min_delta : float, default=0.0
+        Improvement above which an epoch counts as better.
+
+    patience : int, default=10
+        Number of epochs without improvement after which training stops.
+
+    restore_best : bool, default=True
+        Whether the weights of the best epoch are restored at the end.
+
+    Attributes
+    ----------
+    best_ : float
+        The best value.
+
+    best_epoch_ : int
+        The epoch that had it, from 1, counted in this run.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import EarlyStopping
+    >>> X, X_val, y, y_val = train_test_split(
+    ...     *load_iris(return_X_y=True), stratify=None, random_state=0
+    ... )
+    >>> stop = EarlyStopping(patience=5)
+    >>> clf = MLPClassifierScratch(
+    ...     callbacks=stop, learning_rate_init=0.05, max_iter=500, random_state=0
+    ... )
+    >>> _ = clf.fit(X, y, X_val=X_val, y_val=y_val)
+    >>> clf.n_iter_ == stop.best_epoch_ + 5
+    True
+    """
+
+    def __init__(
+        self, monitor="val_loss", *, min_delta=0.0, patience=10, restore_best=True
+    ):
+        super().__init__(monitor, min_delta, patience)
+        self.restore_best = restore_best
+
+    def on_fit_begin(self, training):
+        self._best_theta = None  # first, for on_fit_end comes after errors, too
+        super().on_fit_begin(training)
+
+    def on_epoch_end(self, training):
+        if self._improves(training) and self.restore_best:
+            self._best_theta = training.theta.copy()
+        return self.wait_ >= self.patience
+
+    def on_fit_end(self, training):
+        if self._best_theta is not None:
+            training.theta.assign(self._best_theta)
+            self._best_theta = None
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Lower the learning rate when an entry of the history improves no more.
+
+    It lowers the rate that the schedule scales. The schedule 'invscaling' sets
+    that anew after each epoch, so that it is lower for one epoch only; the
+    solvers 'armijo' and 'random_search' do not use it.
+
+    Parameters
+    ----------
+    monitor : str, default='val_loss'
+        The entry of `history_`.
+
+    factor : float, default=0.1
+        The learning rate is multiplied by it, in (0, 1).
+
+    min_delta : float, default=1e-4
+        Improvement above which an epoch counts as better.
+
+    patience : int, default=10
+        Number of epochs without improvement after which the rate is lowered.
+
+    min_lr : float, default=0.0
+        Least learning rate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifierScratch
+    >>> from skmlp.callbacks import ReduceLROnPlateau
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifierScratch(
+    ...     callbacks=[ReduceLROnPlateau("loss", min_delta=1.0, patience=2)],
+    ...     max_iter=6,
+    ...     random_state=0,
+    ... )
+    >>> rates = clf.fit(X, y).history_["learning_rate"]
+    >>> [f"{rate:.0e}" for rate in rates]
+    ['1e-03', '1e-03', '1e-03', '1e-04', '1e-04', '1e-05']
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        *,
+        factor=0.1,
+        min_delta=1e-4,
+        patience=10,
+        min_lr=0.0,
+    ):
+        super().__init__(monitor, min_delta, patience)
+        self.factor = factor
+        self.min_lr = min_lr
+
+    def on_fit_begin(self, training):
+        bounds = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(self.factor, "factor", Real, **bounds)
+        check_scalar(self.min_lr, "min_lr", Real, min_val=0)
+        super().on_fit_begin(training)
+
+    def on_epoch_end(self, training):
+        if not self._improves(training) and self.wait_ >= self.patience:
+            rate = training.optimizer.base_learning_rate
+            training.optimizer.base_learning_rate = min(
+                rate, max(rate * self.factor, self.min_lr)
+            )
+            self.wait_ = 0

@@ -1,0 +1,50 @@
+"""A callback that shows a progress bar."""
+
+import math
+
+from skmlp.callbacks.base import Callback
+
+
+class ProgressBar(Callback):
+    """Show the progress of the epochs, with the time that is left.
+
+    It needs tqdm (``pip install "skmlp[progress]"``).
+
+    Parameters
+    ----------
+    **options
+        Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ... Copies share
+        `file`; it is None, which stands for standard error, after unpickling.
+    """
+
+    observes_only = True
+    transient_attributes = ("file", "_bar")
+
+    def __init__(self, **options):
+        self.options = options
+
+    def on_fit_begin(self, training):
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise ImportError(
+                'ProgressBar needs tqdm: pip install "skmlp[progress]".'
+            ) from error
+        options = {"desc": "epochs", "unit": "epoch", **self.options}
+        self._bar = tqdm(
+            total=training.max_iter, **{"initial": training.n_iter, **options}
+        )
+
+    def on_epoch_end(self, training):
+        shown = {"loss": training.history["loss"][-1]}
+        for name in ("val_loss", "val_score"):
+            value = training.history[name][-1]
+            if not math.isnan(value):
+                shown[name] = value
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def on_fit_end(self, training):
+        bar = self.__dict__.pop("_bar", None)
+        if bar is not None:
+            bar.close()

@@ -1,0 +1,92 @@
+"""A callback that records the parameters during training."""
+
+import math
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skmlp.callbacks.base import Callback, attributes
+from skmlp.core.constraints import euclidean_norm
+
+
+class WeightRecorder(Callback):
+    """Record the parameters, and how the gradient turns, on the way.
+
+    Parameters
+    ----------
+    every : int, default=1
+        Record after each `every` epochs; the start is recorded, too.
+
+    Attributes
+    ----------
+    epochs_ : list of int
+        Epochs after which was recorded, 0 for the start.
+
+    coefs_, intercepts_ : list of lists of ndarray
+        Weights and biases of each layer, for each of `epochs_`.
+
+    grad_norms_ : list of float
+        Norm of the gradient of the last step before; NaN for the start.
+
+    angles_ : list of float
+        Angle between that gradient and the one that was recorded before, in
+        degrees; NaN for the first two, and where a gradient is zero.
+    """
+
+    needs_gradient = True
+
+    def __init__(self, every=1):
+        self.every = every
+
+    def on_fit_begin(self, training):
+        check_scalar(self.every, "every", Integral, min_val=1)
+        self.epochs_, self.coefs_, self.intercepts_ = [], [], []
+        self.grad_norms_, self.angles_ = [], []
+        self._previous = None
+        self._record(training, None)
+
+    def on_epoch_end(self, training):
+        if training.n_iter % self.every == 0:
+            self._record(training, training.gradient)
+
+    def _record(self, training, gradient):
+        self.epochs_.append(training.n_iter)
+        self.coefs_.append([W.copy() for W in training.theta.coefs])
+        self.intercepts_.append([b.copy() for b in training.theta.intercepts])
+        gradient = None if gradient is None else gradient.astype(np.float64)
+        self.grad_norms_.append(
+            math.nan if gradient is None else euclidean_norm(gradient)
+        )
+        self.angles_.append(_angle(self._previous, gradient))
+        self._previous = gradient
+
+    def on_fit_end(self, training):
+        self._previous = None
+
+    def state_dict(self):
+        """What it has recorded, as one array for all epochs of a layer.
+
+        Returns
+        -------
+        state : dict
+        """
+        state = attributes(self)
+        for name in ("coefs_", "intercepts_"):
+            state[name] = [np.stack(l) for l in zip(*state[name], strict=True)]
+        return state
+
+    def load_state_dict(self, state):
+        """Go on with what was recorded."""
+        super().load_state_dict(state)
+        for name in ("coefs_", "intercepts_"):
+            setattr(self, name, [list(e) for e in zip(*state[name], strict=True)])
+
+
+def _angle(g, h):
+    """Angle between two vectors in degrees, NaN if there is none."""
+    if g is None or h is None or not (g.any() and h.any()):
+        return math.nan
+    g, h = g / euclidean_norm(g), h / euclidean_norm(h)
+    # Exact for small angles too, where the arc cosine would lose half the digits.
+    return math.degrees(2 * math.atan2(euclidean_norm(g - h), euclidean_norm(g + h)))

@@ -1,0 +1,941 @@
+"""Multilayer perceptron classifier."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from skmlp._sklearn import (
+    Interval,
+    StrOptions,
+    _check_partial_fit_first_call,
+    _fit_context,
+)
+from skmlp.core.losses import Loss
+from skmlp.estimators import build
+from skmlp.estimators.base import BaseMLP, Unchanged, has_partial_fit
+from skmlp.estimators.fitted import (
+    FITTED,
+    FITTED_OF_CLASSIFIER,
+    check_classes,
+    check_network,
+)
+from skmlp.estimators.labels import check_labels, plain_labels
+from skmlp.persistence.model import register_estimator
+
+
+@register_estimator
+class MLPClassifierScratch(ClassifierMixin, BaseMLP):
+    r"""Multilayer perceptron classifier.
+
+    A feedforward network that is trained by backpropagation to minimize the
+    cross-entropy, weighted by sample and penalized on its weights:
+
+    .. math::
+
+        E(\theta) = \frac{1}{n} \left( - \sum_i w_i \log p_{y_i}(x_i)
+                    + \alpha \left( \rho \lVert W \rVert_1
+                    + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \right) \right),
+        \qquad n = \sum_i w_i
+
+    over each batch, with :math:`\alpha` = `alpha` and :math:`\rho` =
+    `l1_ratio`. The output is a softmax over the classes, or a logistic unit for
+    two classes or for each label of multilabel targets.
+
+    It takes the parameters of :class:`sklearn.neural_network.MLPClassifier`,
+    has its attributes, and gives its numbers.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Number of units of each hidden layer. An empty tuple gives a linear
+        model.
+
+    activation : str, Activation, or sequence of them, default='relu'
+        Activation of the hidden layers, or one for each of them:
+
+        - 'identity': g(z) = z;
+        - 'logistic' or 'sigmoid': g(z) = 1 / (1 + exp(-z));
+        - 'tanh': g(z) = tanh(z);
+        - 'relu': g(z) = max(0, z);
+        - 'leaky_relu': z for z > 0, else 0.01 z;
+        - 'elu': z for z > 0, else exp(z) - 1;
+        - 'selu': 1.0507 z for z > 0, else 1.7581 (exp(z) - 1);
+        - 'softplus': log(1 + exp(z));
+        - 'softsign': z / (1 + abs(z));
+        - 'gelu': z Phi(z), with the normal distribution function Phi;
+        - 'silu': z / (1 + exp(-z));
+        - 'mish': z tanh(log(1 + exp(z)));
+        - an object of your own: :mod:`skmlp.core.activations` says what it
+          needs, and shows one.
+
+    solver : str, default='adam'
+        How to minimize the objective. On mini-batches:
+
+        - 'sgd': stochastic gradient descent with momentum;
+        - 'adam': Adam;
+        - 'adamw': Adam with decoupled `weight_decay`;
+        - 'nadam': Adam with Nesterov momentum;
+        - 'amsgrad': Adam with a second moment that never falls;
+        - 'rmsprop': RMSProp;
+        - 'adagrad': AdaGrad.
+
+        On all samples at once, one step an epoch:
+
+        - 'armijo': steepest descent with Armijo backtracking. It stops where
+          the gradient is zero;
+        - 'random_search': adds noise to every parameter, and keeps it if the
+          objective is no worse.
+
+        All these are first-order solvers for the purposes of this page. Or:
+
+        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data. What it
+          has no place for (`dropout`, `input_dropout`, `batch_norm`,
+          `weight_decay`, `max_norm`, `clip_norm`, `augment`, `callbacks`) is
+          refused.
+
+    alpha : float, default=0.0001
+        Strength of the penalty on the weights; biases are not penalized. The
+        penalty is divided by the number of samples in the batch (or by the sum
+        of their weights).
+
+    batch_size : int, 'auto' or 'full', default='auto'
+        Number of samples in a mini-batch: 'auto' is ``min(200, n_samples)``,
+        'full' is all samples, which are then neither shuffled nor copied.
+        Unused by 'lbfgs', 'armijo' and 'random_search'.
+
+    learning_rate : str or callable, default='constant'
+        Learning rate over time, for every first-order solver that has one. As in
+        scikit-learn, 'adam' ignores 'invscaling' and 'adaptive', and keeps
+        `learning_rate_init`; 'plateau' works with every solver.
+
+        - 'constant': `learning_rate_init` throughout;
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
+          end of each epoch, with `t_` in samples;
+        - 'adaptive': divided by 5 each time that training stops improving (see
+          `n_iter_no_change`), until it is 1e-6 or less;
+        - 'plateau': multiplied by `decay_rate` each time that training stops
+          improving, until it is `learning_rate_min` or less;
+        - 'step': multiplied by `decay_rate` every `decay_epochs` epochs;
+        - 'exponential': multiplied by `decay_rate` every epoch;
+        - 'cosine': half a cosine from `learning_rate_init` to
+          `learning_rate_min`, over the steps of `max_iter` epochs;
+        - 'one_cycle': up from 1/25 of `learning_rate_init` to it, over 30 % of
+          the steps of `max_iter` epochs, and down to 1/250 000 of it;
+        - a function of the step (an int, from 0) that returns the rate.
+
+        The last two end at `max_iter`: ``n_iter_no_change=np.inf`` lets nothing
+        stop training before, and after it the last rate stays. Steps and epochs
+        are counted from the beginning of each `fit`, and on through calls of
+        `partial_fit`.
+
+    learning_rate_init : float, default=0.001
+        Learning rate (step size), or the first one. Unused by 'lbfgs'; 'armijo'
+        finds its own, and 'random_search' uses it for `weight_decay` alone.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs; of iterations for 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether to shuffle the samples before each epoch. Unused by 'lbfgs' and
+        by ``batch_size='full'``.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the early stopping split, the shuffling,
+        dropout, augmentation and random search. Pass an int for the same result
+        at each call.
+
+    tol : float, default=1e-4
+        Least improvement of the training loss in an epoch, or of the validation
+        score, that counts. For 'lbfgs', bound on the largest component of the
+        gradient.
+
+    verbose : bool or int, default=False
+        Whether to print the loss after each epoch (iteration of 'lbfgs'). An
+        integer k > 1 prints it after the first epoch and every k epochs, with
+        the validation loss (after each iteration of 'lbfgs').
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous call, and with
+        early stopping from its best score.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum of 'sgd' is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to stop when the score on a validation set (see
+        `early_stopping_metric`) improves no more, and to keep the weights of the
+        best epoch. The set is X_val and y_val if `fit` is given them, else
+        `validation_fraction` of the samples, stratified unless they are
+        multilabel, or three or more classes cannot be stratified (a warning says
+        why). Unused by 'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        Fraction of the samples in the validation set, in [0, 1).
+
+    beta_1 : float, default=0.9
+        Decay of the first moment of Adam and its variants, in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of the second moment of Adam and its variants, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment by Adam, its variants, 'rmsprop'
+        and 'adagrad'.
+
+    n_iter_no_change : int or inf, default=10
+        Number of consecutive epochs without improvement by `tol` after which
+        training stops, or the learning rate of 'adaptive' or 'plateau' falls.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the objective by 'lbfgs'.
+
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalty, in [0, 1]: 0 is L2, 1 is L1,
+        between them is elastic net. The L1 part makes weights exactly 0.
+
+    output_activation : {'auto', 'softmax', 'logistic', 'sigmoid'}, default='auto'
+        Activation of the output layer. 'auto' is a softmax for three or more
+        classes, and logistic for two, or for labels. With 'logistic', three or
+        more classes are learned each against the rest, and `predict_proba`
+        normalizes them.
+
+    init : str or callable, default='auto'
+        Initial weights, of n_in x n_out:
+
+        - 'auto': U(-r, r) with r = sqrt(6 / (n_in + n_out)), where the
+          activation is logistic sqrt(2 / (n_in + n_out)), for weights and
+          biases; with the others, biases begin at 0;
+        - 'glorot_uniform', 'glorot_normal': variance 2 / (n_in + n_out);
+        - 'he_uniform', 'he_normal': variance 2 / n_in, for 'relu' and its like;
+        - 'lecun_normal': variance 1 / n_in, for 'selu';
+        - 'orthogonal': orthonormal rows or columns;
+        - 'normal': N(0, 0.01^2);
+        - a function ``init(shape, random_state)`` that returns the weights of a
+          layer.
+
+    dropout : float or sequence of float, default=0.0
+        Probability of leaving a hidden unit out of a training step, in [0, 1),
+        or one for each hidden layer. What is left is scaled up, and prediction
+        uses all units.
+
+    input_dropout : float, default=0.0
+        The same for the features. Of sparse X, only stored entries are left out.
+
+    batch_norm : bool, default=False
+        Whether to normalize the hidden layers before their activation, with the
+        (weighted) mean and variance of the batch in training, and running
+        averages of them in prediction. A batch with fewer than two samples of
+        positive weight is normalized by the running averages.
+
+    batch_norm_momentum : float, default=0.1
+        Share of each batch in the running averages, in (0, 1].
+
+    batch_norm_epsilon : float, default=1e-5
+        Added to the variance.
+
+    frozen_layers : sequence of int, default=()
+        Layers that keep their weights, as indices of `coefs_`: for transfer
+        learning, with `coefs_init` of `fit`, or with `warm_start`.
+
+    weight_decay : float, default=None
+        Decoupled weight decay: each step begins by multiplying the weights by
+        ``1 - learning_rate * weight_decay``, with 'armijo' by the length of its
+        step. None is 0.01 for 'adamw' and 0 for the rest.
+
+    max_norm : float, default=None
+        Bound on the Euclidean norm of the weights that come into a unit, kept
+        after each step.
+
+    clip_norm : float, default=None
+        Bound on the Euclidean norm of the whole gradient; a longer one is
+        shortened.
+
+    rho : float, default=0.99
+        Decay of the mean square of 'rmsprop', in [0, 1).
+
+    momentum_decay : float, default=0.004
+        Decay of the momentum's schedule in 'nadam'.
+
+    armijo_sigma : float, default=1e-4
+        Share of the decrease that the slope promises which 'armijo' asks of a
+        step, in (0, 1).
+
+    armijo_factor : float, default=0.5
+        Factor by which 'armijo' shortens a step, beginning from 1, in (0, 1).
+
+    search_radius : float, default=0.1
+        The noise of 'random_search' is uniform between minus this and this.
+
+    decay_rate : float, default=None
+        Factor of the schedules 'step' (None is 0.1), 'exponential' (None is 0.95)
+        and 'plateau' (None is 0.2), in (0, 1].
+
+    decay_epochs : int, default=10
+        Number of epochs between two steps of the schedule 'step'.
+
+    learning_rate_min : float, default=None
+        Last learning rate of the schedule 'cosine' (None is 0), and the learning
+        rate at or below which 'plateau' stops training (None is 1e-6). At most
+        `learning_rate_init`.
+
+    warmup_steps : int, default=0
+        Number of steps over which the learning rate rises linearly to that of
+        the schedule.
+
+    early_stopping_metric : str or callable, default='score'
+        What early stopping watches on the validation set: 'score' (the accuracy),
+        'loss' (the mean loss, without the penalty), or a scorer, as a name from
+        :func:`sklearn.metrics.get_scorer_names` or a callable
+        ``scorer(estimator, X, y)``, which is given `sample_weight` if it takes
+        it and there are weights.
+
+    callbacks : callback or list of callbacks, default=None
+        Objects with at least one of the methods `on_fit_begin`,
+        `on_epoch_begin`, `on_epoch_end` (which ends training by returning
+        True), `on_epoch_settled` and `on_fit_end`, or functions
+        ``f(training)``, which are called as `on_epoch_end`; see
+        :mod:`skmlp.callbacks`.
+
+    on_interrupt : {'stop', 'raise'}, default='stop'
+        What a KeyboardInterrupt (Ctrl-C) does during `fit`:
+
+        - 'stop': training ends with a warning, and the estimator is fitted
+          with the weights reached so far. A search goes on with the next fit;
+        - 'raise': the interrupt is raised, and the estimator is as it was
+          before the call. This also ends `GridSearchCV` or
+          `cross_val_score`.
+
+        `partial_fit` always raises it.
+
+    augment : callable, default=None
+        A function ``augment(X_batch, rng)`` that returns the batch to train on,
+        of the same shape: noise, shifts of images, ... `rng` is a
+        :class:`numpy.random.Generator`. It must leave each row its target.
+
+    dtype : {'float32', 'float64'}, default=None
+        Type to compute in. None is float32 for X in float32, else float64.
+
+    engine : {'auto', 'numpy', 'compiled'}, default='auto'
+        What trains the network, and predicts:
+
+        - 'auto': the compiled engine where it is installed and covers the
+          parameters and X, else NumPy;
+        - 'numpy': NumPy, which covers everything;
+        - 'compiled': C, whose numbers differ from NumPy's by rounding. `fit`
+          refuses what it does not cover (an activation or a loss of your own,
+          `augment`, sparse X); predictions are then NumPy's.
+
+    loss : {'log_loss', 'squared_error'} or Loss, default='log_loss'
+        What to minimize: the cross-entropy, or half the squared error between
+        the probabilities and 0 or 1; or an object of your own:
+        :mod:`skmlp.core.losses` says what it needs, and shows one.
+
+    label_smoothing : float, default=0.0
+        Share of each label that is spread over all K classes, in [0, 1): the
+        targets are 1 - e + e / K and e / K, and for logistic outputs
+        1 - e / 2 and e / 2.
+
+    class_weight : dict, list of dicts, or 'balanced', default=None
+        Weight of each class in the loss, which multiplies `sample_weight`.
+        'balanced' is ``n_samples / (n_classes * np.bincount(y))``. Of
+        multilabel targets, a list of dicts, one for each label. Classes that a
+        dict lacks have weight 1. Its other keys are ignored, for a fold of
+        cross-validation may lack a class; at least one must be a class. It counts
+        in the score on samples that early stopping sets aside, as `sample_weight`
+        does, but not on X_val, whose weights are `sample_weight_val`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    coefs_ : list of ndarray of shape (n_units_in, n_units_out)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_units_out,)
+        Biases of each layer.
+
+    batch_norm_scales_, batch_norm_means_, batch_norm_variances_ : list of ndarray
+        Scale, running mean and running variance of each hidden unit, with
+        `batch_norm`.
+
+    loss_ : float
+        Objective in the last epoch: the mean over its batches, each before its
+        step.
+
+    loss_curve_ : list of float
+        The loss of each epoch, over all calls since training began afresh. Not
+        for 'lbfgs'.
+
+    history_ : dict of lists of float
+        One value for each epoch since training began afresh: 'loss' (as
+        `loss_curve_`), 'val_loss' (mean loss on the validation set, without the
+        penalty) and 'val_score', both NaN without such a set, 'learning_rate'
+        (of the epoch's last step), 'grad_norm' (mean over the steps, before
+        `clip_norm`; NaN for 'random_search') and 'seconds'. Not for 'lbfgs'.
+
+    best_loss_ : float or None
+        Least of them; None with `early_stopping`. Not for 'lbfgs'.
+
+    validation_scores_ : list of float or None
+        What early stopping watched, after each epoch (the negative loss for
+        ``early_stopping_metric='loss'``); None without `early_stopping`. Not for
+        'lbfgs'.
+
+    best_validation_score_ : float or None
+        Greatest of them; None without `early_stopping`. Not for 'lbfgs'.
+
+    n_iter_ : int
+        Number of epochs (iterations of 'lbfgs') in the last call.
+
+    t_ : int
+        Number of samples seen since training began afresh, over all epochs.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    n_outputs_ : int
+        Number of output units.
+
+    out_activation_ : str
+        Activation of the output layer: 'softmax' or 'logistic'.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    MLPRegressorScratch : The same for real targets.
+
+    Notes
+    -----
+    With the same parameters, data and `random_state`, training in float64
+    follows scikit-learn's to rounding error, save for the early
+    stopping split of three or more classes, which here is really stratified.
+
+    References
+    ----------
+    D. Rumelhart, G. Hinton and R. Williams, "Learning representations by
+    back-propagating errors", Nature 323, 1986.
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010.
+
+    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR
+    2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPClassifierScratch
+    >>> X, y = make_classification(n_samples=300, random_state=0)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = MLPClassifierScratch(max_iter=300, random_state=0)
+    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.85
+    True
+    >>> clf.predict_proba(X_test[:1]).shape
+    (1, 2)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [
+            StrOptions({"log_loss", "squared_error"}),
+            Loss,
+        ],
+        "output_activation": [StrOptions({"auto", "logistic", "sigmoid", "softmax"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        l1_ratio=0.0,
+        output_activation="auto",
+        init="auto",
+        dropout=0.0,
+        input_dropout=0.0,
+        batch_norm=False,
+        batch_norm_momentum=0.1,
+        batch_norm_epsilon=1e-5,
+        frozen_layers=(),
+        weight_decay=None,
+        max_norm=None,
+        clip_norm=None,
+        rho=0.99,
+        momentum_decay=0.004,
+        armijo_sigma=1e-4,
+        armijo_factor=0.5,
+        search_radius=0.1,
+        decay_rate=None,
+        decay_epochs=10,
+        learning_rate_min=None,
+        warmup_steps=0,
+        early_stopping_metric="score",
+        callbacks=None,
+        on_interrupt="stop",
+        augment=None,
+        dtype=None,
+        engine="auto",
+        loss="log_loss",
+        label_smoothing=0.0,
+        class_weight=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            l1_ratio=l1_ratio,
+            output_activation=output_activation,
+            init=init,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            batch_norm=batch_norm,
+            batch_norm_momentum=batch_norm_momentum,
+            batch_norm_epsilon=batch_norm_epsilon,
+            frozen_layers=frozen_layers,
+            weight_decay=weight_decay,
+            max_norm=max_norm,
+            clip_norm=clip_norm,
+            rho=rho,
+            momentum_decay=momentum_decay,
+            armijo_sigma=armijo_sigma,
+            armijo_factor=armijo_factor,
+            search_radius=search_radius,
+            decay_rate=decay_rate,
+            decay_epochs=decay_epochs,
+            learning_rate_min=learning_rate_min,
+            warmup_steps=warmup_steps,
+            early_stopping_metric=early_stopping_metric,
+            callbacks=callbacks,
+            on_interrupt=on_interrupt,
+            augment=augment,
+            dtype=dtype,
+            engine=engine,
+        )
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+
+    _fitted = FITTED | FITTED_OF_CLASSIFIER
+
+    @staticmethod
+    def _check_fitted(attributes):
+        check_network(attributes)
+        check_classes(attributes)
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch over X and y, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training samples.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a label indicator matrix.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss, at least 0 and not all 0. None
+            stands for ones.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Required in the first call, may be
+            omitted afterwards.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not valid, y has a label that is not in `classes`,
+            or training diverges. The estimator is then as it was before the
+            call.
+        """
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which sees "
+                "only part of y. Compute the weights of all of it with "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', "
+                "classes=classes, y=y) and pass them as a dict."
+            )
+        before = Unchanged(self)
+        try:
+            classes = plain_labels(classes)
+            if self._is_first_call(classes):
+                self.__dict__.pop("_y_type", None)  # of an earlier fit
+            return self._partial_fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__ = before.attributes
+            before.restore_others()
+            raise
+
+    def _is_first_call(self, classes):
+        """Check the `classes` of partial_fit; whether it is the first call."""
+        try:
+            if classes is not None and len(unique_labels(classes)) == 0:
+                raise ValueError("it is empty")
+            return _check_partial_fit_first_call(self, classes)
+        except ValueError as error:
+            if "classes" in str(error):
+                raise
+            raise ValueError(
+                f"classes must be an array of all labels, got {classes!r}: {error}"
+            ) from error
+
+    def decision_function(self, X):
+        """Output of the network before the output activation (the logits).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One column for each class or label; for two classes, the logit of
+            ``classes_[1]``.
+        """
+        decision = self._decision_function(X)
+        return decision.ravel() if self.n_outputs_ == 1 else decision
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a label indicator matrix.
+        """
+        decision = self._decision_function(X)
+        if self._is_multiclass():
+            return self.classes_[decision.argmax(axis=1)]
+        # A probability of one half is a logit of zero.
+        labels = (decision > 0).astype(int)
+        if self._is_multilabel():
+            return csr_matrix(labels) if self._sparse_y else labels
+        return self.classes_[np.minimum(labels.ravel(), len(self.classes_) - 1)]
+
+    def predict_proba(self, X):
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probability of each class, in the order of `classes_`; of
+            multilabel targets, the probability of each label.
+        """
+        P = self._output(X)
+        if self._is_multiclass() and self.out_activation_ == "logistic":
+            # One unit for each class against the rest; of no class, all alike.
+            total = P.sum(axis=1, keepdims=True)
+            P = np.where(total > 0, P / np.where(total > 0, total, 1), 1 / P.shape[1])
+        if self.n_outputs_ == 1:
+            P = np.hstack([1 - P, P])
+        # Of one class alone we can be sure.
+        return P if len(self.classes_) > 1 else np.ones_like(P[:, :1])
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithm of `predict_proba`; -inf where that rounds to 0.
+        """
+        P = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.log(P, out=P)
+
+    def _read_targets(self, y):
+        return check_labels(y)
+
+    def _check_targets(self, y, continues, incremental):
+        is_sparse = issparse(y)
+        y, multilabel = self._check_kind(y)
+        if not (incremental or continues) or not hasattr(self, "classes_"):
+            self.classes_ = unique_labels(y)
+            self._set_kind(multilabel, is_sparse)
+        else:
+            if not hasattr(self, "_y_type"):  # in the first partial_fit
+                self._set_kind(multilabel, is_sparse)
+            self._check_classes(y, multilabel, incremental)
+        return y
+
+    def _check_kind(self, y):
+        """Refuse what are no classes; y, and whether it is a label indicator matrix."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        try:
+            check_classification_targets(y)
+        except TypeError as error:  # they cannot be sorted, or are bytes
+            raise ValueError(
+                f"y must have labels of one type, numbers or strings: {error}"
+            ) from error
+        if y.ndim == 1:
+            return y, False
+        y_type = type_of_target(y)
+        if "multioutput" in y_type:
+            raise ValueError(
+                f"y has {y.shape[1]} columns of classes ({y_type}), which is not "
+                "supported. Fit a classifier for each, as MultiOutputClassifier does."
+            )
+        return y.toarray() if issparse(y) else y, True
+
+    def _set_kind(self, multilabel, is_sparse):
+        """Remember the kind of targets, by scikit-learn's name for it."""
+        self._sparse_y = is_sparse
+        if multilabel:
+            self._y_type = "multilabel-indicator"
+        else:
+            self._y_type = "multiclass" if len(self.classes_) > 2 else "binary"
+
+    def _encode_targets(self, y, dtype):
+        if self._is_multilabel():
+            Y = y != 0
+        elif self._is_multiclass():
+            Y = np.searchsorted(self.classes_, y)[:, np.newaxis] == np.arange(
+                len(self.classes_)
+            )
+        else:  # 1 for the second of two classes, and for an only one 0
+            Y = (y != self.classes_[0])[:, np.newaxis]
+        if self.label_smoothing:
+            # Among the classes, or for each label between yes and no.
+            K = Y.shape[1] if self._has_softmax() else 2
+            epsilon = self.label_smoothing
+            Y = (Y * (1 - epsilon) + epsilon / K).astype(dtype)
+        return Y
+
+    def _encode_validation_targets(self, y, dtype):
+        y, multilabel = self._check_kind(y)
+        self._check_multilabel(multilabel, "y_val")
+        unseen = np.setdiff1d(unique_labels(y), self.classes_)
+        if unseen.size:
+            raise ValueError(
+                f"y_val has classes that y does not have: {unseen}. y has "
+                f"{self.classes_}."
+            )
+        return y, self._encode_targets(y, dtype)
+
+    def _class_weights(self, y):
+        class_weight = self.class_weight
+        if class_weight is None:
+            return None
+        if self._is_multilabel() and _is_list_of_dicts(class_weight, y.shape[1]):
+            weights = np.ones(len(y))
+            for k, of_label in enumerate(class_weight):
+                weights *= _weights_by_class(of_label, np.array([0, 1]))[y[:, k]]
+        elif self._is_multilabel():
+            try:
+                weights = compute_sample_weight(class_weight, y)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"class_weight={class_weight!r}: {error}") from error
+        elif isinstance(class_weight, list):
+            raise ValueError(
+                "class_weight as a list is for multilabel targets, one dict for each "
+                f"label; got {class_weight!r}."
+            )
+        elif isinstance(class_weight, dict):
+            weights = _weights_by_class(class_weight, self.classes_)
+            weights = weights[np.searchsorted(self.classes_, y)]
+        else:
+            weights = compute_sample_weight(class_weight, y)
+        if not (np.isfinite(weights).all() and weights.min() >= 0):
+            raise ValueError(
+                "class_weight must have finite weights that are at least 0, got "
+                f"{class_weight!r}."
+            )
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={class_weight!r} is zero for all classes of y."
+            )
+        return weights
+
+    def _check_classes(self, y, multilabel, incremental):
+        """Hold y to the classes that the network knows."""
+        self._check_multilabel(multilabel, "y")
+        classes = unique_labels(y)
+        if multilabel and set(classes) != set(self.classes_):
+            raise ValueError(
+                "The classes of multilabel targets are the columns of y: expected "
+                f"classes {classes}, got {self.classes_}."
+            )
+        unseen = np.setdiff1d(classes, self.classes_)
+        if incremental and unseen.size:
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`: {unseen}. The first call to "
+                f"fit or partial_fit had {self.classes_}."
+            )
+        if not incremental and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{classes}"
+            )
+
+    def _check_multilabel(self, multilabel, name):
+        if multilabel != self._is_multilabel():
+            before, now = ("not ", "") if multilabel else ("", "not ")
+            raise ValueError(
+                "warm_start, partial_fit and validation go on with the kind of targets "
+                f"that there was before, which was {before}multilabel; {name} is "
+                f"{now}multilabel."
+            )
+
+    def _is_multilabel(self):
+        return self._y_type == "multilabel-indicator"
+
+    def _is_multiclass(self):
+        return self._y_type == "multiclass"
+
+    def _has_softmax(self):
+        return self._is_multiclass() and self.output_activation in ("auto", "softmax")
+
+    def _loss_and_output(self):
+        softmax = self._has_softmax()
+        if self.output_activation == "softmax" and not softmax:
+            raise ValueError(
+                "output_activation='softmax' needs three or more classes, got "
+                f"{self._y_type} targets; 'auto' and 'logistic' take "
+                "them."
+            )
+        loss = self.loss
+        if loss == "log_loss" and not softmax:
+            loss = "binary_log_loss"
+        output = "softmax" if softmax else "logistic"
+        loss = build.make_loss(self, loss)
+        return loss, build.make_output_activation(loss, output, ["logistic", "softmax"])
+
+    def _stratify(self, y, Y):
+        if self._is_multiclass():
+            return y
+        # By class, whether or not the labels are smoothed.
+        return Y > 0.5 if Y.shape[1] == 1 else None
+
+    def _score_output(self, decision, P, Y, sample_weight):
+        """Accuracy; of multilabel targets, the share with every label right."""
+        if self._is_multiclass():
+            correct = decision.argmax(axis=1) == Y.argmax(axis=1)
+        elif len(self.classes_) == 1:  # `predict` has no other choice
+            return 1.0
+        else:
+            correct = ((decision > 0) == (Y > 0.5)).all(axis=1)
+        return float(np.average(correct, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _is_list_of_dicts(class_weight, n_labels):
+    return (
+        isinstance(class_weight, list)
+        and len(class_weight) == n_labels
+        and all(isinstance(of_label, dict) for of_label in class_weight)
+    )
+
+
+def _weights_by_class(class_weight, classes):
+    """Return the weight of each class, which is 1 for those that a dict lacks.
+
+    Labels of the dict that are not among the classes are ignored, for a fold of
+    cross-validation may lack a class.
+    """
+    labels = classes.tolist()
+    if class_weight and not any(label in class_weight for label in labels):
+        raise ValueError(
+            "class_weight must have at least one of the classes as a key, got "
+            f"{list(class_weight)}. The classes are {classes}."
+        )
+    weights = [class_weight.get(label, 1.0) for label in labels]
+    if not all(isinstance(weight, Real) for weight in weights):
+        raise ValueError(
+            f"class_weight must have numbers as weights, got {class_weight!r}."
+        )
+    return np.array(weights, dtype=np.float64)

@@ -1,0 +1,167 @@
+"""The fitted attributes of the estimators, each declared once.
+
+To add a fitted attribute, add a line here. It is then stored by `skmlp.save`, kept or
+forgotten when training goes on, and extended after a checkpoint, as the line says.
+"""
+
+from itertools import pairwise
+from numbers import Real
+from types import UnionType
+from typing import NamedTuple
+
+import numpy as np
+
+from skmlp.core.network import Network
+from skmlp.core.optimizers import Optimizer
+from skmlp.core.parameters import count_parameters
+from skmlp.persistence.codec import check
+
+
+class Fitted(NamedTuple):
+    """What there is to know about a fitted attribute.
+
+    Attributes
+    ----------
+    types : type or union of types
+        The types that it can have.
+
+    is_required : bool
+        Whether every fitted estimator has it.
+
+    is_progress : bool
+        Whether training goes on from it with `warm_start` or `partial_fit`. Otherwise
+        it is forgotten when training begins afresh.
+
+    is_extended : bool
+        Whether training appends to it. A checkpoint stores what an earlier call had
+        of it.
+    """
+
+    types: type | UnionType
+    is_required: bool = False
+    is_progress: bool = False
+    is_extended: bool = False
+
+
+FITTED = {
+    "coefs_": Fitted(list, is_required=True),
+    "intercepts_": Fitted(list, is_required=True),
+    "batch_norm_scales_": Fitted(list),
+    "batch_norm_means_": Fitted(list),
+    "batch_norm_variances_": Fitted(list),
+    "loss_": Fitted(Real),
+    "loss_curve_": Fitted(list, is_progress=True, is_extended=True),
+    "history_": Fitted(dict, is_progress=True, is_extended=True),
+    "best_loss_": Fitted(Real | None, is_progress=True),
+    "validation_scores_": Fitted(list | None, is_progress=True, is_extended=True),
+    "best_validation_score_": Fitted(Real | None, is_progress=True),
+    "n_iter_": Fitted(int, is_required=True),
+    "t_": Fitted(int, is_progress=True),
+    "n_layers_": Fitted(int, is_required=True),
+    "n_outputs_": Fitted(int, is_required=True),
+    "out_activation_": Fitted(str, is_required=True),
+    "n_features_in_": Fitted(int, is_required=True),
+    "feature_names_in_": Fitted(np.ndarray),
+    "_network": Fitted(Network, is_required=True),
+    "_optimizer": Fitted(Optimizer, is_progress=True),
+    "_rng": Fitted(np.random.Generator | None, is_progress=True),
+    "_no_improvement_count": Fitted(int, is_progress=True),
+    "_scored_on": Fitted(tuple | None, is_progress=True),
+}
+"""Those of both estimators."""
+
+FITTED_OF_CLASSIFIER = {
+    "classes_": Fitted(np.ndarray, is_required=True),
+    "_sparse_y": Fitted(bool, is_required=True),
+    "_y_type": Fitted(str, is_required=True),
+}
+
+TRANSIENT = {"_trained_with"}
+"""Attributes that are not stored: they repeat the parameters."""
+
+PROGRESS = tuple(name for name, fitted in FITTED.items() if fitted.is_progress)
+EXTENDED = tuple(name for name, fitted in FITTED.items() if fitted.is_extended)
+
+_BATCH_NORM = ("batch_norm_scales_", "batch_norm_means_", "batch_norm_variances_")
+
+
+def check_network(fitted):
+    """Raise if the weights are not those of the network.
+
+    Parameters
+    ----------
+    fitted : dict
+        Fitted attributes of one of the estimators, each of a type that it can have.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together.
+    """
+    network = fitted["_network"]
+    sizes = network.layer_sizes
+    hidden = [(size,) for size in sizes[1:-1]]
+    shapes = {
+        "coefs_": list(pairwise(sizes)),
+        "intercepts_": [(size,) for size in sizes[1:]],
+    }
+    batch_norm = network.batch_norm_epsilon is not None
+    for name in _BATCH_NORM:
+        check((name in fitted) == batch_norm, "its batch normalization is not complete")
+        if batch_norm:
+            shapes[name] = hidden
+    dtype = getattr(fitted["coefs_"][0], "dtype", None)
+    check(dtype in (np.float32, np.float64), f"its dtype is {dtype}")
+    for name, expected in shapes.items():
+        found = [array.shape for array in fitted[name] if array.dtype == dtype]
+        check(
+            found == expected,
+            f"its {name} have the shapes {found} in {dtype}, and a network with "
+            f"{list(sizes)} units has {expected}",
+        )
+    for name, expected in {
+        "n_features_in_": sizes[0],
+        "n_outputs_": sizes[-1],
+        "n_layers_": len(sizes),
+        "out_activation_": network.activations[-1].name,
+    }.items():
+        check(fitted[name] == expected, f"its {name} is {fitted[name]!r}")
+    if "feature_names_in_" in fitted:
+        names = fitted["feature_names_in_"]
+        check(
+            names.shape == (sizes[0],) and all(isinstance(name, str) for name in names),
+            f"it names {names.size} features",
+        )
+    if "_optimizer" in fitted:
+        n_parameters = count_parameters(sizes, batch_norm)
+        for name, value in fitted["_optimizer"].state_dict().items():
+            if isinstance(value, np.ndarray):
+                check(
+                    value.shape == (n_parameters,), f"its optimizer has another {name}"
+                )
+
+
+def check_classes(fitted):
+    """Raise if the classes are not those of the network's output.
+
+    Parameters
+    ----------
+    fitted : dict
+        Fitted attributes of the classifier, each of a type that it can have.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together.
+    """
+    n_classes, n_outputs = len(fitted["classes_"]), fitted["n_outputs_"]
+    check(
+        np.array_equal(np.unique(fitted["classes_"]), fitted["classes_"])
+        and {
+            "binary": n_classes in (1, 2) and n_outputs == 1,
+            "multiclass": n_classes == n_outputs > 2,
+            "multilabel-indicator": n_classes == n_outputs,
+        }.get(fitted["_y_type"], False),
+        f"{n_classes} classes of {fitted['_y_type']!r} targets do not go with "
+        f"{n_outputs} outputs",
+    )
