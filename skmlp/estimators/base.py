@@ -9,7 +9,6 @@ import operator
 import warnings
 from abc import ABC, abstractmethod
 from copy import copy, deepcopy
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,13 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import (
     CallbackSupportMixin,
-    HasAnyMethod,
-    HasMethods,
-    Hidden,
-    Interval,
-    Names,
-    Options,
-    StrOptions,
     _check_optimize_result,
     _check_sample_weight,
     _fit_context,
@@ -34,12 +26,9 @@ from skmlp._sklearn import (
     validate_data,
 )
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
-from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.inference import call_quietly, check_output
-from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
-from skmlp.core.schedules import SCHEDULES
 from skmlp.estimators import build
 from skmlp.estimators.engines import choose_engine, decision_function
 from skmlp.estimators.fitted import (
@@ -50,6 +39,7 @@ from skmlp.estimators.fitted import (
     check_network,
 )
 from skmlp.estimators.inspection import InspectionMixin
+from skmlp.estimators.parameters import EstimatorParameters
 from skmlp.estimators.validation import (
     Validation,
     as_weights,
@@ -64,7 +54,7 @@ from skmlp.training.data import Data
 from skmlp.training.diagnosis import Diagnosis, is_ignored
 from skmlp.training.history import pack_history, unpack_history
 from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import HOOKS, TrainingState, new_history, run_epochs
+from skmlp.training.loop import TrainingState, new_history, run_epochs
 from skmlp.training.step import make_step
 
 
@@ -79,193 +69,10 @@ def has_partial_fit(estimator):
     return True
 
 
-class BaseMLP(CallbackSupportMixin, InspectionMixin, BaseEstimator, ABC):
+class BaseMLP(
+    CallbackSupportMixin, InspectionMixin, EstimatorParameters, BaseEstimator, ABC
+):
     """Base class of the estimators; use the derived classes."""
-
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "activation": [
-            StrOptions(set(HIDDEN_ACTIVATIONS)),
-            "array-like",
-            Activation,
-        ],
-        "solver": [Names(OPTIMIZERS, "lbfgs")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [
-            StrOptions({"auto", "full"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "init": [StrOptions({"auto", *INITIALIZERS}), callable],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_norm": ["boolean"],
-        "batch_norm_momentum": [Interval(Real, 0, 1, closed="right")],
-        "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
-        "frozen_layers": ["array-like"],
-        "weight_decay": [None, Interval(Real, 0, None, closed="left")],
-        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "rho": [Interval(Real, 0, 1, closed="left")],
-        "momentum_decay": [Interval(Real, 0, None, closed="left")],
-        "armijo_sigma": [Interval(Real, 0, 1, closed="neither")],
-        "armijo_factor": [Interval(Real, 0, 1, closed="neither")],
-        "search_radius": [Interval(Real, 0, None, closed="neither")],
-        "decay_rate": [None, Interval(Real, 0, 1, closed="right")],
-        "decay_epochs": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_min": [None, Interval(Real, 0, None, closed="left")],
-        "warmup_steps": [Interval(Integral, 0, None, closed="left")],
-        "early_stopping_metric": [str, callable],
-        "callbacks": [
-            None,
-            list,
-            tuple,
-            callable,
-            HasAnyMethod([*HOOKS]),
-            Hidden(HasMethods("on_fit_task_end")),  # refused with a remedy
-        ],
-        "on_interrupt": [StrOptions({"stop", "raise"})],
-        "augment": [None, callable],
-        "dtype": [
-            None,
-            StrOptions({"float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
-            np.dtype,
-        ],
-        "engine": [StrOptions({"auto", "numpy", "compiled"})],
-    }
-
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes,
-        activation,
-        solver,
-        alpha,
-        batch_size,
-        learning_rate,
-        learning_rate_init,
-        power_t,
-        max_iter,
-        shuffle,
-        random_state,
-        tol,
-        verbose,
-        warm_start,
-        momentum,
-        nesterovs_momentum,
-        early_stopping,
-        validation_fraction,
-        beta_1,
-        beta_2,
-        epsilon,
-        n_iter_no_change,
-        max_fun,
-        l1_ratio,
-        output_activation,
-        init,
-        dropout,
-        input_dropout,
-        batch_norm,
-        batch_norm_momentum,
-        batch_norm_epsilon,
-        frozen_layers,
-        weight_decay,
-        max_norm,
-        clip_norm,
-        rho,
-        momentum_decay,
-        armijo_sigma,
-        armijo_factor,
-        search_radius,
-        decay_rate,
-        decay_epochs,
-        learning_rate_min,
-        warmup_steps,
-        early_stopping_metric,
-        callbacks,
-        on_interrupt,
-        augment,
-        dtype,
-        engine,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.l1_ratio = l1_ratio
-        self.output_activation = output_activation
-        self.init = init
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.batch_norm = batch_norm
-        self.batch_norm_momentum = batch_norm_momentum
-        self.batch_norm_epsilon = batch_norm_epsilon
-        self.frozen_layers = frozen_layers
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.clip_norm = clip_norm
-        self.rho = rho
-        self.momentum_decay = momentum_decay
-        self.armijo_sigma = armijo_sigma
-        self.armijo_factor = armijo_factor
-        self.search_radius = search_radius
-        self.decay_rate = decay_rate
-        self.decay_epochs = decay_epochs
-        self.learning_rate_min = learning_rate_min
-        self.warmup_steps = warmup_steps
-        self.early_stopping_metric = early_stopping_metric
-        self.callbacks = callbacks
-        self.on_interrupt = on_interrupt
-        self.augment = augment
-        self.dtype = dtype
-        self.engine = engine
-
-    # Estimators that were pickled before there was the parameter lack it.
-    on_interrupt = "stop"
 
     # For `save`, `load` and checkpoints.
     _fitted = FITTED

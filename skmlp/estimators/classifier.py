@@ -1,8 +1,12 @@
 """Multilayer perceptron classifier."""
 
+from __future__ import annotations  # signatures show the annotations as written
+
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
@@ -20,6 +24,7 @@ from skmlp._sklearn import (
     _check_partial_fit_first_call,
     _fit_context,
 )
+from skmlp.core.activations import Activation
 from skmlp.core.losses import Loss
 from skmlp.estimators import build
 from skmlp.estimators.base import BaseMLP, Unchanged, has_partial_fit
@@ -30,10 +35,17 @@ from skmlp.estimators.fitted import (
     check_network,
 )
 from skmlp.estimators.labels import check_labels, plain_labels
+from skmlp.estimators.parameters import (
+    ACTIVATION,
+    HIDDEN_LAYER_SIZES,
+    param,
+    parameters,
+)
 from skmlp.persistence.model import register_estimator
 
 
 @register_estimator
+@parameters
 class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     r"""Multilayer perceptron classifier.
 
@@ -457,129 +469,22 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     (1, 2)
     """
 
-    _parameter_constraints: dict = {
-        **BaseMLP._parameter_constraints,
-        "loss": [
-            StrOptions({"log_loss", "squared_error"}),
-            Loss,
-        ],
-        "output_activation": [StrOptions({"auto", "logistic", "sigmoid", "softmax"})],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, list, None],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
-        *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        l1_ratio=0.0,
-        output_activation="auto",
-        init="auto",
-        dropout=0.0,
-        input_dropout=0.0,
-        batch_norm=False,
-        batch_norm_momentum=0.1,
-        batch_norm_epsilon=1e-5,
-        frozen_layers=(),
-        weight_decay=None,
-        max_norm=None,
-        clip_norm=None,
-        rho=0.99,
-        momentum_decay=0.004,
-        armijo_sigma=1e-4,
-        armijo_factor=0.5,
-        search_radius=0.1,
-        decay_rate=None,
-        decay_epochs=10,
-        learning_rate_min=None,
-        warmup_steps=0,
-        early_stopping_metric="score",
-        callbacks=None,
-        on_interrupt="stop",
-        augment=None,
-        dtype=None,
-        engine="auto",
-        loss="log_loss",
-        label_smoothing=0.0,
-        class_weight=None,
-    ):
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            l1_ratio=l1_ratio,
-            output_activation=output_activation,
-            init=init,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            batch_norm=batch_norm,
-            batch_norm_momentum=batch_norm_momentum,
-            batch_norm_epsilon=batch_norm_epsilon,
-            frozen_layers=frozen_layers,
-            weight_decay=weight_decay,
-            max_norm=max_norm,
-            clip_norm=clip_norm,
-            rho=rho,
-            momentum_decay=momentum_decay,
-            armijo_sigma=armijo_sigma,
-            armijo_factor=armijo_factor,
-            search_radius=search_radius,
-            decay_rate=decay_rate,
-            decay_epochs=decay_epochs,
-            learning_rate_min=learning_rate_min,
-            warmup_steps=warmup_steps,
-            early_stopping_metric=early_stopping_metric,
-            callbacks=callbacks,
-            on_interrupt=on_interrupt,
-            augment=augment,
-            dtype=dtype,
-            engine=engine,
-        )
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
+    hidden_layer_sizes: int | ArrayLike = param(
+        *HIDDEN_LAYER_SIZES, default=(100,), kw_only=False
+    )
+    activation: str | Activation | Sequence = param(
+        *ACTIVATION, default="relu", kw_only=False
+    )
+    output_activation: str = param(
+        StrOptions({"auto", "logistic", "sigmoid", "softmax"}), default="auto"
+    )
+    loss: str | Loss = param(
+        StrOptions({"log_loss", "squared_error"}), Loss, default="log_loss"
+    )
+    label_smoothing: float = param(Interval(Real, 0, 1, closed="left"), default=0.0)
+    class_weight: str | dict | list | None = param(
+        StrOptions({"balanced"}), dict, list, None, default=None
+    )
 
     _fitted = FITTED | FITTED_OF_CLASSIFIER
 
