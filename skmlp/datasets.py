@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.utils import Bunch
 
+from skmlp._warnings import warn
+
 __all__ = ["fetch_mnist"]
 
 _N_SAMPLES, _HEIGHT, _WIDTH = 70_000, 28, 28
@@ -197,9 +199,8 @@ def _read_cache(path):
     # What a damaged file raises depends on where the damage is (BadZipFile,
     # zlib.error, EOFError, KeyError, NotImplementedError...). The remedy does not.
     except Exception as exc:
-        warnings.warn(
+        warn(
             f"The MNIST cache {path!r} could not be read and is rebuilt: {exc!r}",
-            stacklevel=3,
         )
         return None
     return data, target
@@ -222,8 +223,7 @@ def _write_cache(path, data, target):
                 os.unlink(temporary_path)
             raise
     except OSError as exc:
-        warnings.warn(
+        warn(
             f"The MNIST cache {path!r} could not be written, so the next call will "
             f"be as slow as this one: {exc!r}",
-            stacklevel=3,
         )

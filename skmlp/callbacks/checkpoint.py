@@ -1,11 +1,11 @@
 """A callback that writes checkpoints of the training."""
 
 import os
-import warnings
 from numbers import Integral
 
 from sklearn.utils import check_scalar
 
+from skmlp._warnings import warn
 from skmlp.callbacks.base import Callback
 
 
@@ -104,9 +104,8 @@ class Checkpoint(Callback):
                     "it up again by load_state_dict."
                 ) from error
             # The same words in each epoch: they are shown once.
-            warnings.warn(
+            warn(
                 f"A checkpoint could not be written: {error}. Training goes on; the "
                 "file is what it was, and is tried again.",
                 RuntimeWarning,
-                stacklevel=2,
             )

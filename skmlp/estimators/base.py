@@ -6,7 +6,6 @@ The way of a `fit`: validate parameters and data, build the objects of
 
 import math
 import operator
-import warnings
 from abc import ABC, abstractmethod
 from copy import copy, deepcopy
 
@@ -25,6 +24,7 @@ from skmlp._sklearn import (
     task_callbacks,
     validate_data,
 )
+from skmlp._warnings import warn
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
 from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.optimizers import OPTIMIZERS
@@ -444,10 +444,9 @@ class BaseMLP(
             )
         if interrupted:
             self.n_iter_ = result.nit
-            warnings.warn(
+            warn(
                 f"Training interrupted by user, after {result.nit} of at most "
                 f"{self.max_iter} iterations.",
-                stacklevel=5,
             )
         else:
             causes, is_shown = None, not is_ignored(ConvergenceWarning)
@@ -458,7 +457,7 @@ class BaseMLP(
             )
             asks = result.status == 0 and is_shown
             if asks and (complaint := diagnosis.complaint()):
-                warnings.warn(f"lbfgs: {complaint}", ConvergenceWarning, stacklevel=5)
+                warn(f"lbfgs: {complaint}", ConvergenceWarning)
         self.t_ = getattr(self, "t_", 0)
         self.loss_ = float(result.fun)
         self._scored_on = None  # the best score is of other weights now
@@ -628,10 +627,9 @@ class BaseMLP(
                 "no variance; got batch_size=1."
             )
         if self.batch_size > n_train:
-            warnings.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going "
                 f"to be clipped: got {self.batch_size} for {n_train} samples.",
-                stacklevel=7,
             )
         return min(int(self.batch_size), n_train)
 

@@ -1,13 +1,13 @@
 """Looking inside a fitted network."""
 
 import math
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp._warnings import warn
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.estimators.summary import summarize
@@ -278,11 +278,10 @@ class InspectionMixin:
         for step in range(max_iter):
             gradient = self._input_gradient(layers, X, seed)
             if step == 0 and not gradient.any(axis=1).all():
-                warnings.warn(
+                warn(
                     f"Unit {output} of layer {layer} is flat at the start, as a ReLU "
                     "that is off, so that nothing is climbed there. Let X_init be "
                     "samples that activate the unit, see hidden_activations.",
-                    stacklevel=2,
                 )
             gradient -= l2 * X
             if np.abs(gradient).max() <= tol:

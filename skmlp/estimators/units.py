@@ -1,9 +1,9 @@
 """Whether validation data can be in the unit of the training data."""
 
-import warnings
-
 import numpy as np
 from scipy.sparse import issparse
+
+from skmlp._warnings import warn
 
 # By Chebyshev's inequality, at most 1 of 400 samples of any distribution is so many
 # standard deviations from the mean.
@@ -15,7 +15,7 @@ _ROWS, _COLUMNS = 1000, 256  # examined, at most
 _SHARE = 0.1  # of the features that are in another unit, at least, and two of them
 
 
-def warn_of_other_units(data, validation_data, is_regression, stacklevel=2):
+def warn_of_other_units(data, validation_data, is_regression):
     """Warn if validation samples or targets can hardly be in the training data's unit.
 
     The criterion is strict, for a validation set may be small, and may be from another
@@ -31,9 +31,6 @@ def warn_of_other_units(data, validation_data, is_regression, stacklevel=2):
 
     is_regression : bool
         Whether the targets are numbers.
-
-    stacklevel : int, default=2
-        That of the warning, as seen from the caller of this function.
     """
     if len(data.Y) < _LEAST_ROWS:
         return
@@ -42,14 +39,12 @@ def warn_of_other_units(data, validation_data, is_regression, stacklevel=2):
         others = _find_other_units(y, y_val)
         if others.any():
             k = others.argmax()
-            warnings.warn(
+            warn(
                 "y_val does not seem to be in the unit of y: it has "
                 f"{_describe(y_val[:, k])}, and y has {_describe(y[:, k])}. Scores on "
                 "the validation set are then meaningless. Transform y_val as y; "
                 "TransformedTargetRegressor, for example, transforms y only. Or leave "
                 "out X_val and y_val: early_stopping=True sets samples aside itself.",
-                UserWarning,
-                stacklevel=stacklevel + 1,
             )
     if issparse(data.X) or issparse(validation_data.X):
         return
@@ -57,14 +52,12 @@ def warn_of_other_units(data, validation_data, is_regression, stacklevel=2):
     others = _find_other_units(X, X_val)
     if np.count_nonzero(others) >= max(2, _SHARE * len(others)):
         j = others.argmax()
-        warnings.warn(
+        warn(
             "X_val does not seem to be in the units of X: "
             f"{np.count_nonzero(others)} of {len(others)} features differ. In the "
             f"first of these, X_val has {_describe(X_val[:, j])}, and X has "
             f"{_describe(X[:, j])}. Transform X_val as X; in a Pipeline, "
             'transform_input=["X_val"] does so.',
-            UserWarning,
-            stacklevel=stacklevel + 1,
         )
 
 

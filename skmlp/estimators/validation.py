@@ -1,7 +1,6 @@
 """The validation set: setting it aside, checking the user's own, scoring it."""
 
 import math
-import warnings
 from contextlib import suppress
 from inspect import Parameter, signature
 from numbers import Real
@@ -14,6 +13,7 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import train_test_split
 
 from skmlp._sklearn import _check_sample_weight, validate_data
+from skmlp._warnings import warn
 from skmlp.estimators.engines import decision_function
 from skmlp.estimators.units import warn_of_other_units
 from skmlp.training.data import Data
@@ -69,12 +69,11 @@ def split(estimator, data, stratify, random_state):
             f"{len(val_rows)} from validation_fraction={fraction} of {n_samples}."
         )
     if obstacle is not None:
-        warnings.warn(
+        warn(
             "early_stopping=True cannot stratify its validation set by class, because "
             f"{obstacle}. The {len(val_rows)} validation samples are drawn without "
             f"regard to the classes. {_name_missing_classes(data.y, val_rows)}Pass "
             f"{remedy}, or a validation set of your own as X_val and y_val.",
-            stacklevel=6,
         )
     for part, name in (train_rows, "training"), (val_rows, "validation"):
         if data.w is not None and not data.w[part].any():
@@ -184,8 +183,7 @@ def check_validation_data(estimator, validation_data, data):
             f"X_val, y_val and sample_weight_val are not valid: {error}"
         ) from error
     checked = Data(X if issparse(X) else np.asarray(X), y, Y, w)
-    # Seen from the caller of fit, whose decorator is a frame of its own.
-    warn_of_other_units(data, checked, is_regressor(estimator), stacklevel=5)
+    warn_of_other_units(data, checked, is_regressor(estimator))
     return checked
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
@@ -11,6 +10,7 @@ from typing import cast
 
 import numpy as np
 
+from skmlp._warnings import warn
 from skmlp.callbacks import EarlyStopping, ReduceLROnPlateau, WeightRecorder
 from skmlp.callbacks.base import FunctionCallback, attributes
 from skmlp.callbacks.copies import settings
@@ -319,12 +319,11 @@ class Run:
                 f"it was written with the callbacks {saved}, and there are {given}",
             )
         if checkpoint.engine != self._engine:
-            warnings.warn(
+            warn(
                 f"resume_from={os.fspath(checkpoint.path)!r} was written with "
                 f"engine={checkpoint.engine!r}, and training goes on with "
                 f"engine={self._engine!r}: the numbers will differ by rounding from "
                 "those of a training in one piece.",
-                stacklevel=6,
             )
 
     def encode(self, state):

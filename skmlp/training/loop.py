@@ -1,7 +1,6 @@
 """Training over epochs: progress, stopping, and the best weights."""
 
 import math
-import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmlp._warnings import warn
 from skmlp.core.inference import quietly
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
@@ -297,12 +297,11 @@ def run_epochs(
                 state.done = bool(stop or optimizer.stationary or state.incremental)
                 _tell(callbacks, "on_epoch_settled", state)
             if not (state.done or schedule.ends):  # else at max_iter, as planned
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: Maximum iterations ({state.max_iter}) "
                     "reached and the optimization hasn't converged yet."
                     + _causes_to_show(diagnosis, state.history["loss"]),
                     ConvergenceWarning,
-                    stacklevel=2,
                 )
             elif not state.done:
                 converged = state.n_iter > min(n_iter_no_change, 10)
@@ -318,21 +317,19 @@ def run_epochs(
             for epoch in epochs[state.n_iter - n_before :]:
                 look_at(epoch)
                 set_base_rate()
-            warnings.warn(
+            warn(
                 f"Training interrupted by user, after {state.n_iter} of at most "
                 f"{state.max_iter} epochs.",
-                stacklevel=2,
             )
         if diverged:
             _handle_divergence(state, diagnosis)
         elif state.n_iter and not np.isfinite(state.loss):  # earlier ones do not matter
-            warnings.warn(
+            warn(
                 f"The loss is {state.loss} in epoch {state.n_iter}, though the weights "
                 f"are finite: it is beyond the range of {theta.flat.dtype}. Scale X "
                 "(and y in regression), for example with StandardScaler."
                 + _causes(diagnosis),
                 ConvergenceWarning,
-                stacklevel=2,
             )
         if early_stopping and state.n_iter:
             if state.best_validation_score == -np.inf:
@@ -347,10 +344,9 @@ def run_epochs(
         if asks and not is_ignored(ConvergenceWarning):
             complaint = diagnosis.complaint(state.loss, state.history["loss"])
             if complaint:
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: {complaint}",
                     ConvergenceWarning,
-                    stacklevel=6,  # the caller of `fit`
                 )
 
 
@@ -482,10 +478,9 @@ def _handle_divergence(state, diagnosis):
             "Solver produced non-finite parameter weights. The input data may contain "
             f"large values and need to be preprocessed: {where}"
         )
-    warnings.warn(
+    warn(
         f"The weights of the best epoch are kept, but {where}",
         ConvergenceWarning,
-        stacklevel=3,
     )
 
 

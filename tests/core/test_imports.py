@@ -20,6 +20,7 @@ REQUIRED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 # From the bottom to the top: a package imports itself and what is below it.
 PACKAGES = [
     "skmlp._version",
+    "skmlp._warnings",
     "skmlp._sklearn",
     "skmlp.core",
     "skmlp.training",
