@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from types import FrameType
 
 import sklearn.base
 
@@ -23,7 +24,8 @@ def warn(message, category=UserWarning):
     category : type, default=UserWarning
         Class of the warning.
     """
-    stacklevel, frame = 2, sys._getframe(1)
+    stacklevel = 2
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_INNER):
         stacklevel, frame = stacklevel + 1, frame.f_back
     warnings.warn(message, category, stacklevel=stacklevel)

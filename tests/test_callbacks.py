@@ -23,7 +23,7 @@ from skmlp.callbacks import (
     WeightRecorder,
 )
 from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.training.loop import HOOKS
+from skmlp.training.state import HOOKS
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 

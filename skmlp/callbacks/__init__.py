@@ -3,7 +3,7 @@
 A callback has one or more of these methods, which are called hooks: `on_fit_begin`,
 `on_epoch_begin`, `on_epoch_end`, `on_epoch_settled` and `on_fit_end`. It need not
 derive from `Callback`. A function ``f(training)`` is also a callback, which is called
-as `on_epoch_end`. Each hook is given the `skmlp.training.loop.TrainingState`, whose
+as `on_epoch_end`. Each hook is given the `skmlp.training.state.TrainingState`, whose
 attributes it may read, and some of which it may change:
 
 - `history`: the record of this run, a dict of lists with one value for each

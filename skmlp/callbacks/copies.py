@@ -14,7 +14,7 @@ import weakref
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from skmlp.training.loop import HOOKS
+from skmlp.training.state import HOOKS
 
 _SKIPPED = (
     # Functions and classes: cloudpickle, which joblib uses, accepts all of them.

@@ -4,33 +4,30 @@ The way of a `fit`: validate parameters and data, build the objects of
 `skmlp.core`, train them with `skmlp.training`, publish the fitted attributes.
 """
 
-import math
 import operator
 from abc import ABC, abstractmethod
-from copy import copy, deepcopy
+from copy import copy
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, is_regressor
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import (
     CallbackSupportMixin,
-    _check_optimize_result,
     _check_sample_weight,
     _fit_context,
     task_callbacks,
     validate_data,
 )
-from skmlp._warnings import warn
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
 from skmlp.core.inference import call_quietly, check_output
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.estimators import build
-from skmlp.estimators.engines import choose_engine, decision_function
+from skmlp.estimators.engines import decision_function
+from skmlp.estimators.epochs import Call, EpochTraining
 from skmlp.estimators.fitted import (
     EXTENDED,
     FITTED,
@@ -39,23 +36,17 @@ from skmlp.estimators.fitted import (
     check_network,
 )
 from skmlp.estimators.inspection import InspectionMixin
+from skmlp.estimators.lbfgs import train_lbfgs
 from skmlp.estimators.parameters import EstimatorParameters
 from skmlp.estimators.validation import (
-    Validation,
     as_weights,
     check_metric,
     check_validation_data,
-    split,
 )
-from skmlp.persistence.checkpoint import RestoredCallbacks, Run
 from skmlp.persistence.checkpoint import read as read_checkpoint
-from skmlp.training.batches import EpochOrder
 from skmlp.training.data import Data
-from skmlp.training.diagnosis import Diagnosis, is_ignored
 from skmlp.training.history import pack_history, unpack_history
-from skmlp.training.lbfgs import minimize_lbfgs
-from skmlp.training.loop import TrainingState, new_history, run_epochs
-from skmlp.training.step import make_step
+from skmlp.training.state import new_history
 
 
 def has_partial_fit(estimator):
@@ -240,7 +231,7 @@ class BaseMLP(
                 sample_weight,
                 validation_data=(X_val, y_val, sample_weight_val),
                 initial=(coefs_init, intercepts_init),
-                callbacks=tasks,
+                tasks=tasks,
                 resume_from=resume_from,
             )
         except BaseException:
@@ -273,68 +264,77 @@ class BaseMLP(
         validation_data=(None, None, None),
         initial=(None, None),
         incremental=False,
-        callbacks=(),
+        tasks=(),
         resume_from=None,
     ):
-        continues = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        checkpoint = None
-        if resume_from is not None:
-            build.check_resume_from(self, resume_from)
-            checkpoint = read_checkpoint(resume_from, EXTENDED)
-            continues = False  # with what the estimator has learned
+        checkpoint = self._read_checkpoint(resume_from)
+        # A checkpoint replaces what the estimator has learned.
+        continues = checkpoint is None and (
+            hasattr(self, "coefs_") and (self.warm_start or incremental)
+        )
         has_validation = any(part is not None for part in validation_data)
         build.check_solver(self, has_validation)
         check_metric(self.early_stopping_metric)
-        dtype = None
-        if checkpoint is not None and checkpoint.earlier:  # it was warm-started
-            dtype = checkpoint.theta.flat.dtype
         data = self._check_training_data(
-            X, y, sample_weight, continues, incremental, dtype
+            X, y, sample_weight, continues, incremental, checkpoint
         )
-        validation_data = (
-            check_validation_data(self, validation_data, data)
-            if has_validation
-            else None
-        )
+        if has_validation:
+            validation_data = check_validation_data(self, validation_data, data)
+        else:
+            validation_data = None
         random_state = check_random_state(self.random_state)
         network, theta = self._start(data, random_state, continues)
         build.set_parameters(theta.coefs, initial[0], "coefs_init")
         build.set_parameters(theta.intercepts, initial[1], "intercepts_init")
-        if not continues:
-            # Forget what earlier training has reached.
-            for name in set(PROGRESS) & vars(self).keys():
-                delattr(self, name)
-        if checkpoint is not None:
-            self.__dict__.update(checkpoint.earlier)
+        has_initial = any(part is not None for part in initial)
+        self._set_progress(continues, checkpoint)
         self.n_outputs_ = network.layer_sizes[-1]
         self.n_layers_ = len(network.layer_sizes)
         self.out_activation_ = network.activations[-1].name
         if self.solver == "lbfgs":
-            self._fit_lbfgs(network, theta, data)
+            reached = train_lbfgs(self, network, theta, data)
+            self._publish_lbfgs(*reached)
         else:
-            self._fit_epochs(
-                network,
-                theta,
-                data,
-                validation_data,
+            call = Call(
                 random_state,
-                callbacks,
+                validation_data,
+                tasks,
                 checkpoint,
-                incremental=incremental,
-                is_moved=any(part is not None for part in initial),
+                incremental,
+                has_initial,
             )
+            training = EpochTraining(self, network, theta, data, call)
+            self._publish(training.run(), training.scored_on)
         self._adopt(network, theta)
         self._trained_with = self._parameters_given()
         return self
+
+    def _read_checkpoint(self, resume_from):
+        """Return the checkpoint in a file, or None."""
+        if resume_from is None:
+            return None
+        build.check_resume_from(self, resume_from)
+        return read_checkpoint(resume_from, EXTENDED)
+
+    def _set_progress(self, continues, checkpoint):
+        """Remove what earlier training has reached, unless training continues."""
+        if not continues:
+            for name in set(PROGRESS) & vars(self).keys():
+                delattr(self, name)
+        if checkpoint is not None:
+            self.__dict__.update(checkpoint.earlier)
 
     def _parameters_given(self):
         """The values of the constructor's parameters."""
         return [getattr(self, name) for name in self._parameter_constraints]
 
     def _check_training_data(
-        self, X, y, sample_weight, continues, incremental, dtype=None
+        self, X, y, sample_weight, continues, incremental, checkpoint
     ):
-        """Validate the arguments of fit, as `Data`, in `dtype` rather than another."""
+        """Validate the arguments of fit, and return them as `Data`."""
+        dtype = None
+        if checkpoint is not None and checkpoint.earlier:  # it was warm-started
+            dtype = checkpoint.theta.flat.dtype
         if continues:
             # A network that goes on learning keeps the dtype that it has.
             dtype = self.coefs_[0].dtype
@@ -415,254 +415,28 @@ class BaseMLP(
         fitted._adopt(network, theta)
         return fitted
 
-    def _fit_lbfgs(self, network, theta, data):
-        engine = choose_engine(self.engine, network, None, data.X, self.augment)
-        penalty = build.make_penalty(self)
-        # Whatever the size of the products: SciPy has BLAS add up long vectors.
-        with engine.running():
-            result = minimize_lbfgs(
-                engine.Objective(network, penalty.smooth, theta),
-                penalty.l1,
-                data.X,
-                data.Y,
-                data.w,
-                max_iter=self.max_iter,
-                max_fun=self.max_fun,
-                tol=self.tol,
-                verbose=self.verbose,
-                on_interrupt=self.on_interrupt,
-            )
-        interrupted = result.get("interrupted", False)
-        diagnosis = self._diagnosis(network, theta, data)
-        if not (theta.isfinite() and (interrupted or np.isfinite(result.fun))):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may "
-                "contain large values and need to be preprocessed: training diverged "
-                f"in iteration {result.nit} of {self.max_iter}. Scale X (and y in "
-                "regression), for example with StandardScaler."
-                + "".join(f" {cause}" for cause in diagnosis.causes())
-            )
-        if interrupted:
-            self.n_iter_ = result.nit
-            warn(
-                f"Training interrupted by user, after {result.nit} of at most "
-                f"{self.max_iter} iterations.",
-            )
-        else:
-            causes, is_shown = None, not is_ignored(ConvergenceWarning)
-            if result.status != 0 and is_shown:
-                causes = "\n".join(diagnosis.causes()) or None
-            self.n_iter_ = _check_optimize_result(
-                "lbfgs", result, self.max_iter, causes
-            )
-            asks = result.status == 0 and is_shown
-            if asks and (complaint := diagnosis.complaint()):
-                warn(f"lbfgs: {complaint}", ConvergenceWarning)
+    def _publish_lbfgs(self, n_iter, loss):
+        """Set the fitted attributes of a training by L-BFGS."""
+        self.n_iter_ = n_iter
         self.t_ = getattr(self, "t_", 0)
-        self.loss_ = float(result.fun)
+        self.loss_ = loss
         self._scored_on = None  # the best score is of other weights now
 
-    def _diagnosis(self, network, theta, data, rows=None, has_rate=False):
-        """What explains why a training did not converge."""
-        return Diagnosis(
-            network,
-            theta,
-            data.X,
-            data.Y,
-            data.w,
-            rows,
-            is_regression=is_regressor(self),
-            has_rate=has_rate,
-        )
+    def _publish(self, state, scored_on):
+        """Set the fitted attributes of a training by epochs.
 
-    def _fit_epochs(
-        self,
-        network,
-        theta,
-        data,
-        validation_data,
-        random_state,
-        tasks,
-        checkpoint,
-        *,
-        incremental,
-        is_moved,
-    ):
-        optimizer = self._make_optimizer(theta, incremental)
-        engine = choose_engine(self.engine, network, optimizer, data.X, self.augment)
-        callbacks = build.list_callbacks(self)
-        earlier = {
-            name: getattr(self, name) for name in EXTENDED if hasattr(self, name)
-        }
-        run = Run(self, engine.name, data, validation_data, callbacks, earlier)
-        if checkpoint is not None:
-            run.check(checkpoint)
-            if callbacks:
-                callbacks = [*callbacks, RestoredCallbacks(run, checkpoint)]
+        Parameters
+        ----------
+        state : TrainingState
+            What training has reached.
 
-        train_rows, val_rows, own_split = None, None, validation_data is None
-        if self.early_stopping and own_split:
-            if checkpoint is None:
-                train_rows, val_rows = split(
-                    self, data, self._stratify(data.y, data.Y), random_state
-                )
-            else:
-                train_rows, val_rows = checkpoint.rows, checkpoint.val_rows
-            validation_data = data.take(val_rows)
-        validate = None
-        if validation_data is not None:
-            validate = Validation(self, network, theta, validation_data)
-
-        self._rng = self._generator(network, random_state)
-        if checkpoint is not None:
-            self._rng = checkpoint.choose_rng(self._rng)
-        # The order within one batch does not matter.
-        one_batch = self.batch_size == "full" or optimizer.full_batch
-        shuffles = self.shuffle and not one_batch
-        order = EpochOrder(
-            data.X.shape[0], train_rows, random_state if shuffles else None
-        )
-        state = self._state(network, theta, optimizer, order, run)
-        state.val_rows, state.incremental = val_rows, incremental
-        # What the best score was a score of: another is not to be compared.
-        scored_on = (self.early_stopping_metric, own_split)
-        if checkpoint is not None:
-            checkpoint.restore(state)
-        elif self.early_stopping and (
-            is_moved or not own_split or scored_on != self._scored_on
-        ):
-            state.rescore(validate)
+        scored_on : tuple
+            What the best score is a score of.
+        """
+        self._optimizer = state.optimizer
+        self._rng = state.rng
         if self.early_stopping:
             self._scored_on = scored_on
-
-        keep_gradient = any(getattr(c, "needs_gradient", False) for c in callbacks)
-        epochs, schedule = self._make_epochs(
-            engine, network, state, data, keep_gradient
-        )
-        largest = epochs.batch_size * max(W.size for W in theta.coefs)
-        if optimizer.full_batch:  # a search adds up long vectors, too
-            largest = math.inf
-        diagnosis = None
-        if not incremental:
-            diagnosis = self._diagnosis(
-                network, theta, data, train_rows, not optimizer.full_batch
-            )
-        with engine.running(largest):
-            run_epochs(
-                state,
-                epochs,
-                schedule,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                validate=validate,
-                early_stopping=self.early_stopping,
-                verbose=self.verbose,
-                callbacks=[*tasks, *callbacks],
-                diagnosis=diagnosis,
-                on_interrupt=self.on_interrupt,
-            )
-        self._publish(state)
-
-    def _make_epochs(self, engine, network, state, data, keep_gradient):
-        """What runs epochs, and the schedule of their learning rates."""
-        optimizer, n_train = state.optimizer, state.order.n_samples
-        batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
-        schedule = build.make_schedule(self, math.ceil(n_train / batch_size))
-        objective = engine.Objective(
-            network, build.make_penalty(self), state.theta, report_mean=True
-        )
-        step = make_step(
-            objective,
-            optimizer,
-            weight_decay=build.weight_decay(self),
-            clip_norm=self.clip_norm,
-            max_norm=self.max_norm,
-            batch_norm_momentum=float(self.batch_norm_momentum),
-            rng=state.rng,
-        )
-        epochs = engine.Epochs(
-            step,
-            data.X,
-            data.Y,
-            data.w,
-            n_train,
-            batch_size,
-            schedule,
-            augment=self.augment,
-            rng=state.rng,
-            keep_gradient=keep_gradient,
-        )
-        return epochs, schedule
-
-    def _make_optimizer(self, theta, incremental):
-        """The optimizer, which goes on from the last call of `partial_fit`."""
-        optimizer = build.make_optimizer(self, theta)
-        before = getattr(self, "_optimizer", None)
-        # Of the same kind: a class may be derived from the solver's.
-        if incremental and before is not None and type(before) is type(optimizer):
-            optimizer.resume(before)
-        return optimizer
-
-    def _generator(self, network, random_state):
-        """Source of the randomness that scikit-learn's MLP does not have.
-
-        Drawn from only if there is any, so that the same `random_state` gives
-        the same numbers as there. Training that goes on goes on with it, or
-        each call of `partial_fit` would drop the same units.
-        """
-        if hasattr(self, "_rng") and self._rng is not None:
-            return deepcopy(self._rng)
-        if any(network.dropout) or self.augment or self.solver == "random_search":
-            return np.random.default_rng(random_state.randint(2**31 - 1))
-        return None
-
-    def _batch_size(self, n_train):
-        if self.batch_size == "full":
-            return n_train
-        if self.batch_size == "auto":
-            return min(200, n_train)
-        if self.batch_size == 1 and self.batch_norm:
-            raise ValueError(
-                "batch_norm=True needs a batch_size of at least 2, for one sample has "
-                "no variance; got batch_size=1."
-            )
-        if self.batch_size > n_train:
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going "
-                f"to be clipped: got {self.batch_size} for {n_train} samples.",
-            )
-        return min(int(self.batch_size), n_train)
-
-    def _state(self, network, theta, optimizer, order, run):
-        """Where training starts, or goes on from."""
-
-        def fitted_estimator():
-            return self._fitted_copy(network, theta.copy())
-
-        before = {name: getattr(self, name, None) for name in PROGRESS}
-        state = TrainingState(
-            theta,
-            optimizer,
-            order,
-            rng=self._rng,
-            estimator=self,
-            fitted_estimator=fitted_estimator,
-            run=run,
-            max_iter=self.max_iter,
-        )
-        state.t = before["t_"] or 0
-        state.no_improvement_count = before["_no_improvement_count"] or 0
-        if self.early_stopping:
-            best = before["best_validation_score_"]
-            state.best_validation_score = -np.inf if best is None else best
-            state.best_loss = None
-        elif before["best_loss_"] is not None:
-            state.best_loss = before["best_loss_"]
-        return state
-
-    def _publish(self, state):
-        """Turn what training has reached into fitted attributes."""
-        self._optimizer = state.optimizer
         self._no_improvement_count = state.no_improvement_count
         self.n_iter_ = state.n_iter
         self.t_ = state.t

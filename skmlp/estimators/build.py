@@ -21,7 +21,7 @@ from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters, count_parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.estimators.engines import one_blas_thread
-from skmlp.training.loop import HOOKS
+from skmlp.training.state import HOOKS
 
 # What plain L-BFGS has no place for, with the value that switches it off.
 _FIRST_ORDER_ONLY = {

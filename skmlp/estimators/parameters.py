@@ -31,7 +31,7 @@ from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.schedules import SCHEDULES
-from skmlp.training.loop import HOOKS
+from skmlp.training.state import HOOKS
 
 
 def param(*constraints: object, default: Any, kw_only: bool = True) -> Any:

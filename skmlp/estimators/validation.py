@@ -17,7 +17,7 @@ from skmlp._warnings import warn
 from skmlp.estimators.engines import decision_function
 from skmlp.estimators.units import warn_of_other_units
 from skmlp.training.data import Data
-from skmlp.training.loop import NO_SCORES, Scores
+from skmlp.training.state import NO_SCORES, Scores
 
 
 def check_metric(metric):

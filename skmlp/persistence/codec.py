@@ -23,7 +23,7 @@ from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters, count_parameters
-from skmlp.training.loop import HISTORY
+from skmlp.training.state import HISTORY
 
 _KINDS: dict = {}
 

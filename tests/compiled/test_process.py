@@ -277,7 +277,9 @@ class RaiseAt:
         "inference.py": {"decision_function"},
         "objective.py": {"_evaluate"},
         "engine.py": {"run_epochs", "run_epoch"},
-        "base.py": {"fit", "_fit", "_fit_epochs", "_publish", "_adopt", "_compute"},
+        "base.py": {"fit", "_fit", "_publish", "_adopt", "_compute"},
+        "epochs.py": {"run"},
+        "lbfgs.py": {"train_lbfgs"},
         "classifier.py": {"partial_fit"},
     }
 

@@ -19,7 +19,8 @@ from skmlp.core.parameters import Parameters
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.batches import EpochOrder
 from skmlp.training.engine import Engine
-from skmlp.training.loop import HISTORY, Scores, TrainingState, new_history, run_epochs
+from skmlp.training.session import TrainingConfig, TrainingSession
+from skmlp.training.state import HISTORY, Scores, TrainingState, new_history
 
 
 class Script(Engine):
@@ -88,13 +89,17 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
 
     engine.run_epoch = noting_the_rate
     options = {"tol": 0.01, "n_iter_no_change": 2, **options}
-    run_epochs(
+    callbacks, diagnosis = options.pop("callbacks", ()), options.pop("diagnosis", None)
+    session = TrainingSession(
+        TrainingConfig(**options),
         state,
         engine,
         SCHEDULES[schedule](0.1),
         validate=validate,
-        **options,
+        callbacks=callbacks,
+        diagnosis=diagnosis,
     )
+    session.run()
     return state, rates
 
 

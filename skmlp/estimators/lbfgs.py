@@ -1,0 +1,98 @@
+"""Training by L-BFGS: from parameters and data to fitted weights."""
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.exceptions import ConvergenceWarning
+
+from skmlp._sklearn import _check_optimize_result
+from skmlp._warnings import warn
+from skmlp.estimators import build
+from skmlp.estimators.engines import choose_engine
+from skmlp.training.diagnosis import Diagnosis, is_ignored
+from skmlp.training.lbfgs import minimize_lbfgs
+
+
+def train_lbfgs(estimator, network, theta, data):
+    """Minimize the objective over all samples.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator, for its parameters.
+
+    network : Network
+        The network.
+
+    theta : Parameters
+        Initial weights and biases, overwritten with those reached.
+
+    data : Data
+        The training data.
+
+    Returns
+    -------
+    n_iter : int
+        Number of iterations.
+
+    loss : float
+        The objective reached.
+
+    Raises
+    ------
+    ValueError
+        If training diverges.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the solver did not converge, or reached nothing better than a constant.
+    """
+    engine = choose_engine(estimator.engine, network, None, data.X, estimator.augment)
+    penalty = build.make_penalty(estimator)
+    # Whatever the size of the products: SciPy has BLAS add up long vectors.
+    with engine.running():
+        result = minimize_lbfgs(
+            engine.Objective(network, penalty.smooth, theta),
+            penalty.l1,
+            data.X,
+            data.Y,
+            data.w,
+            max_iter=estimator.max_iter,
+            max_fun=estimator.max_fun,
+            tol=estimator.tol,
+            verbose=estimator.verbose,
+            on_interrupt=estimator.on_interrupt,
+        )
+    interrupted = result.get("interrupted", False)
+    diagnosis = Diagnosis(
+        network,
+        theta,
+        data.X,
+        data.Y,
+        data.w,
+        rows=None,
+        is_regression=is_regressor(estimator),
+        has_rate=False,
+    )
+    if not (theta.isfinite() and (interrupted or np.isfinite(result.fun))):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain "
+            "large values and need to be preprocessed: training diverged in iteration "
+            f"{result.nit} of {estimator.max_iter}. Scale X (and y in regression), for "
+            "example with StandardScaler."
+            + "".join(f" {cause}" for cause in diagnosis.causes())
+        )
+    loss = float(result.fun)
+    if interrupted:
+        warn(
+            f"Training interrupted by user, after {result.nit} of at most "
+            f"{estimator.max_iter} iterations."
+        )
+        return result.nit, loss
+    causes, is_shown = None, not is_ignored(ConvergenceWarning)
+    if result.status != 0 and is_shown:
+        causes = "\n".join(diagnosis.causes()) or None
+    n_iter = _check_optimize_result("lbfgs", result, estimator.max_iter, causes)
+    if result.status == 0 and is_shown and (complaint := diagnosis.complaint()):
+        warn(f"lbfgs: {complaint}", ConvergenceWarning)
+    return n_iter, loss
