@@ -329,7 +329,7 @@ class BaseMLP(
         return [getattr(self, name) for name in self._parameter_constraints]
 
     def _check_training_data(
-        self, X, y, sample_weight, continues, incremental, checkpoint
+        self, X, y, sample_weight, continues, incremental, checkpoint=None
     ):
         """Validate the arguments of fit, and return them as `Data`."""
         dtype = None
