@@ -44,8 +44,8 @@ _OUTPUT_ACTIVATIONS = (
 class MLPRegressorScratch(RegressorMixin, BaseMLP):
     r"""Multilayer perceptron regressor.
 
-    A feedforward network that is trained by backpropagation to minimize a
-    loss, weighted by sample and penalized on its weights:
+    A feedforward neural network, trained by backpropagation to minimize a loss with
+    sample weights and a penalty on the weights:
 
     .. math::
 
@@ -54,11 +54,10 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
                     + \frac{1 - \rho}{2} \lVert W \rVert_2^2 \right) \right),
         \qquad n = \sum_i w_i
 
-    over each batch, with :math:`\alpha` = `alpha` and :math:`\rho` =
-    `l1_ratio`.
+    in each batch, with :math:`\alpha` = `alpha` and :math:`\rho` = `l1_ratio`.
 
-    It takes the parameters of :class:`sklearn.neural_network.MLPRegressor`,
-    has its attributes, and gives its numbers.
+    It has the parameters and attributes of
+    :class:`sklearn.neural_network.MLPRegressor` and gives the same results.
 
     Parameters
     ----------
@@ -70,11 +69,10 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         - 'poisson': half the Poisson deviance, y log(y / p) - y + p, where p is
           the exponential of the network's output and y must be at least 0;
         - 'absolute_error': abs(r), for the median;
-        - 'huber': r^2 / 2 for abs(r) up to `huber_delta` (d), else
-          d (abs(r) - d / 2), which outliers pull less;
-        - 'quantile': q r for r > 0 and (q - 1) r else, for the `quantile` q;
-        - an object of your own: :mod:`skmlp.core.losses` says what it needs, and
-          shows one.
+        - 'huber': r^2 / 2 for abs(r) up to `huber_delta` (d), and
+          d (abs(r) - d / 2) above, which is less sensitive to outliers;
+        - 'quantile': q r for r > 0 and (q - 1) r otherwise, for the `quantile` q;
+        - an object of your own, see :mod:`skmlp.core.losses`.
 
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Number of units of each hidden layer. An empty tuple gives a linear
@@ -95,101 +93,99 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         - 'gelu': z Phi(z), with the normal distribution function Phi;
         - 'silu': z / (1 + exp(-z));
         - 'mish': z tanh(log(1 + exp(z)));
-        - an object of your own: :mod:`skmlp.core.activations` says what it
-          needs, and shows one.
+        - an object of your own, see :mod:`skmlp.core.activations`.
 
     solver : str, default='adam'
-        How to minimize the objective. On mini-batches:
+        The algorithm that minimizes the objective. On mini-batches:
 
         - 'sgd': stochastic gradient descent with momentum;
         - 'adam': Adam;
         - 'adamw': Adam with decoupled `weight_decay`;
         - 'nadam': Adam with Nesterov momentum;
-        - 'amsgrad': Adam with a second moment that never falls;
+        - 'amsgrad': Adam with a second moment that does not decrease;
         - 'rmsprop': RMSProp;
         - 'adagrad': AdaGrad.
 
-        On all samples at once, one step an epoch:
+        On all samples at once, with one step per epoch:
 
         - 'armijo': steepest descent with Armijo backtracking. It stops where
           the gradient is zero;
-        - 'random_search': adds noise to every parameter, and keeps it if the
-          objective is no worse.
+        - 'random_search': adds noise to all parameters, and keeps it if the
+          objective does not increase.
 
-        All these are first-order solvers for the purposes of this page. Or:
+        These are called first-order solvers below. The last one is not:
 
-        - 'lbfgs': L-BFGS-B on all samples at once. Good on small data. What it
-          has no place for (`dropout`, `input_dropout`, `batch_norm`,
-          `weight_decay`, `max_norm`, `clip_norm`, `augment`, `callbacks`) is
-          refused.
+        - 'lbfgs': L-BFGS-B on all samples at once, for small datasets. It does
+          not support `dropout`, `input_dropout`, `batch_norm`, `weight_decay`,
+          `max_norm`, `clip_norm`, `augment` and `callbacks`.
 
     alpha : float, default=0.0001
-        Strength of the penalty on the weights; biases are not penalized. The
-        penalty is divided by the number of samples in the batch (or by the sum
-        of their weights).
+        Strength of the penalty on the weights. Biases are not penalized. The
+        penalty is divided by the number of samples in the batch, or by the sum
+        of their weights.
 
     batch_size : int, 'auto' or 'full', default='auto'
-        Number of samples in a mini-batch: 'auto' is ``min(200, n_samples)``,
-        'full' is all samples, which are then neither shuffled nor copied.
-        Unused by 'lbfgs', 'armijo' and 'random_search'.
+        Number of samples in a mini-batch. 'auto' is ``min(200, n_samples)``.
+        'full' is all samples, which are neither shuffled nor copied. Not used by
+        'lbfgs', 'armijo' and 'random_search'.
 
     learning_rate : str or callable, default='constant'
-        Learning rate over time, for every first-order solver that has one. As in
-        scikit-learn, 'adam' ignores 'invscaling' and 'adaptive', and keeps
-        `learning_rate_init`; 'plateau' works with every solver.
+        Learning rate schedule of the first-order solvers. As in scikit-learn,
+        'adam' ignores 'invscaling' and 'adaptive', and uses `learning_rate_init`
+        instead.
 
-        - 'constant': `learning_rate_init` throughout;
-        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` from the
-          end of each epoch, with `t_` in samples;
-        - 'adaptive': divided by 5 each time that training stops improving (see
-          `n_iter_no_change`), until it is 1e-6 or less;
-        - 'plateau': multiplied by `decay_rate` each time that training stops
-          improving, until it is `learning_rate_min` or less;
+        - 'constant': `learning_rate_init`;
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t``, updated after
+          each epoch, with `t_` in samples;
+        - 'adaptive': divided by 5 each time training stops improving (see
+          `n_iter_no_change`), until it is at most 1e-6;
+        - 'plateau': multiplied by `decay_rate` each time training stops
+          improving, until it is at most `learning_rate_min`;
         - 'step': multiplied by `decay_rate` every `decay_epochs` epochs;
         - 'exponential': multiplied by `decay_rate` every epoch;
         - 'cosine': half a cosine from `learning_rate_init` to
           `learning_rate_min`, over the steps of `max_iter` epochs;
-        - 'one_cycle': up from 1/25 of `learning_rate_init` to it, over 30 % of
-          the steps of `max_iter` epochs, and down to 1/250 000 of it;
+        - 'one_cycle': rises from 1/25 of `learning_rate_init` to
+          `learning_rate_init` over 30 % of the steps of `max_iter` epochs, and
+          falls to 1/250 000 of it over the rest;
         - a function of the step (an int, from 0) that returns the rate.
 
-        The last two end at `max_iter`: ``n_iter_no_change=np.inf`` lets nothing
-        stop training before, and after it the last rate stays. Steps and epochs
-        are counted from the beginning of each `fit`, and on through calls of
-        `partial_fit`.
+        'cosine' and 'one_cycle' end at `max_iter`, where the last rate is kept.
+        Set ``n_iter_no_change=np.inf`` so that training does not stop before.
+        Steps and epochs are counted from the start of each `fit`, and continue
+        through calls of `partial_fit`.
 
     learning_rate_init : float, default=0.001
-        Learning rate (step size), or the first one. Unused by 'lbfgs'; 'armijo'
-        finds its own, and 'random_search' uses it for `weight_decay` alone.
+        Initial learning rate (step size). Not used by 'lbfgs' and 'armijo'.
+        'random_search' uses it for `weight_decay` only.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
 
     max_iter : int, default=200
-        Largest number of epochs; of iterations for 'lbfgs'.
+        Maximum number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
-        Whether to shuffle the samples before each epoch. Unused by 'lbfgs' and
-        by ``batch_size='full'``.
+        Whether to shuffle the samples before each epoch. Not used by 'lbfgs' and
+        with ``batch_size='full'``.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, the early stopping split, the shuffling,
-        dropout, augmentation and random search. Pass an int for the same result
-        at each call.
+        Determines the initial weights, the early stopping split, the shuffling,
+        dropout, augmentation and random search. Pass an int for reproducible
+        results across multiple function calls.
 
     tol : float, default=1e-4
-        Least improvement of the training loss in an epoch, or of the validation
-        score, that counts. For 'lbfgs', bound on the largest component of the
-        gradient.
+        Minimum improvement of the training loss, or of the validation score, in
+        an epoch. For 'lbfgs', tolerance on the largest component of the gradient.
 
     verbose : bool or int, default=False
-        Whether to print the loss after each epoch (iteration of 'lbfgs'). An
-        integer k > 1 prints it after the first epoch and every k epochs, with
-        the validation loss (after each iteration of 'lbfgs').
+        Whether to print the loss after each epoch, or after each iteration of
+        'lbfgs'. An integer k > 1 prints it after the first epoch and every k
+        epochs, with the validation loss, or after each iteration of 'lbfgs'.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous call, and with
-        early stopping from its best score.
+        Whether `fit` starts from the weights of the previous call and, with early
+        stopping, from its best score.
 
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
@@ -198,10 +194,11 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Whether the momentum of 'sgd' is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to stop when the score on a validation set (see
-        `early_stopping_metric`) improves no more, and to keep the weights of the
-        best epoch. The set is X_val and y_val if `fit` is given them, else
-        `validation_fraction` of the samples. Unused by 'lbfgs'.
+        Whether to stop training when the score on a validation set (see
+        `early_stopping_metric`) stops improving, and to keep the weights of the
+        best epoch. The validation set is X_val and y_val if they are passed to
+        `fit`. Otherwise it is `validation_fraction` of the samples. Not used by
+        'lbfgs'.
 
     validation_fraction : float, default=0.1
         Fraction of the samples in the validation set, in [0, 1).
@@ -217,31 +214,33 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         and 'adagrad'.
 
     n_iter_no_change : int or inf, default=10
-        Number of consecutive epochs without improvement by `tol` after which
-        training stops, or the learning rate of 'adaptive' or 'plateau' falls.
+        Number of consecutive epochs without an improvement of at least `tol`,
+        after which training stops, or 'adaptive' or 'plateau' lowers the learning
+        rate.
 
     max_fun : int, default=15000
-        Largest number of evaluations of the objective by 'lbfgs'.
+        Maximum number of evaluations of the objective by 'lbfgs'.
 
     l1_ratio : float, default=0.0
-        Share of the L1 norm in the penalty, in [0, 1]: 0 is L2, 1 is L1,
-        between them is elastic net. The L1 part makes weights exactly 0.
+        Share of the L1 norm in the penalty, in [0, 1]. 0 is an L2 penalty, 1 is an
+        L1 penalty, and values between are an elastic net. The L1 part sets weights
+        to exactly 0.
 
     output_activation : str, default='auto'
         Activation of the output layer: 'identity', 'logistic' or 'sigmoid',
         'tanh', 'softplus', 'relu' or 'exp'. 'auto' is 'exp' for the loss
-        'poisson', which needs one that is positive, and else 'identity'. A
-        'relu' may begin at 0 for all samples, and then never learns; 'softplus'
-        is positive, too, and does not.
+        'poisson', which needs a positive output, and 'identity' for the other
+        losses. A 'relu' that is 0 for all samples has no gradient and does not
+        train. 'softplus' is positive and avoids this.
 
     init : str or callable, default='auto'
-        Initial weights, of n_in x n_out:
+        Initial weights of a layer of shape (n_in, n_out):
 
-        - 'auto': U(-r, r) with r = sqrt(6 / (n_in + n_out)), where the
-          activation is logistic sqrt(2 / (n_in + n_out)), for weights and
-          biases; with the others, biases begin at 0;
+        - 'auto': U(-r, r) with r = sqrt(6 / (n_in + n_out)), or
+          sqrt(2 / (n_in + n_out)) for logistic activations, for weights and
+          biases. With the other initializations, biases are initially 0;
         - 'glorot_uniform', 'glorot_normal': variance 2 / (n_in + n_out);
-        - 'he_uniform', 'he_normal': variance 2 / n_in, for 'relu' and its like;
+        - 'he_uniform', 'he_normal': variance 2 / n_in, for 'relu' and similar;
         - 'lecun_normal': variance 1 / n_in, for 'selu';
         - 'orthogonal': orthonormal rows or columns;
         - 'normal': N(0, 0.01^2);
@@ -249,41 +248,42 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
           layer.
 
     dropout : float or sequence of float, default=0.0
-        Probability of leaving a hidden unit out of a training step, in [0, 1),
-        or one for each hidden layer. What is left is scaled up, and prediction
-        uses all units.
+        Probability of dropping a hidden unit in a training step, in [0, 1), or
+        one probability for each hidden layer. The remaining units are scaled by
+        ``1 / (1 - dropout)``. Prediction uses all units.
 
     input_dropout : float, default=0.0
-        The same for the features. Of sparse X, only stored entries are left out.
+        Probability of dropping a feature in a training step, in [0, 1). Of sparse
+        X, only stored entries are dropped.
 
     batch_norm : bool, default=False
-        Whether to normalize the hidden layers before their activation, with the
-        (weighted) mean and variance of the batch in training, and running
-        averages of them in prediction. A batch with fewer than two samples of
-        positive weight is normalized by the running averages.
+        Whether to normalize the hidden layers before their activation. Training
+        uses the (weighted) mean and variance of the batch, prediction uses their
+        running averages. A batch with fewer than two samples of positive weight is
+        normalized by the running averages.
 
     batch_norm_momentum : float, default=0.1
-        Share of each batch in the running averages, in (0, 1].
+        Weight of each batch in the running averages, in (0, 1].
 
     batch_norm_epsilon : float, default=1e-5
-        Added to the variance.
+        Constant added to the variance.
 
     frozen_layers : sequence of int, default=()
-        Layers that keep their weights, as indices of `coefs_`: for transfer
-        learning, with `coefs_init` of `fit`, or with `warm_start`.
+        Indices in `coefs_` of layers that are not trained. For transfer learning,
+        with `coefs_init` of `fit` or with `warm_start`.
 
     weight_decay : float, default=None
-        Decoupled weight decay: each step begins by multiplying the weights by
-        ``1 - learning_rate * weight_decay``, with 'armijo' by the length of its
-        step. None is 0.01 for 'adamw' and 0 for the rest.
+        Decoupled weight decay. Each step first multiplies the weights by
+        ``1 - learning_rate * weight_decay``. With 'armijo' the learning rate is
+        the length of its step. None is 0.01 for 'adamw' and 0 for other solvers.
 
     max_norm : float, default=None
-        Bound on the Euclidean norm of the weights that come into a unit, kept
-        after each step.
+        Maximum Euclidean norm of the incoming weights of a unit, enforced after
+        each step.
 
     clip_norm : float, default=None
-        Bound on the Euclidean norm of the whole gradient; a longer one is
-        shortened.
+        Maximum Euclidean norm of the whole gradient. A longer gradient is scaled
+        to this norm.
 
     rho : float, default=0.99
         Decay of the mean square of 'rmsprop', in [0, 1).
@@ -292,14 +292,16 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Decay of the momentum's schedule in 'nadam'.
 
     armijo_sigma : float, default=1e-4
-        Share of the decrease that the slope promises which 'armijo' asks of a
-        step, in (0, 1).
+        Fraction of the decrease predicted by the slope that 'armijo' requires of
+        a step, in (0, 1).
 
     armijo_factor : float, default=0.5
-        Factor by which 'armijo' shortens a step, beginning from 1, in (0, 1).
+        Factor by which 'armijo' shortens a step, whose initial length is 1, in
+        (0, 1).
 
     search_radius : float, default=0.1
-        The noise of 'random_search' is uniform between minus this and this.
+        The noise of 'random_search' is uniform in
+        ``[-search_radius, search_radius]``.
 
     decay_rate : float, default=None
         Factor of the schedules 'step' (None is 0.1), 'exponential' (None is 0.95)
@@ -309,20 +311,20 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Number of epochs between two steps of the schedule 'step'.
 
     learning_rate_min : float, default=None
-        Last learning rate of the schedule 'cosine' (None is 0), and the learning
+        Final learning rate of the schedule 'cosine' (None is 0), and the learning
         rate at or below which 'plateau' stops training (None is 1e-6). At most
         `learning_rate_init`.
 
     warmup_steps : int, default=0
-        Number of steps over which the learning rate rises linearly to that of
+        Number of steps over which the learning rate rises linearly to the rate of
         the schedule.
 
     early_stopping_metric : str or callable, default='score'
-        What early stopping watches on the validation set: 'score' (R^2),
-        'loss' (the mean loss, without the penalty), or a scorer, as a name from
+        What early stopping monitors on the validation set: 'score' (R^2), 'loss'
+        (the mean loss, without the penalty), or a scorer. A scorer is a name from
         :func:`sklearn.metrics.get_scorer_names` or a callable
-        ``scorer(estimator, X, y)``, which is given `sample_weight` if it takes
-        it and there are weights.
+        ``scorer(estimator, X, y)``. Validation weights are passed to it as
+        `sample_weight` if it accepts them.
 
     callbacks : callback or list of callbacks, default=None
         Objects with at least one of the methods `on_fit_begin`,
@@ -343,22 +345,23 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         `partial_fit` always raises it.
 
     augment : callable, default=None
-        A function ``augment(X_batch, rng)`` that returns the batch to train on,
-        of the same shape: noise, shifts of images, ... `rng` is a
-        :class:`numpy.random.Generator`. It must leave each row its target.
+        A function ``augment(X_batch, rng)`` that returns a batch of the same shape
+        to train on, for example with noise or shifted images. `rng` is a
+        :class:`numpy.random.Generator`. The targets of the rows stay the same.
 
     dtype : {'float32', 'float64'}, default=None
-        Type to compute in. None is float32 for X in float32, else float64.
+        Precision of the computation. None is float32 if X is float32, and float64
+        otherwise.
 
     engine : {'auto', 'numpy', 'compiled'}, default='auto'
-        What trains the network, and predicts:
+        The implementation of training and prediction:
 
-        - 'auto': the compiled engine where it is installed and covers the
-          parameters and X, else NumPy;
-        - 'numpy': NumPy, which covers everything;
-        - 'compiled': C, whose numbers differ from NumPy's by rounding. `fit`
-          refuses what it does not cover (an activation or a loss of your own,
-          `augment`, sparse X); predictions are then NumPy's.
+        - 'auto': the compiled engine if it is installed and supports the
+          parameters and X, otherwise NumPy;
+        - 'numpy': NumPy, which supports everything;
+        - 'compiled': compiled code. Its results differ from NumPy's by rounding
+          errors. `fit` raises an error for what it does not support (an activation
+          or a loss of your own, `augment`, sparse X). Predictions then use NumPy.
 
     huber_delta : float, default=1.0
         Residual beyond which the loss 'huber' grows linearly.
@@ -380,41 +383,44 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its
-        step. The loss of several outputs is reported as their mean, as
-        scikit-learn does it with the squared error, but as their sum for
-        'poisson', for a loss of your own (see its `mean_over_outputs`), and by
-        'lbfgs'. What is minimized is always the sum.
+        step. The squared error of several outputs is reported as their mean, as in
+        scikit-learn. The loss 'poisson', a loss of your own (see its
+        `mean_over_outputs`), and 'lbfgs' report the sum. The sum is what is
+        minimized.
 
     loss_curve_ : list of float
-        The loss of each epoch, over all calls since training began afresh. Not
-        for 'lbfgs'.
+        The loss of each epoch, over all calls since training started from new
+        weights. Not for 'lbfgs'.
 
     history_ : dict of lists of float
-        One value for each epoch since training began afresh: 'loss' (as
-        `loss_curve_`), 'val_loss' (mean loss on the validation set, without the
-        penalty) and 'val_score', both NaN without such a set, 'learning_rate'
-        (of the epoch's last step), 'grad_norm' (mean over the steps, before
-        `clip_norm`; NaN for 'random_search') and 'seconds'. Not for 'lbfgs'.
+        One value for each epoch since training started from new weights: 'loss'
+        (as in `loss_curve_`), 'val_loss' (mean loss on the validation set, without
+        the penalty) and 'val_score', both NaN without a validation set,
+        'learning_rate' (of the last step of the epoch), 'grad_norm' (mean over the
+        steps, before `clip_norm`; NaN for 'random_search') and 'seconds'. Not for
+        'lbfgs'.
 
     best_loss_ : float or None
-        Least of them; None with `early_stopping`. Not for 'lbfgs'.
+        Minimum of `loss_curve_`. None with `early_stopping`. Not for 'lbfgs'.
 
     validation_scores_ : list of float or None
-        What early stopping watched, after each epoch (the negative loss for
-        ``early_stopping_metric='loss'``); None without `early_stopping`. Not for
+        The monitored score after each epoch, which is the negative loss with
+        ``early_stopping_metric='loss'``. None without `early_stopping`. Not for
         'lbfgs'.
 
     best_validation_score_ : float or None
-        Greatest of them; None without `early_stopping`. Not for 'lbfgs'.
+        Maximum of `validation_scores_`. None without `early_stopping`. Not for
+        'lbfgs'.
 
     n_iter_ : int
-        Number of epochs (iterations of 'lbfgs') in the last call.
+        Number of epochs, or iterations of 'lbfgs', in the last call.
 
     t_ : int
-        Number of samples seen since training began afresh, over all epochs.
+        Number of training samples seen, over all epochs since training started
+        from new weights.
 
     n_layers_ : int
-        Number of layers, input and output included.
+        Number of layers, including the input and the output.
 
     n_outputs_ : int
         Number of output units.
@@ -423,20 +429,21 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Activation of the output layer: see `output_activation`.
 
     n_features_in_ : int
-        Number of features seen in `fit`.
+        Number of features seen during `fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if X has names that are all strings.
+        Names of features seen during `fit`. Defined only when X has feature names
+        that are all strings.
 
     See Also
     --------
-    MLPClassifierScratch : The same for class labels.
+    MLPClassifierScratch : Multilayer perceptron classifier.
 
     Notes
     -----
-    With the same parameters, data and `random_state`, training in float64
-    follows scikit-learn's to rounding error, save for 'lbfgs' on
-    several outputs, where scikit-learn's loss does not match its gradient.
+    With the same parameters, data and `random_state`, training in float64 agrees
+    with scikit-learn to rounding error. The exception is 'lbfgs' with several
+    outputs, where scikit-learn's loss does not match its gradient.
 
     References
     ----------
