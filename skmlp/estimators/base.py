@@ -1,7 +1,7 @@
-"""What the classifier and the regressor share.
+"""The base class of the classifier and the regressor.
 
-The way of a `fit`: validate parameters and data, build the objects of
-`skmlp.core`, train them with `skmlp.training`, publish the fitted attributes.
+`fit` validates parameters and data, builds the objects of `skmlp.core`, trains them
+with `skmlp.training`, and sets the fitted attributes.
 """
 
 import operator
@@ -63,7 +63,10 @@ def has_partial_fit(estimator):
 class BaseMLP(
     CallbackSupportMixin, InspectionMixin, EstimatorParameters, BaseEstimator, ABC
 ):
-    """Base class of the estimators; use the derived classes."""
+    """Base class of the estimators.
+
+    Warning: This class should not be used directly. Use the derived classes instead.
+    """
 
     # For `save`, `load` and checkpoints.
     _fitted = FITTED
@@ -73,25 +76,25 @@ class BaseMLP(
     _scored_on: tuple | None = None
     _trained_with: list | None = None  # the parameters of the last call
 
-    # What a derived class has to say.
+    # To be defined by a derived class.
 
-    _y_checks: dict = {}  # for validate_data
+    _y_checks: dict = {}  # arguments of validate_data
 
     def _read_targets(self, y):
-        """Return the targets as scikit-learn can validate them."""
+        """Return y in a form that scikit-learn can validate."""
         return y
 
     @abstractmethod
     def _check_targets(self, y, continues, incremental):
-        """Validate the targets and learn from them what there is to learn.
+        """Validate the targets, and set the fitted attributes that depend on them.
 
         Parameters
         ----------
         y : ndarray
-            Targets as scikit-learn has checked them.
+            Targets that scikit-learn has validated.
 
         continues : bool
-            Whether training goes on from an earlier call.
+            Whether training continues from an earlier call.
 
         incremental : bool
             Whether the call is to `partial_fit`.
@@ -104,15 +107,15 @@ class BaseMLP(
 
     @abstractmethod
     def _encode_targets(self, y, dtype):
-        """The targets as the loss takes them.
+        """Return the targets as an array for the loss.
 
         Parameters
         ----------
         y : ndarray
-            Targets as `_check_targets` returned them.
+            Targets returned by `_check_targets`.
 
         dtype : dtype
-            Type that the network computes in.
+            Data type of the computation.
 
         Returns
         -------
@@ -121,22 +124,22 @@ class BaseMLP(
 
     @abstractmethod
     def _encode_validation_targets(self, y, dtype):
-        """Both of the above, for a validation set: it teaches nothing."""
+        """Validate and encode the targets of a validation set."""
 
     @abstractmethod
     def _loss_and_output(self):
-        """The `Loss` and the output `Activation`, once the targets are known."""
+        """Return the `Loss` and the output `Activation` for the targets."""
 
     @abstractmethod
     def _stratify(self, y, Y):
-        """What the early stopping split is stratified by, or None."""
+        """Return what the early stopping split is stratified by, or None."""
 
     @abstractmethod
     def _score_output(self, decision, P, Y, sample_weight):
-        """Score of finite outputs, before and after the output activation."""
+        """Return the score of outputs before and after the output activation."""
 
     def _class_weights(self, y):
-        """Weight of each sample by its class, or None."""
+        """Return the weight of each sample by its class, or None."""
         return None
 
     # Training.
@@ -161,22 +164,22 @@ class BaseMLP(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training samples. float32 trains in float32, everything else in
-            float64, unless `dtype` says otherwise.
+            Training samples. The network is trained in float32 if X is float32, and
+            in float64 otherwise, unless `dtype` is set.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels or a label indicator matrix in
-            classification, real numbers in regression.
+            Targets: class labels or a label indicator matrix in classification,
+            real numbers in regression.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss and in the validation score, at
-            least 0 and not all 0. None stands for ones.
+            Weight of each sample in the loss and in the validation score, at least 0
+            and not all 0. None is equivalent to ones.
 
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Validation samples. With `early_stopping` they take the place of the
-            fraction that is set aside; without it, `history_` records the loss
-            and the score on them. In a `Pipeline`, ``transform_input=["X_val"]``
-            transforms them as X.
+            Validation samples. With `early_stopping` they replace the fraction of
+            the training samples that is set aside. `history_` has the loss and the
+            score on them. In a `Pipeline`, set ``transform_input=["X_val"]`` to
+            transform them like X.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of the validation samples.
@@ -185,19 +188,19 @@ class BaseMLP(
             Weights of the validation samples.
 
         coefs_init : list of array-like or None, default=None
-            Weights to start from, one array for each layer in the shape of
-            `coefs_`. Where an entry is None, the layer starts as it would
-            without: drawn afresh, or with `warm_start` from the last call's.
+            Initial weights, one array for each layer with the shape in `coefs_`. A
+            layer whose entry is None is initialized as usual: drawn at random, or
+            with `warm_start` taken from the last call.
 
         intercepts_init : list of array-like or None, default=None
-            Biases to start from, likewise.
+            Initial biases, one array for each layer, or None.
 
         resume_from : str or os.PathLike, default=None
-            A file that `skmlp.callbacks.Checkpoint` wrote in a training with the
-            same parameters and data, to go on from. The result is that of a
-            training in one piece. `coefs_init`, `intercepts_init` and what the
-            estimator has learned before are then of no account; `max_iter` may
-            be more than it was, unless the learning rate depends on it.
+            A file written by `skmlp.callbacks.Checkpoint` in a training with the same
+            parameters and data. Training continues from it, and gives the result of
+            an uninterrupted training. `coefs_init`, `intercepts_init` and what the
+            estimator has learned before are ignored. `max_iter` may be larger than
+            before, unless the learning rate depends on it.
 
         Returns
         -------
@@ -207,23 +210,24 @@ class BaseMLP(
         Raises
         ------
         OSError
-            If there is no file `resume_from`.
+            If the file `resume_from` cannot be opened.
 
         ValueError
-            If a parameter or an argument is not valid, `resume_from` is damaged
-            or of another training, or training diverges. The estimator is then
-            as it was before the call.
+            If a parameter or an argument is not valid, `resume_from` is damaged or
+            from another training, or training diverges. The estimator is then
+            unchanged.
 
         Warns
         -----
         ConvergenceWarning
-            If training reaches `max_iter`, or ends without having learned anything for
-            a cause that the data show. The message names the cause and the remedy.
+            If training reaches `max_iter`, or if it ends without having learned
+            anything and the data show a cause. The message names the cause and the
+            remedy.
         """
         tasks = task_callbacks(self, self.max_iter, X, y, sample_weight)
         before = Unchanged(self)
-        # Not a context manager, whose methods an exception could interrupt. To assign
-        # the dictionary is one step.
+        # Not a context manager, whose methods an exception of a signal handler could
+        # interrupt. The assignment of the dictionary is atomic.
         try:
             self._fit(
                 X,
@@ -243,12 +247,12 @@ class BaseMLP(
         return self
 
     def _partial_fit(self, X, y, sample_weight):
-        """One epoch over X and y."""
-        # scikit-learn validates parameters in the first call alone, to save the time.
+        """Train for one epoch over X and y."""
+        # To save time, parameters are validated only if they have changed.
         if not _are_same(self._parameters_given(), self._trained_with):
             self._validate_params()
         if self.early_stopping:
-            # A different validation set each time would mean nothing.
+            # Each call would have another validation set.
             raise ValueError(
                 "partial_fit does not support early_stopping=True; set "
                 "early_stopping=False, or call fit."
@@ -325,7 +329,7 @@ class BaseMLP(
             self.__dict__.update(checkpoint.earlier)
 
     def _parameters_given(self):
-        """The values of the constructor's parameters."""
+        """Return the values of the constructor's parameters."""
         return [getattr(self, name) for name in self._parameter_constraints]
 
     def _check_training_data(
@@ -368,7 +372,7 @@ class BaseMLP(
         return Data(X if issparse(X) else np.asarray(X), y, Y, w)
 
     def _start(self, data, random_state, continues):
-        """Build the network and the parameters that training starts from."""
+        """Return the network and its initial parameters."""
         dtype = data.X.dtype
         build.check_numbers(self, dtype)
         network = build.make_network(
@@ -394,13 +398,13 @@ class BaseMLP(
         return network, theta
 
     def _parameters(self, dtype):
-        """A copy of the fitted parameters."""
+        """Return a copy of the fitted weights and biases."""
         return Parameters.from_arrays(
             self.coefs_, self.intercepts_, dtype, self._batch_norm_arrays()
         )
 
     def _adopt(self, network, theta):
-        """Take a network and its parameters for the fitted ones."""
+        """Set a network and its parameters as the fitted ones."""
         self._network = network
         self.coefs_ = theta.coefs
         self.intercepts_ = theta.intercepts
@@ -410,7 +414,7 @@ class BaseMLP(
                 setattr(self, f"batch_norm_{name}_", getattr(theta, name))
 
     def _fitted_copy(self, network, theta):
-        """A copy of the estimator that predicts with these parameters."""
+        """Return a copy of the estimator that predicts with other parameters."""
         fitted = copy(self)
         fitted._adopt(network, theta)
         return fitted
@@ -457,7 +461,7 @@ class BaseMLP(
         self.loss_curve_.extend(state.history["loss"])
 
     def __copy__(self):
-        """A shallow copy, but for the history: `partial_fit` extends it in place."""
+        """Return a shallow copy with its own history, which `partial_fit` extends."""
         copied = type(self).__new__(type(self))
         copied.__dict__.update(vars(self))
         if hasattr(self, "history_"):
@@ -466,7 +470,7 @@ class BaseMLP(
         return copied
 
     def __sklearn_clone__(self):
-        """Return a clone, whose callbacks have nothing of what was recorded."""
+        """Return a clone, whose callbacks do not have the records of a training."""
         bare = copy(self)
         has_callbacks = "callbacks" in self._get_param_names()
         if has_callbacks:
@@ -489,12 +493,12 @@ class BaseMLP(
     # Prediction.
 
     def _check_input(self, X):
-        """Validate X for a fitted estimator."""
+        """Validate X, and return it."""
         check_is_fitted(self)
         return validate_data(self, X, accept_sparse="csr", reset=False)
 
     def _inference(self):
-        """Weights, biases and activations of the fitted network."""
+        """Return the weights, biases and activations of the fitted network."""
         theta = self.coefs_, self.intercepts_
         if hasattr(self, "batch_norm_scales_"):
             theta = self._network.inference_parameters(
@@ -504,11 +508,11 @@ class BaseMLP(
         return coefs, intercepts, self._network.activations
 
     def _decision_function(self, X):
-        """Output of the network before the output activation."""
+        """Return the output of the network before the output activation."""
         return self._compute(self._check_input(X))
 
     def _output(self, X):
-        """Output of the network, of shape (n_samples, n_outputs)."""
+        """Return the output of the network, of shape (n_samples, n_outputs)."""
         X = self._check_input(X)
         Z = self._compute(X)
         output = call_quietly(self._network.activations[-1].apply, Z)
@@ -516,7 +520,7 @@ class BaseMLP(
         return output
 
     def _compute(self, X):
-        """The decision function of samples that have been validated."""
+        """Return the decision function of validated samples."""
         coefs, intercepts, activations = call_quietly(self._inference)
         Z = call_quietly(
             decision_function, self.engine, coefs, intercepts, activations, X
@@ -525,7 +529,7 @@ class BaseMLP(
         return Z
 
     def _check_finite(self, output, X, what="network's output"):
-        """Refuse what the network has made of finite samples, if it is not finite."""
+        """Raise if the output is not finite though the samples are."""
         check_output(output, X, [*self.coefs_, *self.intercepts_], what)
 
     def __sklearn_tags__(self):
@@ -535,7 +539,7 @@ class BaseMLP(
 
 
 class Unchanged:
-    """What an estimator was before a call, to go back to after an exception.
+    """The attributes of an estimator before a call, to restore after an exception.
 
     The attributes themselves are not copied. Training does not change them in place,
     but for the lists of the history, which it appends to. NumPy's handling of
@@ -557,12 +561,12 @@ class Unchanged:
         self._errstate = np.geterr()
 
     def restore_others(self):
-        """Restore all but the attributes."""
+        """Restore everything except the dictionary of attributes."""
         np.seterr(**self._errstate)
         for values, length in self._lengths:
             del values[length:]
 
 
 def _are_same(values, others):
-    """Whether two lists, or None, have the same objects."""
+    """Return whether two lists have the same objects; `others` may be None."""
     return others is not None and all(map(operator.is_, values, others))

@@ -505,7 +505,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Train for one epoch over X and y, going on from the last call.
+        """Update the model with one epoch over X and y.
 
         Parameters
         ----------
@@ -516,12 +516,12 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             Class labels, or a label indicator matrix.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, at least 0 and not all 0. None
-            stands for ones.
+            Weight of each sample in the loss, at least 0 and not all 0. None is
+            equivalent to ones.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever occur. Required in the first call, may be
-            omitted afterwards.
+            All classes across all calls to partial_fit. Required in the first call,
+            and may be omitted in later calls.
 
         Returns
         -------
@@ -531,9 +531,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If an argument is not valid, y has a label that is not in `classes`,
-            or training diverges. The estimator is then as it was before the
-            call.
+            If an argument is not valid, y has a label that is not in `classes`, or
+            training diverges. The estimator is then unchanged.
         """
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             raise ValueError(
@@ -554,7 +553,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             raise
 
     def _is_first_call(self, classes):
-        """Check the `classes` of partial_fit; whether it is the first call."""
+        """Check `classes`, and return whether it is the first call of partial_fit."""
         try:
             if classes is not None and len(unique_labels(classes)) == 0:
                 raise ValueError("it is empty")
@@ -567,7 +566,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             ) from error
 
     def decision_function(self, X):
-        """Output of the network before the output activation (the logits).
+        """Compute the output before the output activation (the logits).
 
         Parameters
         ----------
@@ -577,7 +576,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            One column for each class or label; for two classes, the logit of
+            One column for each class or label. For two classes, the logit of
             ``classes_[1]``.
         """
         decision = self._decision_function(X)
@@ -616,17 +615,18 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Probability of each class, in the order of `classes_`; of
-            multilabel targets, the probability of each label.
+            Probability of each class, in the order of `classes_`. For multilabel
+            targets, the probability of each label.
         """
         P = self._output(X)
         if self._is_multiclass() and self.out_activation_ == "logistic":
-            # One unit for each class against the rest; of no class, all alike.
+            # One unit for each class against the rest. If all are 0, the classes are
+            # equally likely.
             total = P.sum(axis=1, keepdims=True)
             P = np.where(total > 0, P / np.where(total > 0, total, 1), 1 / P.shape[1])
         if self.n_outputs_ == 1:
             P = np.hstack([1 - P, P])
-        # Of one class alone we can be sure.
+        # A single class has the probability 1.
         return P if len(self.classes_) > 1 else np.ones_like(P[:, :1])
 
     def predict_log_proba(self, X):
@@ -640,7 +640,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            Logarithm of `predict_proba`; -inf where that rounds to 0.
+            Logarithm of `predict_proba`, which is -inf where that rounds to 0.
         """
         P = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -662,7 +662,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         return y
 
     def _check_kind(self, y):
-        """Refuse what are no classes; y, and whether it is a label indicator matrix."""
+        """Return y as classes, and whether it is a label indicator matrix."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         try:
@@ -682,7 +682,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         return y.toarray() if issparse(y) else y, True
 
     def _set_kind(self, multilabel, is_sparse):
-        """Remember the kind of targets, by scikit-learn's name for it."""
+        """Set the type of targets, by the name of scikit-learn's `type_of_target`."""
         self._sparse_y = is_sparse
         if multilabel:
             self._y_type = "multilabel-indicator"
@@ -696,10 +696,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             Y = np.searchsorted(self.classes_, y)[:, np.newaxis] == np.arange(
                 len(self.classes_)
             )
-        else:  # 1 for the second of two classes, and for an only one 0
+        else:  # 1 for the second of two classes, 0 for a single class
             Y = (y != self.classes_[0])[:, np.newaxis]
         if self.label_smoothing:
-            # Among the classes, or for each label between yes and no.
+            # Over the classes, or over 0 and 1 for each label.
             K = Y.shape[1] if self._has_softmax() else 2
             epsilon = self.label_smoothing
             Y = (Y * (1 - epsilon) + epsilon / K).astype(dtype)
@@ -751,7 +751,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         return weights
 
     def _check_classes(self, y, multilabel, incremental):
-        """Hold y to the classes that the network knows."""
+        """Raise if y does not have the classes of the network."""
         self._check_multilabel(multilabel, "y")
         classes = unique_labels(y)
         if multilabel and set(classes) != set(self.classes_):
@@ -776,9 +776,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         if multilabel != self._is_multilabel():
             before, now = ("not ", "") if multilabel else ("", "not ")
             raise ValueError(
-                "warm_start, partial_fit and validation go on with the kind of targets "
-                f"that there was before, which was {before}multilabel; {name} is "
-                f"{now}multilabel."
+                "warm_start, partial_fit and validation need targets of the same type "
+                f"as before, which was {before}multilabel; {name} is {now}multilabel."
             )
 
     def _is_multilabel(self):
@@ -795,8 +794,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         if self.output_activation == "softmax" and not softmax:
             raise ValueError(
                 "output_activation='softmax' needs three or more classes, got "
-                f"{self._y_type} targets; 'auto' and 'logistic' take "
-                "them."
+                f"{self._y_type} targets. Set output_activation='auto' or 'logistic'."
             )
         loss = self.loss
         if loss == "log_loss" and not softmax:
@@ -808,14 +806,14 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     def _stratify(self, y, Y):
         if self._is_multiclass():
             return y
-        # By class, whether or not the labels are smoothed.
+        # By class: smoothed labels are not 0 or 1.
         return Y > 0.5 if Y.shape[1] == 1 else None
 
     def _score_output(self, decision, P, Y, sample_weight):
-        """Accuracy; of multilabel targets, the share with every label right."""
+        """Return the accuracy, for multilabel targets the subset accuracy."""
         if self._is_multiclass():
             correct = decision.argmax(axis=1) == Y.argmax(axis=1)
-        elif len(self.classes_) == 1:  # `predict` has no other choice
+        elif len(self.classes_) == 1:  # which `predict` always returns
             return 1.0
         else:
             correct = ((decision > 0) == (Y > 0.5)).all(axis=1)
@@ -836,9 +834,9 @@ def _is_list_of_dicts(class_weight, n_labels):
 
 
 def _weights_by_class(class_weight, classes):
-    """Return the weight of each class, which is 1 for those that a dict lacks.
+    """Return the weight of each class, which is 1 for a class that is not in the dict.
 
-    Labels of the dict that are not among the classes are ignored, for a fold of
+    Keys of the dict that are not classes are ignored, because a fold of
     cross-validation may lack a class.
     """
     labels = classes.tolist()

@@ -488,7 +488,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch over X and y, going on from the last call.
+        """Update the model with one epoch over X and y.
 
         Parameters
         ----------
@@ -499,8 +499,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             Targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, at least 0 and not all 0. None
-            stands for ones.
+            Weight of each sample in the loss, at least 0 and not all 0. None is
+            equivalent to ones.
 
         Returns
         -------
@@ -510,8 +510,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If an argument is not valid or training diverges. The estimator is
-            then as it was before the call.
+            If an argument is not valid or training diverges. The estimator is then
+            unchanged.
         """
         before = Unchanged(self)
         try:
@@ -532,13 +532,14 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In float32 if the network was trained in it, else in float64.
+            Predictions, in float32 if the network was trained in float32, otherwise
+            in float64.
         """
         output = self._output(X)
         return output.ravel() if self.n_outputs_ == 1 else output
 
     def score(self, X, y, sample_weight=None):
-        """Coefficient of determination R^2 of the predictions.
+        """Return the coefficient of determination R^2 of the predictions.
 
         Parameters
         ----------
@@ -554,8 +555,8 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Returns
         -------
         score : float
-            As :func:`sklearn.metrics.r2_score`, but right also for targets whose
-            squares overflow, or round to 0.
+            As :func:`sklearn.metrics.r2_score`, but accurate also for targets whose
+            squares overflow or round to 0.
         """
         return _r2(y, self.predict(X), sample_weight)
 
@@ -600,7 +601,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         return None
 
     def _score_output(self, decision, P, Y, sample_weight):
-        """R^2, averaged over the outputs."""
+        """Return R^2, averaged over the outputs."""
         return _r2(Y, P, sample_weight, _r2_of_arrays)
 
     def __sklearn_tags__(self):
@@ -611,11 +612,11 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
 
 def _r2(y, P, sample_weight, r2=r2_score):
-    """R^2, averaged over the outputs.
+    """Return R^2, averaged over the outputs.
 
-    It does not depend on the unit of the targets. So they are measured in another one
-    where their squares, or those of the errors, would overflow or round to 0.
-    `r2` computes it then.
+    R^2 does not depend on the unit of the targets. Where their squares, or those of the
+    errors, would overflow or round to 0, the targets are divided by their largest value
+    before `r2` computes the score.
     """
     Y, P = np.asarray(y), np.asarray(P)
     if Y.dtype.kind not in "biuf" or not (Y.size and np.isfinite(Y).all()):
@@ -633,9 +634,10 @@ def _r2(y, P, sample_weight, r2=r2_score):
 
 
 def _r2_of_arrays(Y, P, sample_weight):
-    """As r2_score, to the last bit in float64, of arrays with a column per output.
+    """Return what r2_score returns, for valid arrays with one column for each output.
 
-    Its checks of what it is given take longer than an epoch of a small network.
+    The checks of r2_score take longer than an epoch of a small network. The result is
+    the same to the last bit in float64.
     """
     if len(Y) < 2:
         return r2_score(Y, P)  # warns that it is not defined
@@ -643,7 +645,7 @@ def _r2_of_arrays(Y, P, sample_weight):
     w = 1.0 if sample_weight is None else sample_weight[:, np.newaxis]
     error = np.sum(w * (Y - P) ** 2, axis=0)
     spread = np.sum(w * (Y - np.average(Y, axis=0, weights=sample_weight)) ** 2, axis=0)
-    # Constant targets: 1 if they are met, and 0 if not.
+    # Constant targets: 1 if they are predicted exactly, otherwise 0.
     scores = np.where(error == 0, 1.0, 0.0)
     np.divide(error, spread, out=scores, where=spread != 0)
     np.subtract(1, scores, out=scores, where=spread != 0)
