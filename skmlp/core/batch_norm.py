@@ -6,17 +6,17 @@ r"""Batch normalization of the hidden layers.
     \hat U = \frac{U - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
     Z^l = \gamma \odot \hat U + b^l
 
-In training, the mean and the variance of each unit are the batch's, weighted as
-the samples are: with :math:`v_i = w_i / \sum_j w_j`,
+In training, the mean and the variance of each unit are those of the batch, with the
+sample weights :math:`v_i = w_i / \sum_j w_j`:
 
 .. math:: \mu = \sum_i v_i u_i, \qquad \sigma^2 = \sum_i v_i (u_i - \mu)^2 .
 
-Running averages of them take their place in prediction. They do so in training
-too where a batch has no variance, because not even two of its samples have a
-positive weight; such a batch leaves the running averages as they are.
+Prediction uses running averages of them. Training also uses the running averages if
+fewer than two samples of a batch have a positive weight, because such a batch has no
+variance. It does not change the running averages.
 
-The biases :math:`b^l` are the offsets of the normalization; a bias of its own
-before it would be subtracted with the mean.
+The biases :math:`b^l` are the offsets of the normalization. A bias before the
+normalization would be subtracted with the mean.
 
 References
 ----------
@@ -33,27 +33,27 @@ class BatchNorm:
     Parameters
     ----------
     epsilon : float
-        Added to the variance.
+        Constant added to the variance.
 
     n_samples : int
         Size of the batch.
 
     n_units : int
-        Units of the layer.
+        Number of units of the layer.
 
     dtype : dtype
-        Type of the buffers.
+        Data type of the buffers.
 
     frozen : bool, default=False
-        Whether to normalize with the running statistics in training, too.
+        Whether to normalize with the running statistics also in training.
 
     Attributes
     ----------
     mean, variance : ndarray of shape (n_units,)
-        Those that the last `forward` normalized with.
+        Mean and variance used by the last `forward`.
 
     of_batch : bool
-        Whether they are the batch's own.
+        Whether they are those of the batch.
     """
 
     def __init__(self, epsilon, n_samples, n_units, dtype, frozen=False):
@@ -68,12 +68,12 @@ class BatchNorm:
         self._v = None
 
     def forward(self, U, gamma, running_mean, running_variance, w):
-        """Turn U into gamma * U_hat, in place.
+        """Replace U by gamma * U_hat, in place.
 
         Parameters
         ----------
         U : ndarray of shape (n_samples, n_units)
-            The layer's input times its weights.
+            Product of the input of the layer and its weights.
 
         gamma, running_mean, running_variance : ndarray of shape (n_units,)
             Scales and running statistics.
@@ -101,12 +101,12 @@ class BatchNorm:
         np.multiply(U_hat, gamma, out=U)
 
     def backward(self, delta, gamma, grad_b, grad_gamma, work):
-        """Turn dE/dZ into dE/dU, in place.
+        """Replace dE/dZ by dE/dU, in place.
 
         Parameters
         ----------
         delta : ndarray of shape (n_samples, n_units)
-            The derivative.
+            The derivative dE/dZ.
 
         gamma, grad_b : ndarray of shape (n_units,)
             Scales, and the gradient with respect to the biases.
@@ -142,12 +142,12 @@ class BatchNorm:
             np.dot(self._v[:, 0], U, out=out)
 
     def update_running(self, running_mean, running_variance, momentum):
-        r"""Move the running statistics towards the batch's.
+        r"""Update the running statistics with those of the batch.
 
         .. math:: r \leftarrow (1 - m) \, r + m \, s
 
-        Both variances are those of the batch as a population: the unbiased one
-        has no meaning under sample weights.
+        The variance is the biased one, because the unbiased one is not defined for
+        sample weights.
         """
         if self.of_batch:
             for running, own in (
@@ -159,8 +159,7 @@ class BatchNorm:
 
 
 def fold(coefs, intercepts, scales, means, variances, epsilon):
-    r"""Weights and biases of the network without batch normalization that
-    computes the same.
+    r"""Return weights and biases that give the same output without batch normalization.
 
     .. math:: W' = W \operatorname{diag}(s), \quad b' = b - \mu \odot s, \quad
               s = \gamma / \sqrt{\sigma^2 + \epsilon}
@@ -174,12 +173,12 @@ def fold(coefs, intercepts, scales, means, variances, epsilon):
         Scales and running statistics of the hidden layers.
 
     epsilon : float
-        Added to the variances.
+        Constant added to the variances.
 
     Returns
     -------
     coefs, intercepts : list of ndarray
-        Those of the hidden layers are new, that of the output layer is not.
+        New arrays for the hidden layers, and the given ones for the output layer.
     """
     coefs, intercepts = list(coefs), list(intercepts)
     for l, (gamma, mean, variance) in enumerate(

@@ -1,4 +1,4 @@
-"""Bounds on the gradient and on the weights, kept at every step."""
+"""Bounds on the norms of the gradient and of the weights, enforced in every step."""
 
 import math
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def euclidean_norm(grad):
-    """Euclidean norm of a flat vector."""
-    # In blocks too small for BLAS to share out between threads: waking them
-    # takes longer than the sum.
+    """Compute the Euclidean norm of a vector."""
+    # In blocks that are too small for the threads of BLAS, because waking them takes
+    # longer than the sum.
     squares = 0.0
     for start in range(0, grad.size, 8192):
         block = grad[start : start + 8192]
@@ -21,7 +21,7 @@ def euclidean_norm(grad):
 
 
 def shorten(grad, length, bound):
-    r"""Shorten a gradient that is longer than a bound, in place.
+    r"""Scale a gradient to a maximum norm, in place.
 
     .. math:: g \leftarrow g \min(1, c / \lVert g \rVert_2)
 
@@ -31,15 +31,15 @@ def shorten(grad, length, bound):
         The gradient with respect to all parameters.
 
     length : float
-        Its norm.
+        Norm of the gradient.
 
     bound : float
-        The bound c.
+        Maximum norm c.
 
     Returns
     -------
     factor : float
-        What it was multiplied by.
+        The factor that the gradient was multiplied by.
 
     References
     ----------
@@ -64,12 +64,12 @@ def shorten(grad, length, bound):
 
 
 class MaxNorm:
-    r"""Bound on the norm of the weights that come into each unit.
+    r"""Maximum norm of the incoming weights of each unit.
 
     .. math:: w_j \leftarrow w_j \min(1, c / \lVert w_j \rVert_2)
 
-    for every column :math:`w_j` of every weight matrix: the projection on the
-    ball of radius *c*.
+    for every column :math:`w_j` of every weight matrix. This is the projection onto
+    the ball of radius *c*.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class MaxNorm:
         The radius c.
 
     theta : Parameters
-        For its layout.
+        Parameters with the shapes of the layers.
 
     References
     ----------

@@ -1,10 +1,10 @@
-r"""Dropout: units that are left out of a training step at random.
+r"""Dropout: units are set to zero at random in each training step.
 
 .. math:: h = a \odot m, \qquad m_{ij} = \frac{1}{1 - r} \text{ with probability }
-          1 - r, \text{ else } 0
+          1 - r, \text{ otherwise } 0
 
-(inverted: the expected value of *h* is *a*, so that nothing has to be done at
-prediction).
+This is inverted dropout: the expected value of *h* is *a*, so that prediction uses all
+units without a factor.
 
 References
 ----------
@@ -22,7 +22,7 @@ class Dropout:
     Parameters
     ----------
     rate : float
-        Probability r of leaving an entry out, in [0, 1).
+        Probability r of dropping an entry, in [0, 1).
 
     shape : tuple of int
         Shape of the array.
@@ -33,7 +33,7 @@ class Dropout:
     Attributes
     ----------
     mask : ndarray
-        The factors m, as of the last `draw`.
+        The factors m of the last `draw`.
     """
 
     def __init__(self, rate, shape, dtype):
@@ -44,21 +44,21 @@ class Dropout:
         self.out = np.empty(shape, dtype)
 
     def draw(self, rng):
-        """Draw the mask; it stays until the next call."""
+        """Draw the mask, which is used until the next call."""
         rng.random(out=self.mask, dtype=self.mask.dtype)
         np.greater_equal(self.mask, self.rate, out=self._kept)
         np.multiply(self._kept, self._scale, out=self.mask)
 
     def forward(self, A):
-        """A with the mask applied, in memory that the next call overwrites."""
+        """Return A times the mask, in memory that the next call overwrites."""
         return np.multiply(A, self.mask, out=self.out)
 
 
 class SparseDropout:
-    """Dropout on the stored entries of a sparse matrix; zeros stay zeros.
+    """Dropout on the stored entries of a sparse matrix.
 
-    A mask of the full shape would be as large as the dense matrix, so only the
-    seed of the mask is kept.
+    A mask of the full shape would be as large as the dense matrix. Therefore only the
+    seed of the mask is stored.
     """
 
     def __init__(self, rate):
@@ -66,11 +66,11 @@ class SparseDropout:
         self._seed = 0
 
     def draw(self, rng):
-        """Draw the mask; it stays until the next call."""
+        """Draw the mask, which is used until the next call."""
         self._seed = int(rng.integers(2**63))
 
     def forward(self, A):
-        """A copy of A with the mask applied."""
+        """Return a copy of A times the mask."""
         kept = np.random.default_rng(self._seed).random(A.nnz) >= self.rate
         A = A.copy()
         A.data *= kept / A.dtype.type(1 - self.rate)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def central_differences(f, x, step=1e-5):
-    r"""Gradient of a function by central differences.
+    r"""Compute the gradient of a function by central differences.
 
     .. math::
 
@@ -15,15 +15,15 @@ def central_differences(f, x, step=1e-5):
     Parameters
     ----------
     f : callable
-        Takes no argument, reads `x`, and returns a float.
+        Function without arguments that reads `x` and returns a float.
 
     x : ndarray of shape (n,)
-        Where to differentiate, float64. Changed while `f` is called, and
-        restored.
+        Where to differentiate, float64. It is changed during the calls of `f` and
+        restored afterwards.
 
     step : float, default=1e-5
-        The step h. The truncation error grows as its square, the rounding
-        error as its inverse.
+        The step h. The truncation error is proportional to its square, the
+        rounding error to its inverse.
 
     Returns
     -------

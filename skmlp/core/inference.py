@@ -1,9 +1,9 @@
-"""The trained network at work: outputs, hidden activations, input gradients.
+"""Inference: outputs, hidden activations and gradients by the input.
 
-These functions take the weights, the biases and the activations of a network
-without dropout or batch normalization; `skmlp.core.batch_norm.fold` turns a
-network with it into one without. They run through the samples in chunks, so
-that the memory beside the result does not grow with their number.
+The functions take the weights, biases and activations of a network without dropout and
+batch normalization. `skmlp.core.batch_norm.fold` removes batch normalization from a
+network. Samples are processed in chunks, so that the memory besides the result does not
+grow with their number.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from scipy.sparse import issparse
 from skmlp.core.network import dot
 
 MAX_ELEMENTS = 2**20
-"""Bound on the size of a buffer."""
+"""Maximum number of elements of a buffer."""
 
 
 def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
-    """Output of a network before the output activation.
+    """Compute the output of a network before the output activation.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMEN
         Weights and biases of every layer.
 
     activations : list of Activation
-        Activations of the hidden layers; one of the output layer may follow,
-        and is not used.
+        Activations of the hidden layers. An activation of the output layer may
+        follow, and is not used.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input, of any real dtype; sparse in CSR format.
 
     max_elements : int, default=2**20
-        Bound on the size of a buffer.
+        Maximum number of elements of a buffer.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMEN
 
 
 def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
-    """Activations of every hidden layer.
+    """Compute the activations of every hidden layer.
 
     Parameters
     ----------
@@ -72,15 +72,15 @@ def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEME
 
 
 def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELEMENTS):
-    r"""Gradient of the network's last activation with respect to its input.
+    r"""Compute the gradient of the last activations with respect to the input.
 
     .. math:: \frac{\partial}{\partial x_i} \sum_k s_{ik} \, a^L_k(x_i)
 
     Parameters
     ----------
     coefs, intercepts : list of ndarray
-        Weights and biases of every layer; a network that is cut off after a
-        hidden layer gives the gradient of its units.
+        Weights and biases of every layer. Those of the first layers alone give the
+        gradient of the units of a hidden layer.
 
     activations : list of Activation
         Activations of every layer, one for each in `coefs`.
@@ -93,7 +93,7 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
         returns their factors s, of the same shape.
 
     max_elements : int, default=2**20
-        Bound on the size of a buffer.
+        Maximum number of elements of a buffer.
 
     Returns
     -------
@@ -119,17 +119,17 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
 def quietly():
     """Return a context that ignores NumPy's floating-point errors.
 
-    Overflow is reported by what it leads to, and underflow is harmless. The user may
-    have told NumPy to raise errors.
+    The consequences of an overflow are reported where they matter, and an underflow is
+    harmless. The program of the user may have set NumPy to raise errors.
     """
     return np.errstate(all="ignore")
 
 
 def call_quietly(function, *args):
-    """Call a function within `quietly`, and return what it returns.
+    """Call a function within `quietly`, and return its result.
 
-    NumPy's handling of errors is set back even if an exception, of a signal handler
-    for example, comes while the context is entered or left.
+    NumPy's error handling is restored even if an exception, for example of a signal
+    handler, is raised while the context is entered or left.
     """
     errstate = np.geterr()
     try:
@@ -141,24 +141,25 @@ def call_quietly(function, *args):
 
 
 def check_output(output, X, parameters, what):
-    """Raise if an output is not finite, and say why.
+    """Raise an error with the cause if an output is not finite.
 
-    An infinite sum has lost what else went into it, and the next layer makes a NaN
-    of it or not as BLAS happens to add up. So infinity is refused as NaN is.
+    An infinite sum has lost its other terms, and whether the next layer turns it into a
+    NaN depends on the order in which BLAS adds up. Therefore infinity is an error, like
+    NaN.
 
     Parameters
     ----------
     output : ndarray of shape (n_samples, n_units)
-        What a network made of X.
+        Output of a network for X.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Its input.
+        Input of the network.
 
     parameters : list of ndarray
-        The network's weights and biases.
+        Weights and biases of the network.
 
     what : str
-        What to call the output.
+        Name of the output in the error message.
     """
     if np.isfinite(output).all():
         return
@@ -173,7 +174,7 @@ def check_output(output, X, parameters, what):
             "X before fit, for example with StandardScaler, and here in the same way."
         )
     else:
-        why = "coefs_ and intercepts_ have numbers that are not finite: fit anew."
+        why = "coefs_ and intercepts_ have numbers that are not finite. Call fit again."
     raise ValueError(
         f"The {what} must be finite, but is not for {len(rows)} of {len(output)} "
         f"samples, the first of them in row {rows[0]}. {why}"
@@ -181,12 +182,12 @@ def check_output(output, X, parameters, what):
 
 
 def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
-    """X in the dtype of the parameters: its rows, and copies of them if it has to be.
+    """Iterate over X in the dtype of the parameters, copying rows only if necessary.
 
     Yields
     ------
     rows : slice
-        All rows if X is of that dtype, else those of a chunk.
+        All rows if X has that dtype, otherwise the rows of a chunk.
 
     A : {ndarray, sparse matrix}
         X[rows], in the dtype.
@@ -200,7 +201,7 @@ def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
 
 
 def _cast(X, rows, dtype):
-    """Rows of X in another dtype, unless they are beyond its range."""
+    """Return rows of X in another dtype, or raise if they are beyond its range."""
     chunk = X[rows]
     if chunk.dtype == dtype:
         return chunk

@@ -1,9 +1,8 @@
 r"""Initial weights and biases.
 
-An initializer is a function ``init(shape, random_state)`` that returns the
-initial weights of a layer, an array of that shape :math:`(n_{in}, n_{out})`;
-`INITIALIZERS` has those of the package by name, and the estimators also take
-one of yours:
+An initializer is a function ``init(shape, random_state)`` that returns the initial
+weights of a layer, an array of the shape :math:`(n_{in}, n_{out})`. `INITIALIZERS` has
+the initializers of the package by name. The estimators also accept your own:
 
 >>> import numpy as np
 >>> from skmlp.core.initializers import initialize
@@ -15,9 +14,9 @@ one of yours:
 >>> round(float(np.mean(theta.weights != 0)), 1)
 0.1
 
-They draw in float64, whatever the type of the parameters. Normal distributions
-are not truncated. The biases start at zero, as in Keras; only "auto", which is
-not an initializer of this kind, draws them too.
+Initializers draw in float64 for both data types of the parameters. Normal distributions
+are not truncated. The biases are zero, as in Keras. Only "auto", which is not an
+initializer in this sense, draws the biases as well.
 """
 
 import numpy as np
@@ -84,13 +83,13 @@ def initialize(theta, init, random_state, init_factors=None):
 
 
 def auto(theta, init_factors, random_state):
-    r"""Draw every weight and bias from a uniform distribution.
+    r"""Draw all weights and biases from a uniform distribution.
 
     .. math:: w, b \sim U(-r, r), \quad r = \sqrt{\frac{c}{n_{in} + n_{out}}}
 
-    with c = 6 (Glorot and Bengio's rule), or 2 for the logistic activation.
-    Layer by layer, first the weights and then the biases, in float64: the
-    order in which scikit-learn draws them.
+    with c = 6 (the rule of Glorot and Bengio), or c = 2 for the logistic activation.
+    They are drawn in the order of scikit-learn: layer by layer, first the weights and
+    then the biases, in float64.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def auto(theta, init_factors, random_state):
 
 
 def _initializer(function):
-    """Enter the function in `INITIALIZERS` under its name."""
+    """Register a function in `INITIALIZERS` by its name."""
     INITIALIZERS[function.__name__] = function
     return function
 
@@ -161,7 +160,7 @@ def he_normal(shape, random_state):
 
 @_initializer
 def lecun_normal(shape, random_state):
-    r"""Draw from :math:`N(0, 1 / n_{in})`, as the SELU needs it.
+    r"""Draw from :math:`N(0, 1 / n_{in})`, for the SELU.
 
     Y. LeCun, L. Bottou, G. Orr and K.-R. Mueller, "Efficient BackProp", 1998,
     equation 16.
@@ -189,5 +188,5 @@ def orthogonal(shape, random_state):
 
 @_initializer
 def normal(shape, random_state):
-    r"""Draw from :math:`N(0, 0.01^2)`, whatever the size of the layer."""
+    r"""Draw from :math:`N(0, 0.01^2)`, independent of the size of the layer."""
     return random_state.normal(0, 0.01, shape)

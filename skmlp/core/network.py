@@ -15,12 +15,12 @@ and the loss :math:`E`, summed over the batch, backward, with
     \frac{\partial E}{\partial b^l} = \sum_i \delta^l_i, \qquad
     \delta^{l-1} = \delta^l (W^l)^T \odot g_{l-1}'(Z^{l-1}).
 
-Dropout multiplies :math:`A^{l-1}` by a mask before layer *l* sees it, and batch
-normalization takes its place between the product :math:`A^{l-1} W^l` and the
-bias; what they do is in modules of their own.
+Dropout multiplies the input :math:`A^{l-1}` of layer *l* by a mask. Batch normalization
+is applied between the product :math:`A^{l-1} W^l` and the bias. They are in modules of
+their own.
 
-Both passes write into the buffers of a `Tape`, so that a training step
-allocates nothing that grows with the batch or the network.
+Both passes write into the buffers of a `Tape`, so that a training step does not
+allocate memory that grows with the batch or the network.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ from skmlp.core.dropout import Dropout, SparseDropout
 
 
 class Network:
-    """Shape and functions of a multilayer perceptron; it holds no parameters.
+    """The layers of a multilayer perceptron, without its parameters.
 
     Parameters
     ----------
@@ -44,16 +44,15 @@ class Network:
         Compares the targets with the output.
 
     dropout : sequence of float, default=None
-        Dropout rate of the input and of every hidden layer; None for no
-        dropout.
+        Dropout rate of the input and of every hidden layer. None for no dropout.
 
     batch_norm_epsilon : float, default=None
-        Batch normalization of the hidden layers with this number added to the
-        variances; None for none.
+        Constant added to the variances by the batch normalization of the hidden
+        layers. None for no batch normalization.
 
     frozen : collection of int, default=()
-        Layers of weights that are not trained, 0 the first. Their gradient is
-        zero, and their batch normalization uses its running statistics.
+        Indices of layers that are not trained, 0 for the first. Their gradient is
+        zero, and their batch normalization uses the running statistics.
     """
 
     def __init__(
@@ -71,25 +70,25 @@ class Network:
         self.dropout = dropout or [0.0] * (len(self.layer_sizes) - 1)
         self.batch_norm_epsilon = batch_norm_epsilon
         self.frozen = frozenset(frozen)
-        # The derivative of the loss by the last Z is then just P - Y.
+        # The derivative of the loss by the last Z is then P - Y.
         self.has_canonical_output = self.activations[-1].name == loss.canonical
-        # Below the first layer to be trained, no gradient is needed.
+        # No gradient is needed below the first trained layer.
         self.first = min(set(range(len(self.activations))) - self.frozen)
 
     def frozen_views(self, theta):
-        """Views of what in `theta` belongs to frozen layers."""
+        """Return the views of `theta` that belong to frozen layers."""
         parts = theta.coefs, theta.intercepts, theta.scales
         return [part[l] for part in parts for l in sorted(self.frozen) if l < len(part)]
 
     def frozen_weights(self, theta):
-        """Which of `theta.weights` belong to frozen layers, as a boolean mask."""
+        """Return a boolean mask of the `theta.weights` of frozen layers."""
         frozen = theta.zeros_like()
         for view in self.frozen_views(frozen):
             view[...] = 1
         return frozen.weights == 1
 
     def inference_parameters(self, theta):
-        """Weights and biases that do in prediction what `theta` stands for."""
+        """Return weights and biases for prediction, without batch normalization."""
         if self.batch_norm_epsilon is None:
             return theta.coefs, theta.intercepts
         return fold(
@@ -102,11 +101,11 @@ class Network:
         )
 
     def output(self, Z):
-        """Output activation of the last pre-activations, in new memory."""
+        """Return the output activation of the last pre-activations, in new memory."""
         return self.activations[-1].apply(Z.copy())
 
     def mean_loss(self, Y, P, w):
-        """Weighted mean of the loss over samples, as training reports it.
+        """Return the weighted mean of the loss over samples, as training reports it.
 
         Parameters
         ----------
@@ -127,7 +126,7 @@ class Network:
 
     @property
     def loss_divisor(self):
-        """Number of outputs, where the reported loss is a mean over them."""
+        """Number of outputs if the reported loss is a mean over them, otherwise 1."""
         return self.layer_sizes[-1] if self.loss.mean_over_outputs else 1
 
     def forward(self, theta, X, w, tape):
@@ -142,8 +141,8 @@ class Network:
             Input.
 
         w : ndarray of shape (n_samples, 1) or None
-            Sample weights, not all zero. Samples of weight zero, which must not
-            matter even if they overflow, become copies of one that counts.
+            Sample weights, not all zero. Samples of weight zero are replaced by a
+            sample of positive weight, so that an overflow of theirs has no effect.
 
         tape : Tape
             Buffers for n_samples.
@@ -170,7 +169,7 @@ class Network:
         return A
 
     def backward(self, theta, Y, w, tape, grad):
-        """Backpropagate the summed loss of a batch after `forward`.
+        """Backpropagate the sum of the losses of a batch after `forward`.
 
         Parameters
         ----------
@@ -184,7 +183,7 @@ class Network:
             Sample weights.
 
         tape : Tape
-            Buffers that `forward` filled; the output in it is overwritten.
+            Buffers that `forward` has filled. The output is overwritten.
 
         grad : Parameters
             Overwritten with the gradient.
@@ -206,7 +205,7 @@ class Network:
                     delta, theta.scales[l], grad_b, grad.scales[l], tape.work[l]
                 )
             dot(tape.inputs[l].T, delta, grad.coefs[l])
-            if l > first:  # the input, and what is frozen, needs no gradient
+            if l > first:  # the input and frozen layers need no gradient
                 below, D, dropout = l - 1, tape.D[l - 1], tape.dropout[l]
                 np.dot(delta, W.T, D)
                 if dropout is not None:
@@ -223,13 +222,13 @@ class Tape:
     Parameters
     ----------
     network : Network
-        What they are for.
+        The network.
 
     n_samples : int
         Size of the batch.
 
     dtype : dtype
-        Type of the buffers.
+        Data type of the buffers.
 
     sparse : bool, default=False
         Whether the input is sparse.
@@ -240,27 +239,28 @@ class Tape:
         Activations of the layers after the input.
 
     Z : list of ndarray of shape (n_samples, layer_sizes[l])
-        Their pre-activations; the same memory as A, and overwritten, unless
-        the activation needs them later.
+        Pre-activations. They share the memory of A, and are overwritten, unless the
+        activation needs them later.
 
     D : list of ndarray of shape (n_samples, layer_sizes[l])
-        Their deltas. The output layer's takes the place of its activation where
-        the loss allows it.
+        Derivatives by the pre-activations (delta). That of the output layer shares
+        the memory of its activation if the loss allows it.
 
     inputs : list of ndarray
-        What each layer after the input saw.
+        Input of each layer after the input layer.
 
     dropout : list of Dropout or None
-        For each layer after the input, the dropout of what it sees.
+        Dropout of the input of each layer after the input layer.
 
     norm : list of BatchNorm or None
         Batch normalization of each layer after the input.
 
     work : list of ndarray of shape (n_samples, layer_sizes[l])
-        Scratch memory for each layer after the input; all share the same.
+        Scratch memory of each layer after the input, which all layers share.
 
     row : ndarray of shape (layer_sizes[-1],)
-        Scratch memory for the loss, always in float64: it sums up many samples.
+        Scratch memory for the loss, always in float64 because it adds up many
+        samples.
     """
 
     def __init__(self, network, n_samples, dtype, sparse=False):
@@ -308,24 +308,24 @@ class Tape:
                 dropout.draw(rng)
 
     def update_running_statistics(self, theta, momentum):
-        """Move those of `theta` towards the last forward pass's."""
+        """Update those of `theta` with the statistics of the last forward pass."""
         for l, norm in enumerate(self.norm):
             if norm is not None:
                 norm.update_running(theta.means[l], theta.variances[l], momentum)
 
 
 def _replace_absent(Z, w):
-    """Let samples of weight zero be copies of one that counts.
+    """Replace samples of weight zero by a sample of positive weight.
 
-    Zero times infinity is not a number: an overflow of theirs would matter.
+    An overflow in them would matter, because zero times infinity is NaN.
     """
     if np.count_nonzero(w) < len(w):
         Z[w[:, 0] == 0] = Z[np.argmax(w)]
 
 
 def dot(A, B, out):
-    """Matrix product A B, written into `out`; A may be sparse."""
-    if type(A) is np.ndarray:  # the usual case, and cheaper to tell than sparse
+    """Write the matrix product A B into `out`. A may be sparse."""
+    if type(A) is np.ndarray:  # faster than a test for sparse
         np.dot(A, B, out)
     else:
         out[...] = A @ B

@@ -14,30 +14,30 @@ class Objective:
     Parameters
     ----------
     network : Network
-        The network f, which knows its loss.
+        The network f, with its loss.
 
     penalty : ElasticNet
         The penalty Omega.
 
     theta : Parameters
-        Where the objective is evaluated; shared with the optimizer, which
-        moves it.
+        Where the objective is evaluated. The optimizer changes it in place.
 
     report_mean : bool, default=False
-        Report a loss that scikit-learn defines as a mean over the outputs that
-        way. The gradient stays that of the sum, which is E itself.
+        Whether to return the mean over the outputs for a loss that scikit-learn
+        reports this way. The gradient is that of E, the sum.
 
     Attributes
     ----------
     grad : Parameters
-        Gradient of E without the L1 part of the penalty, as of the last call;
+        Gradient of E without the L1 part of the penalty, from the last call. It is
         zero for frozen layers.
 
     E : float
-        The objective, as of the last call, whatever is reported.
+        The objective of the last call, also if the mean over the outputs was
+        returned.
 
     n : float
-        Sum of the sample weights, as of the last call.
+        Sum of the sample weights of the last call.
 
     work : ndarray of shape (n_parameters,)
         Scratch memory, free between calls.
@@ -65,7 +65,7 @@ class Objective:
             Targets.
 
         w : ndarray of shape (n_samples, 1) or None
-            Sample weights, not all zero; None stands for ones.
+            Sample weights, not all zero. None is equivalent to ones.
 
         tape : Tape
             Buffers for n_samples.
@@ -73,7 +73,7 @@ class Objective:
         Returns
         -------
         E : float
-            As it is to be reported.
+            The objective, or the mean over the outputs with `report_mean`.
         """
         E = self.value(X, Y, w, tape)
         theta, grad = self.theta, self.grad
@@ -85,7 +85,7 @@ class Objective:
         return E
 
     def value(self, X, Y, w, tape):
-        """Evaluate the objective alone, on the same arguments."""
+        """Evaluate the objective without its gradient, on the same arguments."""
         network, theta = self.network, self.theta
         n = tape.n_samples if w is None else float(np.add.reduce(w, axis=None))
         P = network.forward(theta, X, w, tape)

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def count_parameters(layer_sizes, batch_norm=False):
-    """Number of weights and biases, and of scales with batch normalization.
+    """Count the weights and biases, and the scales of batch normalization.
 
     Parameters
     ----------
@@ -31,14 +31,13 @@ class Parameters:
     .. math:: \theta = (W^1, \dots, W^L, b^1, \dots, b^L,
                         \gamma^1, \dots, \gamma^{L-1})
 
-    Whatever acts on all parameters at once (an optimizer, L-BFGS, a penalty, a
-    snapshot, the gradient check) uses `flat`; the network uses the views
-    `coefs`, `intercepts` and `scales` of the same memory. A gradient is stored
-    the same way.
+    Code that acts on all parameters at once (an optimizer, L-BFGS, a penalty, a
+    snapshot, the gradient check) uses `flat`. The network uses the views `coefs`,
+    `intercepts` and `scales` of the same memory. A gradient is stored in the same way.
 
-    With batch normalization there are the scales :math:`\gamma^l` of the hidden
-    layers, and beside :math:`\theta` the running statistics, which are not
-    optimized but belong to a snapshot.
+    With batch normalization there are also the scales :math:`\gamma^l` of the hidden
+    layers. The running statistics are not optimized and not part of :math:`\theta`, but
+    part of a snapshot.
 
     Parameters
     ----------
@@ -46,22 +45,22 @@ class Parameters:
         Number of units of every layer, input and output included.
 
     dtype : dtype, default=np.float64
-        Type of the parameters; ignored when `flat` is given.
+        Data type of the parameters. Ignored if `flat` is given.
 
     batch_norm : bool, default=False
         Whether the hidden layers have scales and running statistics.
 
     flat : ndarray of shape (n_parameters,), default=None
-        Memory to use, C-contiguous; zeros by default.
+        Memory to use, C-contiguous. New zeros by default.
 
     running : ndarray of shape (2 * n_hidden_units,), default=None
-        Memory to use for the running statistics; zeros by default. Empty
+        Memory to use for the running statistics. New zeros by default. Empty
         without batch normalization.
 
     Attributes
     ----------
     flat : ndarray of shape (n_parameters,)
-        All parameters: first every weight, then every bias, then every scale.
+        All parameters: first all weights, then all biases, then all scales.
 
     weights : ndarray of shape (n_weights,)
         The weights alone, a view of `flat`.
@@ -73,7 +72,7 @@ class Parameters:
         Bias vectors, views of `flat`.
 
     scales : list of ndarray of shape (layer_sizes[l + 1],)
-        Scales of the hidden layers, views of `flat`; empty without batch
+        Scales of the hidden layers, views of `flat`. Empty without batch
         normalization.
 
     means, variances : list of ndarray of shape (layer_sizes[l + 1],)
@@ -122,7 +121,7 @@ class Parameters:
             Weight matrices and bias vectors.
 
         dtype : dtype
-            Type of the parameters.
+            Data type of the parameters.
 
         batch_norm : tuple of three lists of array-like, default=None
             Scales, means and variances of the hidden layers.
@@ -139,11 +138,11 @@ class Parameters:
         return theta
 
     def zeros_like(self):
-        """Parameters of the same layout, all zero."""
+        """Return parameters of the same layout that are zero."""
         return Parameters(self.layer_sizes, self.flat.dtype, self.batch_norm)
 
     def copy(self):
-        """Parameters of the same layout and values, in memory of their own."""
+        """Return a copy with its own memory."""
         return Parameters(
             self.layer_sizes,
             batch_norm=self.batch_norm,
@@ -152,19 +151,19 @@ class Parameters:
         )
 
     def assign(self, other):
-        """Take over the values of parameters of the same layout, in place."""
+        """Copy the values of parameters of the same layout, in place."""
         self.flat[...] = other.flat
         self.running[...] = other.running
 
     def isfinite(self):
-        """Whether every number is finite."""
+        """Return whether all parameters and running statistics are finite."""
         finite = bool(np.isfinite(self.flat).all())
         if self.batch_norm:
             finite = finite and bool(np.isfinite(self.running).all())
         return finite
 
     def __reduce__(self):
-        # pickle and deepcopy would turn the views into arrays of their own.
+        # pickle and deepcopy would turn the views into separate arrays.
         dtype = self.flat.dtype
         return Parameters, (
             self.layer_sizes,
@@ -176,7 +175,7 @@ class Parameters:
 
 
 def _views(memory, *groups):
-    """Cut a vector into arrays, one after the other, for each list of shapes."""
+    """Return lists of consecutive views of a vector, one for each list of shapes."""
     start, lists = 0, []
     for shapes in groups:
         views = []
