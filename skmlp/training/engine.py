@@ -1,4 +1,4 @@
-"""Epochs of mini-batch training: what an engine is, and the one in NumPy."""
+"""The interface of an engine, which runs epochs, and the engine in NumPy."""
 
 import math
 from contextlib import nullcontext
@@ -14,21 +14,21 @@ from skmlp.training.step import TrainingStep
 
 
 class Epoch(NamedTuple):
-    """What an engine reports of an epoch.
+    """The result of an epoch.
 
     Attributes
     ----------
     loss : float
-        Mean over the samples of their batch's objective before its step.
+        Mean over the samples of the objective of their batch, before its step.
 
     grad_norm : float
         Mean norm of the gradients, before they were bounded.
 
     learning_rate : float
-        That of the last step.
+        Learning rate of the last step.
 
     seconds : float
-        The time that it took.
+        Duration of the epoch.
     """
 
     loss: float
@@ -38,18 +38,18 @@ class Epoch(NamedTuple):
 
 
 class Engine:
-    """What the training loop knows of an engine.
+    """Base class of the engines.
 
     Attributes
     ----------
     step : TrainingStep
-        What a batch does to the parameters.
+        The training step.
 
     grad_norm : float
         Mean norm of the gradients of the last epoch, before they were bounded.
 
     gradient : ndarray of shape (n_parameters,) or None
-        Gradient of the last batch, if it is kept.
+        Gradient of the last batch, if it is kept, otherwise None.
     """
 
     step: TrainingStep
@@ -57,7 +57,7 @@ class Engine:
     gradient: np.ndarray | None
 
     def run_epoch(self, order):
-        """Run one epoch in the given order; returns the loss."""
+        """Run one epoch in the given order, and return the loss."""
         raise NotImplementedError
 
     def run_epochs(self, order, n_epochs, t, epochs):
@@ -66,17 +66,17 @@ class Engine:
         Parameters
         ----------
         order : EpochOrder
-            Draws the order of each.
+            Draws the order of the samples of each epoch.
 
         n_epochs : int
-            How many may run with nothing between them.
+            Number of epochs between which nothing has to happen.
 
         t : int
-            Number of samples seen before, for the schedule.
+            Number of samples seen so far, for the schedule.
 
         epochs : list of Epoch
-            Where to append what came of them. It is not returned, for an
-            interrupt by the user would lose what was.
+            The list to which results are appended. They are not returned, because an
+            interrupt by the user would lose them.
         """
         start = perf_counter()
         loss = self.run_epoch(order.draw())
@@ -90,10 +90,10 @@ class NumpyEngine(Engine):
     Parameters
     ----------
     step : TrainingStep
-        What a batch does to the parameters.
+        The training step.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Input, in the dtype of the parameters; sparse in CSR format.
+        Input, in the dtype of the parameters. Sparse input is in CSR format.
 
     Y : ndarray of shape (n_samples, n_outputs)
         Targets.
@@ -114,7 +114,7 @@ class NumpyEngine(Engine):
         Takes a batch of X and a Generator, and returns the batch to train on.
 
     rng : Generator, default=None
-        The generator that `augment` is given.
+        The generator that is passed to `augment`.
 
     keep_gradient : bool, default=False
         Whether to keep the gradient of the last step.
@@ -125,8 +125,8 @@ class NumpyEngine(Engine):
         Mean norm of the gradients of the last epoch, before they were bounded.
 
     gradient : ndarray of shape (n_parameters,) or None
-        Gradient of the last batch, with `keep_gradient` and an optimizer that
-        needs one.
+        Gradient of the last batch, with `keep_gradient` and an optimizer that needs
+        a gradient.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class NumpyEngine(Engine):
         theta = step.objective.theta
         if keep_gradient and step.optimizer.needs_gradient:
             self.gradient = step.keep_gradient()
-        # The last batch of an epoch may be smaller: it has buffers of its own.
+        # The last batch of an epoch may be smaller, and has its own buffers.
         sizes = {min(batch_size, n_train), n_train % batch_size} - {0}
         self._tapes = {
             size: Tape(step.objective.network, size, theta.flat.dtype, issparse(X))
@@ -165,18 +165,18 @@ class NumpyEngine(Engine):
     def run_epoch(self, order):
         """Take one step for each batch.
 
-        A batch whose weights are all zero says nothing, and is passed over.
+        A batch whose weights are all zero is skipped.
 
         Parameters
         ----------
         order : ndarray of shape (n_train,) or None
-            Row numbers in the order to visit them; None for all rows as they
-            lie.
+            Row numbers in the order of the epoch. None for all rows in their own
+            order.
 
         Returns
         -------
         loss : float
-            Mean over the samples of their batch's objective before its step.
+            Mean over the samples of the objective of their batch, before its step.
         """
         step, optimizer, schedule = self.step, self.step.optimizer, self._schedule
         optimizer.learning_rate = optimizer.base_learning_rate
@@ -204,7 +204,7 @@ class NumpyEngine(Engine):
     def _load_batch(self, order, start, stop):
         size = stop - start
         if order is None and size == self._arrays[0].shape[0]:
-            batch = list(self._arrays)  # a slice of a sparse matrix is a copy
+            batch = list(self._arrays)  # a slice of a sparse matrix would be a copy
         elif order is None:
             batch = [a if a is None else a[start:stop] for a in self._arrays]
         else:
@@ -217,7 +217,7 @@ class NumpyEngine(Engine):
         return batch
 
     def _augmented(self, X):
-        # A copy, for it may be a view of the user's own array.
+        # A copy, because it may be a view of the user's array.
         augmented = self._augment(X.copy(), self._rng)
         if not issparse(augmented):
             augmented = np.asarray(augmented)

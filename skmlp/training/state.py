@@ -1,4 +1,4 @@
-"""What training has reached: the state that callbacks are given."""
+"""The state of a training, which callbacks get."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from skmlp.core.parameters import Parameters
 from skmlp.training.batches import EpochOrder
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
-"""What is recorded of each epoch."""
+"""The values that are recorded for each epoch."""
 
 HOOKS = {
     "on_fit_begin",
@@ -20,11 +20,11 @@ HOOKS = {
     "on_epoch_settled",
     "on_fit_end",
 }
-"""Methods of callbacks that are called; a callback may lack any of them."""
+"""The methods of callbacks that are called if a callback has them."""
 
 
 class Scores(NamedTuple):
-    """What a validation set says of the parameters.
+    """Scores of the parameters on a validation set.
 
     Attributes
     ----------
@@ -32,10 +32,10 @@ class Scores(NamedTuple):
         Mean loss, without the penalty.
 
     score : float
-        Accuracy or R^2, or what `early_stopping_metric` scores.
+        Accuracy or R^2, or the score of `early_stopping_metric`.
 
     monitored : float
-        What early stopping maximizes.
+        The value that early stopping maximizes.
     """
 
     loss: float
@@ -47,73 +47,73 @@ NO_SCORES = Scores(np.nan, np.nan, np.nan)
 
 
 def new_history():
-    """A history of no epochs yet."""
+    """Return a history without epochs."""
     return {name: [] for name in HISTORY}
 
 
 @dataclass
 class TrainingState:
-    """What training has reached, and what it needs to go on.
+    """The state of a training, with everything that it needs to continue.
 
-    It is also what callbacks are given.
+    The hooks of callbacks get it as their argument.
 
     Attributes
     ----------
     theta : Parameters
-        Weights and biases, moved in place.
+        Weights and biases, changed in place.
 
     optimizer : Optimizer
-        Moves them. Its `base_learning_rate` may be changed between epochs.
+        The optimizer. Its `base_learning_rate` may be changed between epochs.
 
     order : EpochOrder
         Order of the samples.
 
     rng : Generator, default=None
-        What dropout, augmentation and random search draw from.
+        Random numbers of dropout, augmentation and random search.
 
     val_rows : ndarray of int, default=None
-        Rows of X that early stopping has set aside.
+        Rows of X that early stopping sets aside for validation.
 
     best_theta : Parameters, default=None
-        Those that had the best validation score; None without early stopping.
+        The parameters with the best validation score. None without early stopping.
 
     estimator : object, default=None
-        The estimator that is being fitted. Its fitted attributes are those of
-        an earlier call, if there are any, until training has ended.
+        The estimator that is being fitted. Until training has ended, its fitted
+        attributes are those of an earlier call, if any.
 
     fitted_estimator : callable, default=None
-        Returns a copy of the estimator that is ready to predict, as it would be
-        were training to end here, with copies of the parameters.
+        Returns a fitted copy of the estimator with copies of the current
+        parameters.
 
     run : Run, default=None
-        What can write a checkpoint.
+        Writes checkpoints.
 
     max_iter : int, default=1
         Largest number of epochs of this run.
 
     incremental : bool, default=False
-        Whether this is one epoch, as part of a training that the caller directs.
+        Whether this is one epoch in a call of `partial_fit`.
 
     t : int, default=0
-        Samples seen in all.
+        Number of samples seen.
 
     best_loss : float or None, default=inf
-        Least training loss of an epoch; None with early stopping.
+        Minimum training loss of an epoch. None with early stopping.
 
     best_validation_score : float or None, default=None
-        Greatest validation score of an epoch; None without early stopping.
+        Maximum validation score of an epoch. None without early stopping.
 
     no_improvement_count : int, default=0
-        Epochs since the loss or the score last improved by the tolerance.
+        Number of epochs since the loss or the score last improved by the tolerance.
 
     n_iter : int, default=0
-        Epochs of this run.
+        Number of epochs of this run.
 
     done : bool, default=False
-        Whether this run has ended before its largest number of epochs.
+        Whether this run has ended before `max_iter` epochs.
 
     loss : float
-        Training loss of the last epoch; NaN before the first has ended.
+        Training loss of the last epoch. NaN before the end of the first epoch.
 
     history : dict of lists of float
         For each epoch of this run: `loss`, the training loss; `val_loss` and
@@ -122,14 +122,14 @@ class TrainingState:
         time that it took.
 
     validation_scores : list of float
-        The validation score that rules early stopping, for each epoch.
+        The validation score that early stopping monitors, for each epoch.
 
     has_validation : bool
         Whether there is a validation set.
 
     gradient : ndarray of shape (n_parameters,) or None
-        Gradient of the last batch, in the layout of `theta`; None unless a
-        callback has asked for it, or if the optimizer needs none.
+        Gradient of the last batch, in the layout of `theta`. None if no callback
+        has ``needs_gradient = True`` or if the optimizer needs no gradient.
     """
 
     theta: Parameters
@@ -156,7 +156,7 @@ class TrainingState:
     gradient: np.ndarray | None = None
 
     def rescore(self, validate):
-        """Score the start anew, where there is a best score of another kind."""
+        """Score the initial parameters if the best score is of another kind."""
         if self.best_validation_score == -np.inf:
             return
         with np.errstate(over="ignore", invalid="ignore"):

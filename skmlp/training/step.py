@@ -1,4 +1,4 @@
-"""One step of training: from a batch to new weights."""
+"""A training step: from a batch to new weights."""
 
 import math
 
@@ -8,46 +8,46 @@ from skmlp.core.constraints import MaxNorm, euclidean_norm, shorten
 
 
 class TrainingStep:
-    r"""What a batch does to the parameters.
+    r"""A training step.
 
-    In this order: the gradient :math:`g` of the objective, the running
-    statistics of batch normalization, the bound on the gradient's norm,
-    decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, the
-    optimizer with the proximal operator of the L1 penalty, the bound on the
-    weights' norms. Frozen layers are afterwards as they were.
+    It computes the gradient :math:`g` of the objective, updates the running
+    statistics of batch normalization, bounds the norm of the gradient, applies
+    decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, lets the
+    optimizer update the parameters with the proximal operator of the L1 penalty, and
+    bounds the norms of the weights, in this order. Frozen layers are not changed.
 
-    A gradient that is shortened by its bound has the penalty's proximal step
-    shortened as much: else the penalty would outweigh it, and the minimum be
-    another one.
+    If the gradient is scaled to its maximum norm, the proximal step of the penalty is
+    scaled by the same factor. Otherwise the penalty would have a greater weight, and
+    the minimum would be a different one.
 
     Parameters
     ----------
     objective : Objective
-        What to minimize; its `theta` is moved.
+        What to minimize. Its `theta` is changed in place.
 
     optimizer : Optimizer
-        How to move it.
+        The optimizer.
 
     weight_decay : float, default=0.0
         Decoupled weight decay, lambda. Biases do not decay.
 
     clip_norm : float, default=None
-        Bound on the norm of the gradient.
+        Maximum norm of the gradient.
 
     max_norm : float, default=None
-        Bound on the norm of the weights that come into a unit.
+        Maximum norm of the incoming weights of a unit.
 
     batch_norm_momentum : float, default=0.1
-        Share of a batch in the running statistics.
+        Weight of a batch in the running statistics.
 
     rng : Generator, default=None
-        Draws what dropout and random search need.
+        Random numbers of dropout and random search.
 
     Attributes
     ----------
     grad_norm : float
-        Norm of the last gradient, before it was bounded; NaN for an optimizer
-        that needs none.
+        Norm of the last gradient before it was bounded. NaN for an optimizer that
+        needs no gradient.
 
     References
     ----------
@@ -91,12 +91,12 @@ class TrainingStep:
             self._held_values = theta.weights[self._held]
 
     def keep_gradient(self):
-        """Keep a copy of each gradient, for optimizers overwrite it.
+        """Keep a copy of each gradient, because optimizers overwrite it.
 
         Returns
         -------
         gradient : ndarray of shape (n_parameters,)
-            The memory that each step writes it to.
+            The memory that each step writes the gradient to.
         """
         self._kept = np.zeros_like(self.objective.grad.flat)
         return self._kept
@@ -121,12 +121,12 @@ class TrainingStep:
             self.optimizer.step(
                 theta.flat, self.objective.grad.flat, self.objective.work, self._prox
             )
-        finally:  # an interrupted training is kept, and keeps the bounds
+        finally:  # the weights are kept after an interrupt, within their bounds
             self._bound(theta)
         return E
 
     def _evaluate(self, X, Y, w, tape):
-        """The objective where the step begins, and what follows from it."""
+        """Evaluate the objective, and what depends on it."""
         if self._dropout:
             tape.draw_dropout(self.rng)
         if self.optimizer.needs_gradient:
@@ -162,7 +162,7 @@ class TrainingStep:
             view[...] = values
 
     def _soft_threshold(self, theta, step):
-        """Proximal step of the penalty's L1 part, over the weights only."""
+        """Apply the proximal operator of the L1 penalty to the weights."""
         n_weights = self._threshold_work.size
         if isinstance(step, np.ndarray):
             step = step[:n_weights]
@@ -170,20 +170,20 @@ class TrainingStep:
         if self._shortening < 1:
             step *= self._shortening
         self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)
-        if self._held.size:  # or the optimizer would take it for a movement
+        if self._held.size:  # for optimizers that use the change of the weights
             theta[self._held] = self._held_values
 
 
 class SearchStep(TrainingStep):
-    """A step by an optimizer that evaluates the objective itself.
+    """A step of an optimizer that evaluates the objective itself.
 
-    The search comes before the weight decay, for its objective and gradient are
-    those of the weights as they are; while it goes on, the dropout masks stay.
+    The search comes before the weight decay, because its objective and gradient are
+    those of the current weights. The dropout masks stay the same during the search.
     """
 
     def __init__(self, objective, optimizer, **options):
         super().__init__(objective, optimizer, **options)
-        # While a search evaluates, the objective's own scratch memory is in use.
+        # The scratch memory of the objective is in use during the search.
         self._work = np.empty_like(objective.theta.flat)
 
     def __call__(self, X, Y, w, tape):
@@ -211,6 +211,6 @@ class SearchStep(TrainingStep):
 
 
 def make_step(objective, optimizer, **options):
-    """The step that suits the optimizer; see `TrainingStep`."""
+    """Return the step for an optimizer, see `TrainingStep`."""
     cls = SearchStep if optimizer.full_batch else TrainingStep
     return cls(objective, optimizer, **options)
