@@ -13,7 +13,7 @@ from sklearn.datasets import make_classification
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.compiled import coverage as coverage_module
-from skmlp.compiled.coverage import uncovered
+from skmlp.compiled.coverage import unsupported
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
 from skmlp.core.losses import LOSSES, Loss, SquaredError
@@ -69,7 +69,7 @@ def spy(monkeypatch):
         "decision_function": inference.decision_function,
     }.items():
         monkeypatch.setattr(compiled, name, stand_in, raising=False)
-    monkeypatch.setattr(compiled, "uncovered", uncovered)
+    monkeypatch.setattr(compiled, "unsupported", unsupported)
     monkeypatch.setattr(Spy, "fits", 0)
     return Spy
 
@@ -162,7 +162,7 @@ def test_compiled_says_what_is_not_covered(spy, Estimator, params, X_train, reas
     params = SMALL | params
     estimator = Estimator(**params, engine="compiled")
     message = (
-        f"engine='compiled' does not cover {reasons}. Set engine='auto' or "
+        f"engine='compiled' does not support {reasons}. Set engine='auto' or "
         "engine='numpy'."
     )
     before = joblib.hash(vars(estimator))
@@ -174,7 +174,7 @@ def test_compiled_says_what_is_not_covered(spy, Estimator, params, X_train, reas
     estimator.set_params(engine="auto").fit(X_train, y)
     estimator.set_params(engine="compiled", warm_start=True)
     before = joblib.hash(vars(estimator))
-    with pytest.raises(ValueError, match="does not cover"):
+    with pytest.raises(ValueError, match="does not support"):
         estimator.fit(X_train, y)
     assert joblib.hash(vars(estimator)) == before
     assert spy.fits == 0
@@ -204,7 +204,7 @@ def coverage(activation="relu", loss="squared_error", solver="adam"):
     loss = loss if isinstance(loss, Loss) else LOSSES[loss]()
     network = Network((5, 4, 1), [hidden, ACTIVATIONS["identity"]], loss)
     optimizer = OPTIMIZERS[solver](np.zeros(29), 0.1)
-    return uncovered(network, optimizer, X, None)
+    return unsupported(network, optimizer, X, None)
 
 
 @pytest.mark.parametrize("activation", [*HIDDEN_ACTIVATIONS, LeakyReLU(0.2)])
@@ -264,7 +264,7 @@ def test_auto_is_numpy_for_a_new_class_of_the_package(monkeypatch, Estimator):
 def test_an_output_activation_of_a_loss_of_ones_own():
     network = Network((5, 1), [MyReLU()], SquaredError())
     optimizer = Adam(np.zeros(6), 0.1)
-    assert uncovered(network, optimizer, X, None) == ["output_activation=MyReLU()"]
+    assert unsupported(network, optimizer, X, None) == ["output_activation=MyReLU()"]
 
 
 # The extension itself.

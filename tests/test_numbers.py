@@ -19,7 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
-from skmlp.compiled.coverage import uncovered, uncovered_parameters
+from skmlp.compiled.coverage import unsupported, unsupported_parameters
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.network import Network
@@ -577,7 +577,7 @@ def test_what_blas_cannot_count_goes_to_numpy(sizes):
 
     def reasons(n_samples, *layers):
         network = Network(layers, [identity] * (len(layers) - 1), loss)
-        return uncovered(network, None, fake(n_samples, layers[0]), None)
+        return unsupported(network, None, fake(n_samples, layers[0]), None)
 
     assert reasons(*sizes, n_units, 1) == [
         "more than 2147483647 samples, or units of a layer"
@@ -586,7 +586,7 @@ def test_what_blas_cannot_count_goes_to_numpy(sizes):
     n_features = sizes[1]
     coefs, bias = [fake(n_features, n_units)], fake(1, n_units)[0]
     is_long = max(n_features, n_units) >= 2**31
-    assert uncovered_parameters(coefs, [bias], n_features) == is_long
+    assert unsupported_parameters(coefs, [bias], n_features) == is_long
 
 
 # Everything at its extremes: a finite model, or a message.

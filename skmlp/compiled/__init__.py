@@ -1,18 +1,18 @@
 """The compiled engine: whole epochs in C, without the interpreter.
 
-It computes what `skmlp.core` and `skmlp.training.step` do, from the same objects. It
-does not cover everything: `uncovered` says what a configuration needs NumPy for.
+It computes the same as `skmlp.core` and `skmlp.training.step`, with the same objects.
+`unsupported` returns what it does not support in a configuration.
 """
 
 from skmlp.compiled.coverage import (
-    uncovered,
-    uncovered_activations,
-    uncovered_input,
-    uncovered_parameters,
+    unsupported,
+    unsupported_activations,
+    unsupported_input,
+    unsupported_parameters,
 )
 
 UNAVAILABLE: str | None = None
-"""Why there is no compiled engine, or None if there is one."""
+"""The reason why there is no compiled engine, or None if there is one."""
 
 try:
     from skmlp.compiled._engine import instruction_set
@@ -33,8 +33,8 @@ __all__ = [
     "CompiledObjective",
     "decision_function",
     "instruction_set",
-    "uncovered",
-    "uncovered_activations",
-    "uncovered_input",
-    "uncovered_parameters",
+    "unsupported",
+    "unsupported_activations",
+    "unsupported_input",
+    "unsupported_parameters",
 ]

@@ -8,8 +8,8 @@ from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
 
-# The package's own classes: a user's may enter the registries later. What is derived
-# from one of them may do something else.
+# The classes of the package. A user may register others later, and a class derived from
+# one of these may compute something else.
 _ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
 _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
@@ -19,8 +19,8 @@ _LONGEST = 2**31 - 1
 """Largest number of rows and of columns that BLAS is asked for: an int in C."""
 
 
-def uncovered(network, optimizer, X, augment):
-    """What this configuration needs NumPy for.
+def unsupported(network, optimizer, X, augment):
+    """Return what the compiled engine does not support in a configuration.
 
     Parameters
     ----------
@@ -28,27 +28,28 @@ def uncovered(network, optimizer, X, augment):
         The network to train.
 
     optimizer : Optimizer or None
-        What trains it; None for L-BFGS.
+        The optimizer. None for L-BFGS.
 
     X : {ndarray, sparse matrix}
         The samples.
 
     augment : callable or None
-        What changes each batch.
+        Function that augments each batch.
 
     Returns
     -------
     reasons : list of str
-        What is not covered, as in "activation=Sine()"; empty if everything is.
+        Descriptions of what is not supported, such as "activation=Sine()". Empty if
+        everything is supported.
     """
     *hidden, output = network.activations
-    reasons = [f"activation={g!r}" for g in uncovered_activations(hidden)]
-    reasons += [f"output_activation={g!r}" for g in uncovered_activations([output])]
+    reasons = [f"activation={g!r}" for g in unsupported_activations(hidden)]
+    reasons += [f"output_activation={g!r}" for g in unsupported_activations([output])]
     if not _is_covered(network.loss, _LOSSES, "LOSSES"):
         reasons.append(f"loss={network.loss!r}")
     if optimizer is not None and not _is_covered_optimizer(optimizer):
         reasons.append(f"solver={optimizer.name!r}")
-    reasons += uncovered_input(X)
+    reasons += unsupported_input(X)
     # A layer's gradient is a product over all rows of a batch, which may be those of X.
     if max(X.shape[0], *network.layer_sizes) > _LONGEST:
         reasons.append(f"more than {_LONGEST} samples, or units of a layer")
@@ -57,13 +58,13 @@ def uncovered(network, optimizer, X, augment):
     return list(dict.fromkeys(reasons))  # layers may share an activation
 
 
-def uncovered_activations(activations):
-    """Those of these activations that are not covered."""
+def unsupported_activations(activations):
+    """Return the activations that are not supported."""
     return [g for g in activations if not _is_covered(g, _ACTIVATIONS, "ACTIVATIONS")]
 
 
-def uncovered_input(X):
-    """What about the samples is not covered."""
+def unsupported_input(X):
+    """Return descriptions of what is not supported in the samples."""
     if issparse(X):
         return ["sparse X"]
     if not X.flags.aligned or any(stride % X.itemsize for stride in X.strides):
@@ -71,12 +72,12 @@ def uncovered_input(X):
     return []
 
 
-def uncovered_parameters(coefs, intercepts, n_features):
-    """Whether these are anything but the weights and biases of one network and dtype,
-    of no more units in a layer than BLAS can count.
+def unsupported_parameters(coefs, intercepts, n_features):
+    """Return whether weights and biases are not those of one network and dtype.
 
-    They may have been set by hand. If they do not fit together, NumPy computes with
-    them, or raises its error; compiled code would read beyond their memory.
+    The user may have set them. If they do not fit together, NumPy computes with them or
+    raises an error, while compiled code would read beyond their memory. A layer may not
+    have more units than BLAS can count.
     """
     dtype = getattr(coefs[0], "dtype", None)
     if dtype not in (np.float32, np.float64) or len(intercepts) != len(coefs):
@@ -94,9 +95,9 @@ def uncovered_parameters(coefs, intercepts, n_features):
 
 
 def _is_covered(instance, own_classes, names):
-    """Whether its class is the package's own, and the extension knows its name.
+    """Return whether a class is one of the package, and the extension has its name.
 
-    Where the extension was not built, there are no names, and the class decides.
+    Without the extension there are no names, and only the class is checked.
     """
     extension = getattr(compiled, "_engine", None)
     return type(instance) in own_classes and (

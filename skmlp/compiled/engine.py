@@ -9,31 +9,31 @@ from skmlp.compiled._engine import Model
 from skmlp.core.network import Tape
 from skmlp.training.engine import Engine
 
-# Cost of the steps between two looks at what Python has to do, an interrupt by the user
-# among them: some hundredths of a second. It is counted in the multiplications of a
-# matrix product; the other numbers are what the same time would do of them, roughly.
-_COST_BETWEEN_LOOKS = 3e9
+# Cost of the steps between two calls of C, where Python handles interrupts: some
+# hundredths of a second. The unit is one multiplication of a matrix product. The other
+# costs are rough estimates in the same unit.
+_COST_BETWEEN_CALLS = 3e9
 _COST_OF_STEP = 1e4
-_COST_OF_PARAMETER = 20  # moved by the optimizer
-_COST_OF_UNIT = 50  # activated for a sample, and dropped or not
+_COST_OF_PARAMETER = 20  # update by the optimizer
+_COST_OF_UNIT = 50  # activation and dropout for a sample
 
-# Bound on the row numbers in the orders that are drawn ahead. They take 2 MB, and a
-# millisecond, in which no other thread runs.
+# Maximum number of row numbers in the orders that are drawn in advance. They take 2 MB
+# and a millisecond, in which no other thread of Python runs.
 _MOST_DRAWN = 2**18
 
 
 class CompiledEngine(Engine):
-    """Runs epochs over prepared arrays, as `NumpyEngine` does.
+    """Run epochs over prepared arrays, like `NumpyEngine`.
 
     Parameters
     ----------
     step, X, Y, w, n_train, batch_size, schedule, augment, rng, keep_gradient
-        As of `NumpyEngine`; `X` is dense, and there is no `augment`.
+        As for `NumpyEngine`. `X` is dense, and `augment` is None.
 
     Attributes
     ----------
     grad_norm, gradient
-        As of `NumpyEngine`.
+        As for `NumpyEngine`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CompiledEngine(Engine):
         self.batch_size = min(batch_size, n_train)
         self._n_batches = math.ceil(n_train / self.batch_size)
         self.grad_norm = math.nan
-        # The optimizers in NumPy overwrite it; those in C do not, so it is no copy.
+        # Not a copy: unlike those in NumPy, the optimizers in C do not overwrite it.
         self.gradient = objective.grad.flat if keep_gradient else None
         self._schedule = schedule
         tape = Tape(objective.network, self.batch_size, objective.theta.flat.dtype)
@@ -72,12 +72,12 @@ class CompiledEngine(Engine):
         )
 
     def run_epochs(self, order, n_epochs, t, epochs):
-        """Run epochs without the interpreter; see `Engine.run_epochs`."""
+        """Run epochs without the interpreter, see `Engine.run_epochs`."""
         cost = self._cost_of_step * self._n_batches
-        n_epochs = int(min(n_epochs, _COST_BETWEEN_LOOKS / cost))
+        n_epochs = int(min(n_epochs, _COST_BETWEEN_CALLS / cost))
         if order.random_state is not None:
             n_epochs = min(n_epochs, _MOST_DRAWN // order.n_samples)
-        # A class derived from RandomState may shuffle in a way of its own.
+        # A class derived from RandomState may shuffle differently.
         knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
         if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
             super().run_epochs(order, 1, t, epochs)
@@ -97,7 +97,7 @@ class CompiledEngine(Engine):
         )
 
     def run_epoch(self, order):
-        """Take one step for each batch; see `NumpyEngine.run_epoch`."""
+        """Take one step for each batch, see `NumpyEngine.run_epoch`."""
         model, optimizer, schedule = self._model, self.step.optimizer, self._schedule
         optimizer.learning_rate = optimizer.base_learning_rate
         numbers = model.begin_epoch(order, self.n_train)
@@ -108,7 +108,7 @@ class CompiledEngine(Engine):
                 schedule.at_step(optimizer.base_learning_rate, step, position + number)
                 for step, number in enumerate(numbers, optimizer.t)
             ]
-        n_steps = max(1, int(_COST_BETWEEN_LOOKS / self._cost_of_step))
+        n_steps = max(1, int(_COST_BETWEEN_CALLS / self._cost_of_step))
         total, total_norm, n_samples = 0.0, 0.0, 0
         for first in range(0, len(numbers), n_steps):
             last = min(first + n_steps, len(numbers))

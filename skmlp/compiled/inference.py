@@ -1,4 +1,4 @@
-"""The trained network at work, in compiled code."""
+"""Inference in compiled code."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from skmlp.core.inference import cast_chunks
 
 
 def decision_function(coefs, intercepts, activations, X):
-    """Output of a network before the output activation.
+    """Compute the output of a network before the output activation.
 
     Parameters
     ----------
     coefs, intercepts, activations, X
-        As for `skmlp.core.inference.decision_function`; `X` is dense.
+        As for `skmlp.core.inference.decision_function`. `X` is dense.
 
     Returns
     -------
@@ -21,7 +21,7 @@ def decision_function(coefs, intercepts, activations, X):
         In the dtype of the parameters.
     """
     dtype = coefs[0].dtype
-    # They may have been set by hand.
+    # The user may have set the attributes.
     coefs = [np.ascontiguousarray(W) for W in coefs]
     intercepts = [np.ascontiguousarray(b) for b in intercepts]
     output = np.empty((X.shape[0], coefs[-1].shape[1]), dtype)

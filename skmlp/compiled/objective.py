@@ -8,9 +8,9 @@ from skmlp.core.objective import Objective
 
 
 class CompiledObjective(Objective):
-    """Evaluates what `Objective` does, for searches and L-BFGS.
+    """Evaluate the same as `Objective`, for searches and L-BFGS.
 
-    What it prepares for the arrays that it is given, it keeps until they are others.
+    The structures for the arrays of a call are kept until a call has other arrays.
     """
 
     _model = _arrays = None
@@ -20,7 +20,7 @@ class CompiledObjective(Objective):
         return self._evaluate(X, Y, w, tape, with_gradient=True)
 
     def value(self, X, Y, w, tape):
-        """Evaluate the objective alone, on the same arguments."""
+        """Evaluate the objective without its gradient, on the same arguments."""
         return self._evaluate(X, Y, w, tape, with_gradient=False)
 
     def _evaluate(self, X, Y, w, tape, with_gradient):

@@ -1,8 +1,8 @@
-"""How many threads a computation uses.
+"""The number of threads of a computation.
 
-The engine shares large steps out among threads of its own, each of which calls BLAS:
-BLAS's own threads would only be in their way. Where the user trains several estimators
-at once, in several threads, these share the processor's cores.
+The engine divides large steps among its own threads, each of which calls BLAS. The
+threads of BLAS would compete with them, and are not used. Estimators that are trained
+at the same time, in several threads, share the cores of the processor.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ if compiled.UNAVAILABLE is None:
         set_blas_libraries,
     )
 
-# Multiplications in a task below which threads cost more than they bring.
+# Number of multiplications in a task below which threads are slower.
 _WORTH_SHARING = 2e6
 WORTH_TRYING = 2e5  # for steps that are repeated, where it is measured
 
@@ -57,16 +57,16 @@ _OPENMP = ("omp_get_max_threads", "omp_set_num_threads")
 def _blas_functions():
     """Return the functions that get and set the number of threads of each BLAS library.
 
-    They are called directly. From 3.8 on, threadpoolctl silently ignores all threads
-    but the first that has set the number of OpenBLAS's threads.
+    They are called directly, because threadpoolctl 3.8 and later ignores all threads
+    except the first one that has set the number of threads of OpenBLAS.
 
     The libraries are searched once in a process. No lock is held meanwhile, so that a
-    child that is forked in the middle of it can do it again.
+    child process that is forked during the search can repeat it.
 
     Returns
     -------
     functions : list of (int, int)
-        Their addresses.
+        Addresses of the two functions of each library.
     """
     functions = []
     for library in ThreadpoolController().select(user_api="blas").lib_controllers:
@@ -84,20 +84,20 @@ def _blas_functions():
 
 
 def _running_compiled(multiplications=math.inf):
-    """Return the context of a computation, in which BLAS keeps to one thread.
+    """Return the context of a computation, in which BLAS uses one thread.
 
-    The setting is one for the whole process: the first computation to begin makes it,
-    and the last to end takes it back. A number of threads that other code has set
-    meanwhile stays, but the products of the engine are computed on one thread.
+    The setting applies to the whole process. The first computation to begin makes it,
+    and the last one to end restores the former setting. A number of threads that other code
+    sets meanwhile stays, but the products of the engine are computed on one thread.
 
-    No exception in between, of a signal handler for example, leaves a computation
-    behind: it ends at the latest when nothing refers to the context any more.
+    A computation ends at the latest when nothing refers to its context any more. So an
+    exception, for example of a signal handler, cannot leave it running.
 
     Parameters
     ----------
     multiplications : int, default=inf
-        Those in the largest matrix product. The setting is not made for products so
-        small that BLAS keeps to one thread anyway.
+        Number of multiplications in the largest matrix product. The setting is not made
+        for products that are too small for the threads of BLAS.
 
     Returns
     -------
@@ -109,11 +109,11 @@ def _running_compiled(multiplications=math.inf):
     return Computation(holds_blas)
 
 
-# Without the extension, the initial weights are all that is computed on one thread.
-# One thread draws them at a time.
+# Without the extension, only initial weights are computed on one thread. One thread of
+# Python at a time computes them.
 
 _alone = RLock()
-_held: list = []  # functions that set numbers of threads, with what they were
+_held: list = []  # functions that set numbers of threads, with the former numbers
 
 
 def _release():
@@ -125,12 +125,12 @@ def _release():
 
 @contextmanager
 def _running_in_python(multiplications=math.inf):
-    """Keep BLAS to one thread in a block of code that no other thread runs meanwhile.
+    """Hold BLAS to one thread in a block of code that one thread at a time runs.
 
-    It takes the place of `_running_compiled` where there is no extension.
+    It replaces `_running_compiled` if there is no extension.
     """
     with _alone:
-        _release()  # what an exception has left
+        _release()  # if an exception has interrupted it before
         try:
             for get_address, set_address in _blas_functions():
                 get_number = ctypes.CFUNCTYPE(ctypes.c_int)(get_address)
@@ -166,7 +166,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def n_threads(multiplications, worth_sharing=_WORTH_SHARING):
-    """Return the largest number of threads for a task of so many multiplications.
+    """Return the largest number of threads for a task.
 
     As in scikit-learn, it is limited by `OMP_NUM_THREADS` and `threadpool_limits`.
     """

@@ -46,7 +46,7 @@ def choose_engine(engine, network, optimizer, X, augment):
         The parameter of the estimators.
 
     network, optimizer, X, augment
-        As of `skmlp.compiled.uncovered`.
+        As for `skmlp.compiled.unsupported`.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def choose_engine(engine, network, optimizer, X, augment):
     Raises
     ------
     ValueError
-        If `engine` is 'compiled', and there is no such engine, or it does not cover
+        If `engine` is 'compiled', and there is no such engine, or it does not support
         all of this.
     """
     in_numpy = Engine("numpy", NumpyEngine, Objective, NumpyEngine.running)
@@ -69,12 +69,12 @@ def choose_engine(engine, network, optimizer, X, augment):
             "is a C compiler, install skmlp again, with pip's --force-reinstall and "
             "--no-cache-dir; or set engine='auto' or engine='numpy'."
         )
-    reasons = compiled.uncovered(network, optimizer, X, augment)
+    reasons = compiled.unsupported(network, optimizer, X, augment)
     if reasons and engine == "auto":
         return in_numpy
     if reasons:
         raise ValueError(
-            f"engine='compiled' does not cover {', '.join(reasons)}. Set "
+            f"engine='compiled' does not support {', '.join(reasons)}. Set "
             "engine='auto' or engine='numpy'."
         )
     Compiled = compiled.CompiledEngine
@@ -98,15 +98,15 @@ def decision_function(engine, coefs, intercepts, activations, X):
         was trained in C has to predict from sparse X, too.
 
     coefs, intercepts, activations, X
-        As of `skmlp.core.inference.decision_function`.
+        As for `skmlp.core.inference.decision_function`.
     """
     compute: Callable = inference.decision_function
     if (
         engine != "numpy"
         and compiled.UNAVAILABLE is None
-        and not compiled.uncovered_input(X)
-        and not compiled.uncovered_activations(activations)
-        and not compiled.uncovered_parameters(coefs, intercepts, X.shape[1])
+        and not compiled.unsupported_input(X)
+        and not compiled.unsupported_activations(activations)
+        and not compiled.unsupported_parameters(coefs, intercepts, X.shape[1])
     ):
         compute = compiled.decision_function
     return compute(coefs, intercepts, activations, X)
