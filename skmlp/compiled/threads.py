@@ -87,8 +87,8 @@ def _running_compiled(multiplications=math.inf):
     """Return the context of a computation, in which BLAS uses one thread.
 
     The setting applies to the whole process. The first computation to begin makes it,
-    and the last one to end restores the former setting. A number of threads that other code
-    sets meanwhile stays, but the products of the engine are computed on one thread.
+    and the last one to end restores the former setting. A number of threads that other
+    code sets meanwhile stays, but the engine computes its products on one thread.
 
     A computation ends at the latest when nothing refers to its context any more. So an
     exception, for example of a signal handler, cannot leave it running.
