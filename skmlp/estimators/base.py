@@ -33,7 +33,7 @@ from skmlp.estimators.fitted import (
     FITTED,
     PROGRESS,
     TRANSIENT,
-    check_network,
+    check_weights,
 )
 from skmlp.estimators.inspection import InspectionMixin
 from skmlp.estimators.lbfgs import train_lbfgs
@@ -71,7 +71,7 @@ class BaseMLP(
     # For `save`, `load` and checkpoints.
     _fitted = FITTED
     _transient = TRANSIENT
-    _check_fitted = staticmethod(check_network)
+    _check_fitted = staticmethod(check_weights)
 
     _scored_on: tuple | None = None
     _trained_with: list | None = None  # the parameters of the last call

@@ -32,7 +32,7 @@ from skmlp.estimators.fitted import (
     FITTED,
     FITTED_OF_CLASSIFIER,
     check_classes,
-    check_network,
+    check_weights,
 )
 from skmlp.estimators.labels import check_labels, plain_labels
 from skmlp.estimators.parameters import (
@@ -499,7 +499,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
 
     @staticmethod
     def _check_fitted(attributes):
-        check_network(attributes)
+        check_weights(attributes)
         check_classes(attributes)
 
     @available_if(has_partial_fit)

@@ -9,11 +9,11 @@ from skmlp.core import inference
 from skmlp.core.objective import Objective
 from skmlp.training.engine import NumpyEngine
 
-__all__ = ["Engine", "choose_engine", "decision_function", "one_blas_thread"]
+__all__ = ["EngineClasses", "choose_engine", "decision_function", "one_blas_thread"]
 
 
-class Engine(NamedTuple):
-    """What an engine consists of.
+class EngineClasses(NamedTuple):
+    """The classes and functions of an engine.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ def choose_engine(engine, network, optimizer, X, augment):
 
     Returns
     -------
-    engine : Engine
+    engine : EngineClasses
 
     Raises
     ------
@@ -58,7 +58,7 @@ def choose_engine(engine, network, optimizer, X, augment):
         If `engine` is 'compiled', and there is no such engine, or it does not support
         all of this.
     """
-    in_numpy = Engine("numpy", NumpyEngine, Objective, NumpyEngine.running)
+    in_numpy = EngineClasses("numpy", NumpyEngine, Objective, NumpyEngine.running)
     if engine == "numpy":
         return in_numpy
     if compiled.UNAVAILABLE is not None:
@@ -80,7 +80,7 @@ def choose_engine(engine, network, optimizer, X, augment):
     Compiled = compiled.CompiledEngine
     # What takes time in a search is its objective, on all samples again and again.
     searches = optimizer is not None and optimizer.full_batch
-    return Engine(
+    return EngineClasses(
         "compiled",
         NumpyEngine if searches else Compiled,
         compiled.CompiledObjective if searches or optimizer is None else Objective,

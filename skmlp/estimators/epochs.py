@@ -12,7 +12,7 @@ from skmlp.estimators import build
 from skmlp.estimators.engines import choose_engine
 from skmlp.estimators.fitted import EXTENDED
 from skmlp.estimators.validation import Validation, split
-from skmlp.persistence.checkpoint import Checkpoint, RestoredCallbacks, Run
+from skmlp.persistence.checkpoint import RestoredCallbacks, Run, Snapshot
 from skmlp.training.batches import EpochOrder
 from skmlp.training.data import Data
 from skmlp.training.diagnosis import Diagnosis
@@ -35,7 +35,7 @@ class Call(NamedTuple):
     tasks : sequence of TaskCallback
         What notifies scikit-learn's callbacks.
 
-    checkpoint : Checkpoint or None
+    checkpoint : Snapshot or None
         Where training resumes.
 
     incremental : bool
@@ -48,7 +48,7 @@ class Call(NamedTuple):
     random_state: np.random.RandomState
     validation_data: Data | None = None
     tasks: Any = ()
-    checkpoint: Checkpoint | None = None
+    checkpoint: Snapshot | None = None
     incremental: bool = False
     has_initial: bool = False
 

@@ -85,7 +85,7 @@ EXTENDED = tuple(name for name, fitted in FITTED.items() if fitted.is_extended)
 _BATCH_NORM = ("batch_norm_scales_", "batch_norm_means_", "batch_norm_variances_")
 
 
-def check_network(fitted):
+def check_weights(fitted):
     """Raise if the weights are not those of the network.
 
     Parameters

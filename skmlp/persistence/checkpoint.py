@@ -35,15 +35,15 @@ _REMEMBERED: dict = {
 
 
 @dataclass
-class Checkpoint:
-    """What a checkpoint says of a training.
+class Snapshot:
+    """The content of a checkpoint.
 
-    Its attributes are those of `TrainingState`, but for these.
+    It has the attributes of `TrainingState` that training continues from, and these.
 
     Attributes
     ----------
     identity : dict
-        What it is a training of.
+        Parameters and fingerprints of the data.
 
     engine : str
         Name of the engine that has trained so far.
@@ -214,7 +214,7 @@ def read(path, extended):
 
     Returns
     -------
-    checkpoint : Checkpoint
+    checkpoint : Snapshot
 
     Raises
     ------
@@ -228,7 +228,7 @@ def read(path, extended):
     with refusing(path):
         identity = content.pop("identity")
         parts = {name: codec.decode(part, arrays) for name, part in content.items()}
-        checkpoint = Checkpoint(identity, path=path, **parts)
+        checkpoint = Snapshot(identity, path=path, **parts)
         checkpoint.check_progress(extended)
     return checkpoint
 
@@ -293,7 +293,7 @@ class Run:
 
         Parameters
         ----------
-        checkpoint : Checkpoint
+        checkpoint : Snapshot
             The checkpoint.
 
         Raises
@@ -347,7 +347,7 @@ class Run:
         TypeError
             If something cannot be stored.
         """
-        checkpoint = Checkpoint(
+        checkpoint = Snapshot(
             identity=self._identity,
             engine=self._engine,
             earlier=self._earlier,
@@ -401,7 +401,7 @@ class RestoredCallbacks:
     run : Run
         The training, which knows them.
 
-    checkpoint : Checkpoint
+    checkpoint : Snapshot
         What has their states.
     """
 
