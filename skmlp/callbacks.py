@@ -31,11 +31,15 @@ scikit-learn's estimators do. A callback whose class does not follow this conven
 copied as a whole. `Callback.transient_attributes` names what cannot be copied.
 """
 
+from __future__ import annotations
+
 import inspect
 import math
 import os
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils import check_scalar
@@ -48,6 +52,10 @@ from skmlp.callback_copies import (
 )
 from skmlp.core.constraints import euclidean_norm
 
+if TYPE_CHECKING:
+    from skmlp.core.parameters import Parameters
+    from skmlp.training.loop import TrainingState
+
 __all__ = [
     "Callback",
     "Checkpoint",
@@ -58,7 +66,7 @@ __all__ = [
 ]
 
 
-def attributes(callback):
+def attributes(callback: object) -> dict[str, Any]:
     """What a callback has got since it was made, and its settings that are numbers.
 
     Other settings are given again to the callback that goes on, which may share them
@@ -145,34 +153,34 @@ class Callback:
     observes_only = False
     transient_attributes: tuple[str, ...] = ()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         values = [f"{name}={value!r}" for name, value in settings(self).items()]
         return f"{type(self).__name__}({', '.join(values)})"
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Any:
         return clone_callback(self)
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         for part in state if isinstance(state, tuple) else (state,):  # dict, slots
             for name, value in (part or {}).items():
                 object.__setattr__(copied, name, value)
         return copied
 
-    def __getstate__(self):
-        state = super().__getstate__()
+    def __getstate__(self) -> object:
+        state: Any = super().__getstate__()
         if isinstance(state, tuple):  # a derived class has slots
             return tuple(part and state_to_copy(self, part) for part in state)
         return state and state_to_copy(self, state)
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         """Called before the first epoch of each `fit` or `partial_fit`."""
 
-    def on_epoch_begin(self, training):
+    def on_epoch_begin(self, training: TrainingState) -> None:
         """Called before each epoch."""
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         """Called after each epoch.
 
         Parameters
@@ -186,17 +194,17 @@ class Callback:
             True ends training.
         """
 
-    def on_epoch_settled(self, training):
+    def on_epoch_settled(self, training: TrainingState) -> None:
         """Called after each epoch, when it is known whether training ends.
 
         All callbacks have then returned from `on_epoch_end`, and `training.done` is
         set.
         """
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         """Called at the end, also if training is interrupted or fails."""
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What a `Checkpoint` has to store of this callback.
 
         Returns
@@ -209,7 +217,7 @@ class Callback:
         """
         return attributes(self)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what was stored; called after `on_fit_begin`.
 
         Parameters
@@ -223,12 +231,12 @@ class Callback:
 class _Monitor(Callback):
     """Watches an entry of the history for improvement."""
 
-    def __init__(self, monitor, min_delta, patience):
+    def __init__(self, monitor: str, min_delta: float, patience: int) -> None:
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = patience
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         if self.monitor not in training.history:
             raise ValueError(
                 f"monitor must be one of {list(training.history)}, got "
@@ -244,10 +252,10 @@ class _Monitor(Callback):
         # Of a score more is better, of all the rest less.
         self._sign = 1 if self.monitor == "val_score" else -1
         self.best_ = -math.inf * self._sign
-        self.best_epoch_ = None
+        self.best_epoch_: int | None = None
         self.wait_ = 0
 
-    def _improves(self, training):
+    def _improves(self, training: TrainingState) -> bool:
         """Note the last epoch; whether it is better than all before."""
         value = training.history[self.monitor][-1]
         if self._sign * (value - self.best_) > self.min_delta:
@@ -304,21 +312,27 @@ class EarlyStopping(_Monitor):
     """
 
     def __init__(
-        self, monitor="val_loss", *, min_delta=0.0, patience=10, restore_best=True
-    ):
+        self,
+        monitor: str = "val_loss",
+        *,
+        min_delta: float = 0.0,
+        patience: int = 10,
+        restore_best: bool = True,
+    ) -> None:
         super().__init__(monitor, min_delta, patience)
         self.restore_best = restore_best
 
-    def on_fit_begin(self, training):
-        self._best_theta = None  # first, for on_fit_end comes after errors, too
+    def on_fit_begin(self, training: TrainingState) -> None:
+        # First, for on_fit_end is called after errors, too.
+        self._best_theta: Parameters | None = None
         super().on_fit_begin(training)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         if self._improves(training) and self.restore_best:
             self._best_theta = training.theta.copy()
         return self.wait_ >= self.patience
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         if self._best_theta is not None:
             training.theta.assign(self._best_theta)
             self._best_theta = None
@@ -366,24 +380,24 @@ class ReduceLROnPlateau(_Monitor):
 
     def __init__(
         self,
-        monitor="val_loss",
+        monitor: str = "val_loss",
         *,
-        factor=0.1,
-        min_delta=1e-4,
-        patience=10,
-        min_lr=0.0,
-    ):
+        factor: float = 0.1,
+        min_delta: float = 1e-4,
+        patience: int = 10,
+        min_lr: float = 0.0,
+    ) -> None:
         super().__init__(monitor, min_delta, patience)
         self.factor = factor
         self.min_lr = min_lr
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         bounds = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
         check_scalar(self.factor, "factor", Real, **bounds)
         check_scalar(self.min_lr, "min_lr", Real, min_val=0)
         super().on_fit_begin(training)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         if not self._improves(training) and self.wait_ >= self.patience:
             rate = training.optimizer.base_learning_rate
             training.optimizer.base_learning_rate = min(
@@ -418,21 +432,24 @@ class WeightRecorder(Callback):
 
     needs_gradient = True
 
-    def __init__(self, every=1):
+    def __init__(self, every: int = 1) -> None:
         self.every = every
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         check_scalar(self.every, "every", Integral, min_val=1)
-        self.epochs_, self.coefs_, self.intercepts_ = [], [], []
-        self.grad_norms_, self.angles_ = [], []
-        self._previous = None
+        self.epochs_: list[int] = []
+        self.coefs_: list[list[np.ndarray]] = []
+        self.intercepts_: list[list[np.ndarray]] = []
+        self.grad_norms_: list[float] = []
+        self.angles_: list[float] = []
+        self._previous: np.ndarray | None = None
         self._record(training, None)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         if training.n_iter % self.every == 0:
             self._record(training, training.gradient)
 
-    def _record(self, training, gradient):
+    def _record(self, training: TrainingState, gradient: np.ndarray | None) -> None:
         self.epochs_.append(training.n_iter)
         self.coefs_.append([W.copy() for W in training.theta.coefs])
         self.intercepts_.append([b.copy() for b in training.theta.intercepts])
@@ -443,10 +460,10 @@ class WeightRecorder(Callback):
         self.angles_.append(_angle(self._previous, gradient))
         self._previous = gradient
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         self._previous = None
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What it has recorded, as one array for all epochs of a layer.
 
         Returns
@@ -458,14 +475,14 @@ class WeightRecorder(Callback):
             state[name] = [np.stack(l) for l in zip(*state[name], strict=True)]
         return state
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with what was recorded."""
         super().load_state_dict(state)
         for name in ("coefs_", "intercepts_"):
             setattr(self, name, [list(e) for e in zip(*state[name], strict=True)])
 
 
-def _angle(g, h):
+def _angle(g: np.ndarray | None, h: np.ndarray | None) -> float:
     """Angle between two vectors in degrees, NaN if there is none."""
     if g is None or h is None or not (g.any() and h.any()):
         return math.nan
@@ -522,11 +539,11 @@ class Checkpoint(Callback):
 
     observes_only = True
 
-    def __init__(self, path, every=1):
+    def __init__(self, path: str | os.PathLike, every: int = 1) -> None:
         self.path = path
         self.every = every
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         check_scalar(self.every, "every", Integral, min_val=1)
         if not isinstance(self.path, str | os.PathLike):
             raise TypeError(f"path must be a str or os.PathLike, got {self.path!r}.")
@@ -550,7 +567,7 @@ class Checkpoint(Callback):
         training.run.begin()
         self._is_tested = False
 
-    def on_epoch_settled(self, training):
+    def on_epoch_settled(self, training: TrainingState) -> None:
         """Called when all callbacks and the stopping rules have had their say."""
         ends = training.done or training.n_iter == training.max_iter
         is_due = ends or training.n_iter % self.every == 0
@@ -592,10 +609,10 @@ class ProgressBar(Callback):
     observes_only = True
     transient_attributes = ("file", "_bar")
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         self.options = options
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         try:
             from tqdm.auto import tqdm
         except ImportError as error:
@@ -607,7 +624,7 @@ class ProgressBar(Callback):
             total=training.max_iter, **{"initial": training.n_iter, **options}
         )
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         shown = {"loss": training.history["loss"][-1]}
         for name in ("val_loss", "val_score"):
             value = training.history[name][-1]
@@ -616,7 +633,7 @@ class ProgressBar(Callback):
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         bar = self.__dict__.pop("_bar", None)
         if bar is not None:
             bar.close()
@@ -631,9 +648,9 @@ class FunctionCallback(Callback):
         It is given the `TrainingState`. If it returns True, training ends.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[TrainingState], bool | None]) -> None:
         self.function = function
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         """Call the function."""
         return self.function(training)

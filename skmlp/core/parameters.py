@@ -1,12 +1,19 @@
 """Weights and biases of a network in one flat vector."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
+
+from skmlp.core._typing import Array
 
 
-def count_parameters(layer_sizes, batch_norm=False):
+def count_parameters(layer_sizes: Sequence[int], batch_norm: bool = False) -> int:
     """Number of weights and biases, and of scales with batch normalization.
 
     Parameters
@@ -81,8 +88,7 @@ class Parameters:
 
     Examples
     --------
-    >>> from skmlp.core.parameters import Parameters
-    >>> theta = Parameters([2, 3, 1])
+    >>>     >>> theta = Parameters([2, 3, 1])
     >>> theta.flat.size
     13
     >>> theta.coefs[1][:] = 7
@@ -91,8 +97,13 @@ class Parameters:
     """
 
     def __init__(
-        self, layer_sizes, dtype=np.float64, batch_norm=False, flat=None, running=None
-    ):
+        self,
+        layer_sizes: Iterable[int],
+        dtype: npt.DTypeLike = np.float64,
+        batch_norm: bool = False,
+        flat: Array | None = None,
+        running: Array | None = None,
+    ) -> None:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.batch_norm = batch_norm
         shapes = list(pairwise(self.layer_sizes))
@@ -113,7 +124,13 @@ class Parameters:
         self.means, self.variances = _views(self.running, hidden, hidden)
 
     @classmethod
-    def from_arrays(cls, coefs, intercepts, dtype, batch_norm=None):
+    def from_arrays(
+        cls,
+        coefs: Sequence[npt.ArrayLike],
+        intercepts: Sequence[npt.ArrayLike],
+        dtype: npt.DTypeLike,
+        batch_norm: Sequence[Sequence[npt.ArrayLike]] | None = None,
+    ) -> Self:
         """Copy arrays into new parameters.
 
         Parameters
@@ -138,11 +155,11 @@ class Parameters:
             view[...] = array
         return theta
 
-    def zeros_like(self):
+    def zeros_like(self) -> Parameters:
         """Parameters of the same layout, all zero."""
         return Parameters(self.layer_sizes, self.flat.dtype, self.batch_norm)
 
-    def copy(self):
+    def copy(self) -> Parameters:
         """Parameters of the same layout and values, in memory of their own."""
         return Parameters(
             self.layer_sizes,
@@ -151,19 +168,19 @@ class Parameters:
             running=self.running.copy(),
         )
 
-    def assign(self, other):
+    def assign(self, other: Parameters) -> None:
         """Take over the values of parameters of the same layout, in place."""
         self.flat[...] = other.flat
         self.running[...] = other.running
 
-    def isfinite(self):
+    def isfinite(self) -> bool:
         """Whether every number is finite."""
         finite = bool(np.isfinite(self.flat).all())
         if self.batch_norm:
             finite = finite and bool(np.isfinite(self.running).all())
         return finite
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         # pickle and deepcopy would turn the views into arrays of their own.
         dtype = self.flat.dtype
         return Parameters, (
@@ -175,7 +192,7 @@ class Parameters:
         )
 
 
-def _views(memory, *groups):
+def _views(memory: Array, *groups: Sequence[tuple[int, ...]]) -> list[list[Array]]:
     """Cut a vector into arrays, one after the other, for each list of shapes."""
     start, lists = 0, []
     for shapes in groups:

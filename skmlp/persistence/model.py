@@ -61,7 +61,9 @@ _NEEDED = {
 }
 
 
-def save(estimator, path):
+def save(
+    estimator: MLPClassifierScratch | MLPRegressorScratch, path: str | os.PathLike
+) -> None:
     """Write an estimator to a file that can be read without running code.
 
     The file has arrays and JSON; docs/reliability.md describes it. It is written
@@ -143,7 +145,7 @@ def save(estimator, path):
     archive.write(path, KIND, VERSION, content, arrays)
 
 
-def load(path):
+def load(path: str | os.PathLike) -> MLPClassifierScratch | MLPRegressorScratch:
     """Read an estimator that `save` has written.
 
     Nothing in the file is run, and nothing is larger than the file: it may come from
@@ -177,7 +179,7 @@ def load(path):
         return _decode(content, arrays)
 
 
-def _decode(content, arrays):
+def _decode(content: dict, arrays: dict) -> MLPClassifierScratch | MLPRegressorScratch:
     name = content["estimator"]
     check(name in _ESTIMATORS, f"it is a {name!r}")
     cls = _ESTIMATORS[name]
@@ -204,7 +206,7 @@ def _decode(content, arrays):
     return estimator
 
 
-def _check_fitted(fitted):
+def _check_fitted(fitted: dict) -> None:
     """Refuse weights that are not those of the network."""
     missing = _NEEDED - fitted.keys()
     check(not missing, f"it lacks {sorted(missing)}")
@@ -251,7 +253,7 @@ def _check_fitted(fitted):
                 )
 
 
-def _check_targets(fitted, is_classifier):
+def _check_targets(fitted: dict, is_classifier: bool) -> None:
     """Refuse classes that are not those of the network's output."""
     names = {"classes_", "_y_type", "_sparse_y"}
     found = names & fitted.keys()
