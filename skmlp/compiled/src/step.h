@@ -276,10 +276,10 @@ KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_c
             norm = large_norm(n_rows, ld, W + j);
         factor[j] = (real)(bound / MAXIMUM(norm, bound));
     }
-    for (ptrdiff_t i = 0; i < n_rows; i++)
-        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) {
-            W[i * ld + j] *= factor[j];
-        }
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        real *row = W + i * ld;
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) row[j] *= factor[j];
+    }
 }
 
 /* Norm of the gradient, from the sums over the parts. */
