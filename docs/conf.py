@@ -36,6 +36,7 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False  # autodoc lists them
 numpydoc_class_members_toctree = False
 toc_object_entries_show_parents = "hide"
@@ -85,6 +86,7 @@ html_sidebars = {  # pages with nothing below them
         "benchmarks",
         "threads",
         "changelog",
+        "contributing",
     )
 }
 html_context = {"default_mode": "auto"}

@@ -1,5 +1,7 @@
 """What a report of a bug should tell of the machine."""
 
+from collections.abc import Mapping
+
 _PACKAGES = (
     "scikit-learn",
     "numpy",
@@ -16,7 +18,7 @@ _PACKAGES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print what is useful in a report of a bug.
 
     The system, the versions of the packages, the thread pools that they have
@@ -56,7 +58,7 @@ def show_versions():
     print(f"Engine: {_engine()}")
 
 
-def _show(title, entries):
+def _show(title: str, entries: Mapping[str, object]) -> None:
     width = max(map(len, entries))
     print(f"{title}:")
     for name, value in entries.items():
@@ -64,7 +66,7 @@ def _show(title, entries):
     print()
 
 
-def _version(package):
+def _version(package: str) -> str | None:
     """Version of a package, or None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -74,7 +76,7 @@ def _version(package):
         return None
 
 
-def _engine():
+def _engine() -> str:
     """What runs the epochs where the configuration does not say otherwise."""
     from skmlp import compiled
 

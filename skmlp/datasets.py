@@ -6,6 +6,7 @@ import warnings
 from http.client import HTTPException
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.utils import Bunch
 
@@ -32,7 +33,13 @@ to document recognition", Proceedings of the IEEE, 86(11):2278-2324, 1998.
 """
 
 
-def fetch_mnist(*, data_home=None, return_X_y=False, as_images=False, dtype=np.float32):
+def fetch_mnist(
+    *,
+    data_home: str | os.PathLike | None = None,
+    return_X_y: bool = False,
+    as_images: bool = False,
+    dtype: npt.DTypeLike = np.float32,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load the MNIST handwritten digits (classification).
 
     The data come from OpenML (``mnist_784``, version 1) through
@@ -136,7 +143,7 @@ def fetch_mnist(*, data_home=None, return_X_y=False, as_images=False, dtype=np.f
     )
 
 
-def _check_dtype(dtype):
+def _check_dtype(dtype: npt.DTypeLike) -> np.dtype:
     """Return `dtype` as a NumPy dtype, or raise if it is not a supported one."""
     message = f"dtype must be one of float32, float64 and uint8, got {dtype!r}."
     if dtype is None:  # which NumPy would take for float64
@@ -150,7 +157,7 @@ def _check_dtype(dtype):
     return result
 
 
-def _fetch_from_openml(data_home):
+def _fetch_from_openml(data_home: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Download MNIST, or parse an earlier download, as two uint8 arrays."""
     try:
         with warnings.catch_warnings():
@@ -181,7 +188,7 @@ def _fetch_from_openml(data_home):
     return bunch.data.astype(np.uint8, order="C"), bunch.target.astype(np.uint8)
 
 
-def _read_cache(path):
+def _read_cache(path: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the images and labels in a cache file, None if absent or damaged."""
     try:
         # Reading an array to its end makes zipfile check its CRC. np.load would not
@@ -206,7 +213,7 @@ def _read_cache(path):
     return data, target
 
 
-def _write_cache(path, data, target):
+def _write_cache(path: str, data: np.ndarray, target: np.ndarray) -> None:
     """Write a cache file in one step, or warn if that is not possible."""
     # Not tempfile: its files are private to the user, and a data home is often
     # shared. In the same folder, so that os.replace is atomic.

@@ -78,3 +78,11 @@ def test_an_extension_that_does_not_load_is_no_error(error, reason):
     script = [sys.executable, "-c", IMPORT.format(error=error)]
     run = subprocess.run(script, capture_output=True, text=True, check=True)
     assert run.stdout == f"{reason}\n"
+
+
+def test_the_marker_of_annotations_is_in_the_packages():
+    """Type checkers ignore the annotations of packages without it (PEP 561)."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        setuptools = tomllib.load(file)["tool"]["setuptools"]
+    assert "py.typed" in setuptools["package-data"]["skmlp"]
+    assert (ROOT / "skmlp/py.typed").exists()

@@ -1,6 +1,10 @@
 """The base class of the callbacks, and what a checkpoint stores of them."""
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 from skmlp.callbacks.copies import (
     clone_callback,
@@ -9,8 +13,11 @@ from skmlp.callbacks.copies import (
     transient_names,
 )
 
+if TYPE_CHECKING:
+    from skmlp.training.state import TrainingState
 
-def attributes(callback):
+
+def attributes(callback: object) -> dict[str, Any]:
     """What a callback has got since it was made, and its settings that are numbers.
 
     Other settings are given again to the callback that goes on, which may share them
@@ -97,34 +104,34 @@ class Callback:
     observes_only = False
     transient_attributes: tuple[str, ...] = ()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         values = [f"{name}={value!r}" for name, value in settings(self).items()]
         return f"{type(self).__name__}({', '.join(values)})"
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Any:
         return clone_callback(self)
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         for part in state if isinstance(state, tuple) else (state,):  # dict, slots
             for name, value in (part or {}).items():
                 object.__setattr__(copied, name, value)
         return copied
 
-    def __getstate__(self):
-        state = super().__getstate__()
+    def __getstate__(self) -> object:
+        state: Any = super().__getstate__()
         if isinstance(state, tuple):  # a derived class has slots
             return tuple(part and state_to_copy(self, part) for part in state)
         return state and state_to_copy(self, state)
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         """Called before the first epoch of each `fit` or `partial_fit`."""
 
-    def on_epoch_begin(self, training):
+    def on_epoch_begin(self, training: TrainingState) -> None:
         """Called before each epoch."""
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         """Called after each epoch.
 
         Parameters
@@ -138,17 +145,17 @@ class Callback:
             True ends training.
         """
 
-    def on_epoch_settled(self, training):
+    def on_epoch_settled(self, training: TrainingState) -> None:
         """Called after each epoch, when it is known whether training ends.
 
         All callbacks have then returned from `on_epoch_end`, and `training.done` is
         set.
         """
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         """Called at the end, also if training is interrupted or fails."""
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What a `Checkpoint` has to store of this callback.
 
         Returns
@@ -161,7 +168,7 @@ class Callback:
         """
         return attributes(self)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what was stored; called after `on_fit_begin`.
 
         Parameters
@@ -181,9 +188,9 @@ class FunctionCallback(Callback):
         It is given the `TrainingState`. If it returns True, training ends.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[TrainingState], bool | None]) -> None:
         self.function = function
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         """Call the function."""
         return self.function(training)

@@ -1,12 +1,18 @@
 """A callback that writes checkpoints of the training."""
 
+from __future__ import annotations
+
 import os
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from sklearn.utils import check_scalar
 
 from skmlp._warnings import warn
 from skmlp.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from skmlp.training.state import TrainingState
 
 
 class Checkpoint(Callback):
@@ -57,11 +63,11 @@ class Checkpoint(Callback):
 
     observes_only = True
 
-    def __init__(self, path, every=1):
+    def __init__(self, path: str | os.PathLike, every: int = 1) -> None:
         self.path = path
         self.every = every
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         check_scalar(self.every, "every", Integral, min_val=1)
         if not isinstance(self.path, str | os.PathLike):
             raise TypeError(f"path must be a str or os.PathLike, got {self.path!r}.")
@@ -85,7 +91,7 @@ class Checkpoint(Callback):
         training.run.begin()
         self._is_tested = False
 
-    def on_epoch_settled(self, training):
+    def on_epoch_settled(self, training: TrainingState) -> None:
         """Called when all callbacks and the stopping rules have had their say."""
         ends = training.done or training.n_iter == training.max_iter
         is_due = ends or training.n_iter % self.every == 0

@@ -10,6 +10,7 @@ import inspect
 import pickle
 import types
 import weakref
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -31,7 +32,7 @@ _SKIPPED = (
 )
 
 
-def settings(callback):
+def settings(callback: Any) -> dict[str, Any]:
     """Return the constructor's arguments of a callback, by the parameters' names."""
     values: dict = {}
     for name, parameter in inspect.signature(type(callback)).parameters.items():
@@ -42,7 +43,7 @@ def settings(callback):
     return values
 
 
-def transient_names(callback):
+def transient_names(callback: Any) -> set[str]:
     """Return the names in `transient_attributes`, of the class and of its bases."""
     names: set = set()
     for cls in type(callback).__mro__:
@@ -51,7 +52,7 @@ def transient_names(callback):
     return names
 
 
-def state_to_copy(callback, state):
+def state_to_copy(callback: Any, state: dict[str, Any]) -> dict[str, Any]:
     """Return the state of a callback without what copies leave out.
 
     Parameters
@@ -101,7 +102,7 @@ def state_to_copy(callback, state):
     return state
 
 
-def check_copyable(callback):
+def check_copyable(callback: Any) -> None:
     """Raise an error that names the attribute if a callback cannot be pickled.
 
     Parameters
@@ -125,7 +126,7 @@ def check_copyable(callback):
         raise _error(callback, error) from error
 
 
-def clone_callbacks(callbacks):
+def clone_callbacks(callbacks: Any) -> Any:
     """Return a copy of the parameter `callbacks` for a clone of the estimator.
 
     Parameters
@@ -150,7 +151,7 @@ def clone_callbacks(callbacks):
     return clone(callbacks, safe=False)
 
 
-def clone_callback(callback):
+def clone_callback(callback: Any) -> Any:
     """Return a callback with the same settings and without records.
 
     The convention is scikit-learn's: the constructor stores its arguments, unchanged,
@@ -182,7 +183,7 @@ def clone_callback(callback):
         raise
 
 
-def _construct_again(callback):
+def _construct_again(callback: Any) -> Any:
     """Return a new callback, or None if the class does not follow the convention."""
     if HOOKS & getattr(callback, "__dict__", {}).keys():
         return None  # the constructor does not know of hooks that were set later
@@ -217,13 +218,13 @@ def _construct_again(callback):
 class _Shared:
     """A setting that deep copies share, and that is None in a pickle."""
 
-    def __init__(self, value):
+    def __init__(self, value: object) -> None:
         self._value = value
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> object:
         return self._value
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return type(None), ()
 
 
@@ -233,7 +234,7 @@ _NOTHING = int, ()  # what stands for an object that is not tried
 class _TrialPickler(pickle.Pickler):
     """Pickles everything except what it is of no use to try."""
 
-    def reducer_override(self, obj):
+    def reducer_override(self, obj: object) -> Any:
         """Replace an object that is not tried."""
         if type(obj) is np.ndarray:  # of which there may be many
             return _NOTHING
@@ -251,17 +252,19 @@ class _TrialPickler(pickle.Pickler):
 class _Nowhere:
     """A file that keeps nothing."""
 
-    def write(self, data):
+    def write(self, data: bytes) -> int:
         """Return the number of bytes, as files do."""
         return len(data)
 
 
-def _try_to_pickle(value):
+def _try_to_pickle(value: object) -> None:
     """Raise the error of pickling a value."""
     _TrialPickler(_Nowhere(), protocol=4).dump(value)
 
 
-def _error(callback, error, name=None):
+def _error(
+    callback: Any, error: BaseException, name: str | None = None
+) -> pickle.PicklingError:
     """Return the error about a callback that cannot be copied."""
     cause = "" if name is None else f" because of its attribute {name!r}"
     remedy = "Name such attributes in the class attribute transient_attributes"

@@ -1,22 +1,29 @@
-"""Callbacks that watch an entry of the history for improvement."""
+"""Callbacks that monitor an entry of the history for improvement."""
+
+from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 from sklearn.utils import check_scalar
 
 from skmlp.callbacks.base import Callback
 
+if TYPE_CHECKING:
+    from skmlp.core.parameters import Parameters
+    from skmlp.training.state import TrainingState
+
 
 class _Monitor(Callback):
     """Watches an entry of the history for improvement."""
 
-    def __init__(self, monitor, min_delta, patience):
+    def __init__(self, monitor: str, min_delta: float, patience: int) -> None:
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = patience
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         if self.monitor not in training.history:
             raise ValueError(
                 f"monitor must be one of {list(training.history)}, got "
@@ -32,10 +39,10 @@ class _Monitor(Callback):
         # Of a score more is better, of all the rest less.
         self._sign = 1 if self.monitor == "val_score" else -1
         self.best_ = -math.inf * self._sign
-        self.best_epoch_ = None
+        self.best_epoch_: int | None = None
         self.wait_ = 0
 
-    def _improves(self, training):
+    def _improves(self, training: TrainingState) -> bool:
         """Note the last epoch; whether it is better than all before."""
         value = training.history[self.monitor][-1]
         if self._sign * (value - self.best_) > self.min_delta:
@@ -92,21 +99,27 @@ class EarlyStopping(_Monitor):
     """
 
     def __init__(
-        self, monitor="val_loss", *, min_delta=0.0, patience=10, restore_best=True
-    ):
+        self,
+        monitor: str = "val_loss",
+        *,
+        min_delta: float = 0.0,
+        patience: int = 10,
+        restore_best: bool = True,
+    ) -> None:
         super().__init__(monitor, min_delta, patience)
         self.restore_best = restore_best
 
-    def on_fit_begin(self, training):
-        self._best_theta = None  # first, for on_fit_end comes after errors, too
+    def on_fit_begin(self, training: TrainingState) -> None:
+        # First, for on_fit_end is called after errors, too.
+        self._best_theta: Parameters | None = None
         super().on_fit_begin(training)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> bool | None:
         if self._improves(training) and self.restore_best:
             self._best_theta = training.theta.copy()
         return self.wait_ >= self.patience
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         if self._best_theta is not None:
             training.theta.assign(self._best_theta)
             self._best_theta = None
@@ -154,24 +167,24 @@ class ReduceLROnPlateau(_Monitor):
 
     def __init__(
         self,
-        monitor="val_loss",
+        monitor: str = "val_loss",
         *,
-        factor=0.1,
-        min_delta=1e-4,
-        patience=10,
-        min_lr=0.0,
-    ):
+        factor: float = 0.1,
+        min_delta: float = 1e-4,
+        patience: int = 10,
+        min_lr: float = 0.0,
+    ) -> None:
         super().__init__(monitor, min_delta, patience)
         self.factor = factor
         self.min_lr = min_lr
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         bounds = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
         check_scalar(self.factor, "factor", Real, **bounds)
         check_scalar(self.min_lr, "min_lr", Real, min_val=0)
         super().on_fit_begin(training)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         if not self._improves(training) and self.wait_ >= self.patience:
             rate = training.optimizer.base_learning_rate
             training.optimizer.base_learning_rate = min(

@@ -1,8 +1,14 @@
 """A callback that shows a progress bar."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 from skmlp.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from skmlp.training.state import TrainingState
 
 
 class ProgressBar(Callback):
@@ -20,10 +26,10 @@ class ProgressBar(Callback):
     observes_only = True
     transient_attributes = ("file", "_bar")
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         self.options = options
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         try:
             from tqdm.auto import tqdm
         except ImportError as error:
@@ -35,7 +41,7 @@ class ProgressBar(Callback):
             total=training.max_iter, **{"initial": training.n_iter, **options}
         )
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         shown = {"loss": training.history["loss"][-1]}
         for name in ("val_loss", "val_score"):
             value = training.history[name][-1]
@@ -44,7 +50,7 @@ class ProgressBar(Callback):
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         bar = self.__dict__.pop("_bar", None)
         if bar is not None:
             bar.close()

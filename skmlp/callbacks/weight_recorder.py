@@ -1,13 +1,19 @@
 """A callback that records the parameters during training."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from skmlp.callbacks.base import Callback, attributes
 from skmlp.core.constraints import euclidean_norm
+
+if TYPE_CHECKING:
+    from skmlp.training.state import TrainingState
 
 
 class WeightRecorder(Callback):
@@ -36,21 +42,24 @@ class WeightRecorder(Callback):
 
     needs_gradient = True
 
-    def __init__(self, every=1):
+    def __init__(self, every: int = 1) -> None:
         self.every = every
 
-    def on_fit_begin(self, training):
+    def on_fit_begin(self, training: TrainingState) -> None:
         check_scalar(self.every, "every", Integral, min_val=1)
-        self.epochs_, self.coefs_, self.intercepts_ = [], [], []
-        self.grad_norms_, self.angles_ = [], []
-        self._previous = None
+        self.epochs_: list[int] = []
+        self.coefs_: list[list[np.ndarray]] = []
+        self.intercepts_: list[list[np.ndarray]] = []
+        self.grad_norms_: list[float] = []
+        self.angles_: list[float] = []
+        self._previous: np.ndarray | None = None
         self._record(training, None)
 
-    def on_epoch_end(self, training):
+    def on_epoch_end(self, training: TrainingState) -> None:
         if training.n_iter % self.every == 0:
             self._record(training, training.gradient)
 
-    def _record(self, training, gradient):
+    def _record(self, training: TrainingState, gradient: np.ndarray | None) -> None:
         self.epochs_.append(training.n_iter)
         self.coefs_.append([W.copy() for W in training.theta.coefs])
         self.intercepts_.append([b.copy() for b in training.theta.intercepts])
@@ -61,10 +70,10 @@ class WeightRecorder(Callback):
         self.angles_.append(_angle(self._previous, gradient))
         self._previous = gradient
 
-    def on_fit_end(self, training):
+    def on_fit_end(self, training: TrainingState) -> None:
         self._previous = None
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What it has recorded, as one array for all epochs of a layer.
 
         Returns
@@ -76,14 +85,14 @@ class WeightRecorder(Callback):
             state[name] = [np.stack(l) for l in zip(*state[name], strict=True)]
         return state
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with what was recorded."""
         super().load_state_dict(state)
         for name in ("coefs_", "intercepts_"):
             setattr(self, name, [list(e) for e in zip(*state[name], strict=True)])
 
 
-def _angle(g, h):
+def _angle(g: np.ndarray | None, h: np.ndarray | None) -> float:
     """Angle between two vectors in degrees, NaN if there is none."""
     if g is None or h is None or not (g.any() and h.any()):
         return math.nan

@@ -44,9 +44,13 @@ tests take it.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, ndtr
+
+from skmlp.core._typing import Array
 
 __all__ = [
     "ACTIVATIONS",
@@ -100,7 +104,13 @@ class Activation:
     needs_z = False
     positive = False
 
-    def __init_subclass__(cls, name=None, hidden=True, aliases=(), **kwargs):
+    def __init_subclass__(
+        cls,
+        name: str | None = None,
+        hidden: bool = True,
+        aliases: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = cls.__name__ if name is None else name
         if name is None:
@@ -111,28 +121,28 @@ class Activation:
             if hidden:
                 HIDDEN_ACTIVATIONS[key] = activation
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         """Write g(Z) into A, which is Z itself unless `needs_z`."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(Z, A).")
 
-    def apply(self, Z):
+    def apply(self, Z: Array) -> Array:
         """g(Z), in the memory of Z unless `needs_z`."""
         A = np.empty_like(Z) if self.needs_z else Z
         self.forward(Z, A)
         return A
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         """Turn delta = dE/dA into dE/dZ, in place; Z is A unless `needs_z`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define backward(Z, A, delta, work)."
         )
 
 
-def row_blocks(*arrays):
+def row_blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Split arrays of one shape into blocks of rows, views of them.
 
     A temporary of a block's size is small whatever the size of the batch, and
@@ -147,11 +157,11 @@ def row_blocks(*arrays):
 class Identity(Activation, name="identity"):
     """g(z) = z."""
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         if A is not Z:
             A[...] = Z
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         pass
 
 
@@ -161,10 +171,10 @@ class Logistic(Activation, name="logistic", aliases=("sigmoid",)):
     init_factor = 2.0
     positive = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         expit(Z, out=A)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         delta *= A
         np.subtract(1, A, out=work)
         delta *= work
@@ -173,10 +183,10 @@ class Logistic(Activation, name="logistic", aliases=("sigmoid",)):
 class Tanh(Activation, name="tanh"):
     """g(z) = tanh(z), g'(z) = 1 - a^2."""
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         np.tanh(Z, out=A)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         np.square(A, out=work)
         np.subtract(1, work, out=work)
         delta *= work
@@ -185,10 +195,10 @@ class Tanh(Activation, name="tanh"):
 class ReLU(Activation, name="relu"):
     """g(z) = max(0, z), g'(z) = 1 where a > 0, else 0."""
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         np.maximum(Z, 0, out=A)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         # a >= 0, so its sign is the derivative: one pass and no boolean mask.
         np.sign(A, out=work)
         delta *= work
@@ -208,16 +218,16 @@ class LeakyReLU(Activation, name="leaky_relu"):
     network acoustic models", ICML 2013, equation 2.
     """
 
-    def __init__(self, slope=0.01):
+    def __init__(self, slope: float = 0.01) -> None:
         if not 0 <= slope <= 1:
             raise ValueError(f"slope must be in [0, 1], got {slope!r}.")
         self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         for z, a in row_blocks(Z, A):
             np.maximum(z, self.slope * z, out=a)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         np.sign(A, out=work)
         np.maximum(work, self.slope, out=work)
         delta *= work
@@ -240,12 +250,12 @@ class ELU(Activation, name="elu"):
 
     scale = 1.0
 
-    def __init__(self, alpha=1.0):
+    def __init__(self, alpha: float = 1.0) -> None:
         if not 0 < alpha < math.inf:
             raise ValueError(f"alpha must be positive and finite, got {alpha!r}.")
         self.alpha = float(alpha)
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         alpha, scale = self.scale * self.alpha, self.scale
         for z, a in row_blocks(Z, A):
             negative = np.minimum(z, 0)
@@ -255,7 +265,7 @@ class ELU(Activation, name="elu"):
             a *= scale
             a += negative
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         alpha, scale = self.scale * self.alpha, self.scale
         for a, d, derivative in row_blocks(A, delta, work):
             np.add(a, alpha, out=derivative)
@@ -277,7 +287,7 @@ class SELU(ELU, name="selu"):
     alpha = 1.6732632423543772848170429916717
     scale = 1.0507009873554804934193349852946
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Both constants follow from the mean and the variance."""
 
 
@@ -292,10 +302,10 @@ class Softplus(Activation, name="softplus"):
 
     positive = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         _softplus(Z, A)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         # The derivative is near 0 where a is: expm1 has all digits there.
         np.negative(A, out=work)
         np.expm1(work, out=work)
@@ -303,7 +313,7 @@ class Softplus(Activation, name="softplus"):
         delta *= work
 
 
-def _softplus(Z, out):
+def _softplus(Z: Array, out: Array) -> None:
     for z, a in row_blocks(Z, out):
         # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), where exp cannot
         # overflow. np.logaddexp does the same, but warns of a NaN.
@@ -324,13 +334,13 @@ class Softsign(Activation, name="softsign"):
     feedforward neural networks", AISTATS 2010, section 3.
     """
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         for z, a in row_blocks(Z, A):
             divisor = np.abs(z)
             divisor += 1
             np.divide(z, divisor, out=a)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         np.abs(A, out=work)
         np.subtract(1, work, out=work)
         np.square(work, out=work)
@@ -354,11 +364,11 @@ class GELU(Activation, name="gelu"):
 
     needs_z = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         ndtr(Z, out=A)
         A *= Z
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         for z, d, derivative in row_blocks(Z, delta, work):
             # Farther out the derivative is 0 or 1, and z^2 might overflow.
             z = np.clip(z, -40, 40)
@@ -383,11 +393,11 @@ class SiLU(Activation, name="silu"):
 
     needs_z = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         expit(Z, out=A)
         A *= Z
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         expit(Z, out=work)
         delta *= work
         np.subtract(1, work, out=work)
@@ -409,12 +419,12 @@ class Mish(Activation, name="mish"):
 
     needs_z = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         _softplus(Z, A)
         np.tanh(A, out=A)
         A *= Z
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         for z, d, derivative in row_blocks(Z, delta, work):
             t = np.empty_like(z)
             _softplus(z, t)
@@ -435,10 +445,10 @@ class Exp(Activation, name="exp", hidden=False):
 
     positive = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         np.exp(Z, out=A)
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         delta *= A
 
 
@@ -454,7 +464,7 @@ class Softmax(Activation, name="softmax", hidden=False):
 
     positive = True
 
-    def forward(self, Z, A):
+    def forward(self, Z: Array, A: Array) -> None:
         # softmax(z) = softmax(z - c); with c = max(z), exp cannot overflow.
         row = np.maximum.reduce(Z, axis=1, keepdims=True)
         np.subtract(Z, row, out=A)
@@ -462,7 +472,7 @@ class Softmax(Activation, name="softmax", hidden=False):
         np.add.reduce(A, axis=1, keepdims=True, out=row)
         A /= row
 
-    def backward(self, Z, A, delta, work):
+    def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         np.multiply(delta, A, out=work)
         delta -= np.add.reduce(work, axis=1, keepdims=True)
         delta *= A

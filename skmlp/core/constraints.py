@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 
+from skmlp.core._typing import Array
+from skmlp.core.parameters import Parameters
 
-def euclidean_norm(grad):
+
+def euclidean_norm(grad: Array) -> float:
     """Compute the Euclidean norm of a vector."""
     # In blocks that are too small for the threads of BLAS, because waking them takes
     # longer than the sum.
@@ -20,7 +23,7 @@ def euclidean_norm(grad):
     return math.sqrt(squares)
 
 
-def shorten(grad, length, bound):
+def shorten(grad: Array, length: float, bound: float) -> float:
     r"""Scale a gradient to a maximum norm, in place.
 
     .. math:: g \leftarrow g \min(1, c / \lVert g \rVert_2)
@@ -95,11 +98,11 @@ class MaxNorm:
     array([0.6, 0.8])
     """
 
-    def __init__(self, bound, theta):
+    def __init__(self, bound: float, theta: Parameters) -> None:
         self.bound = float(bound)
         self._rows = [np.empty_like(b) for b in theta.intercepts]
 
-    def __call__(self, theta):
+    def __call__(self, theta: Parameters) -> None:
         """Project the weights, in place."""
         for W, row in zip(theta.coefs, self._rows, strict=True):
             np.einsum("ij,ij->j", W, W, out=row)

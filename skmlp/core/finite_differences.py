@@ -1,9 +1,13 @@
 """Numerical gradients."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from skmlp.core._typing import Array
 
-def central_differences(f, x, step=1e-5):
+
+def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) -> Array:
     r"""Compute the gradient of a function by central differences.
 
     .. math::

@@ -6,16 +6,27 @@ network. Samples are processed in chunks, so that the memory besides the result 
 grow with their number.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp.core._typing import Array
+from skmlp.core.activations import Activation
 from skmlp.core.network import dot
 
 MAX_ELEMENTS = 2**20
 """Maximum number of elements of a buffer."""
 
 
-def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
+def decision_function(
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    activations: Sequence[Activation],
+    X: Any,
+    max_elements: int = MAX_ELEMENTS,
+) -> Array:
     """Compute the output of a network before the output activation.
 
     Parameters
@@ -49,7 +60,13 @@ def decision_function(coefs, intercepts, activations, X, max_elements=MAX_ELEMEN
     return output
 
 
-def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEMENTS):
+def hidden_activations(
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    activations: Sequence[Activation],
+    X: Any,
+    max_elements: int = MAX_ELEMENTS,
+) -> list[Array]:
     """Compute the activations of every hidden layer.
 
     Parameters
@@ -71,7 +88,14 @@ def hidden_activations(coefs, intercepts, activations, X, max_elements=MAX_ELEME
     return output
 
 
-def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELEMENTS):
+def input_gradient(
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    activations: Sequence[Activation],
+    X: Any,
+    seed: Callable[[Array], Array],
+    max_elements: int = MAX_ELEMENTS,
+) -> Array:
     r"""Compute the gradient of the last activations with respect to the input.
 
     .. math:: \frac{\partial}{\partial x_i} \sum_k s_{ik} \, a^L_k(x_i)
@@ -116,7 +140,7 @@ def input_gradient(coefs, intercepts, activations, X, seed, max_elements=MAX_ELE
     return gradient
 
 
-def quietly():
+def quietly() -> np.errstate:
     """Return a context that ignores NumPy's floating-point errors.
 
     The consequences of an overflow are reported where they matter, and an underflow is
@@ -125,7 +149,7 @@ def quietly():
     return np.errstate(all="ignore")
 
 
-def call_quietly(function, *args):
+def call_quietly(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function within `quietly`, and return its result.
 
     NumPy's error handling is restored even if an exception, for example of a signal
@@ -140,7 +164,7 @@ def call_quietly(function, *args):
         raise
 
 
-def check_output(output, X, parameters, what):
+def check_output(output: Array, X: Any, parameters: Sequence[Array], what: str) -> None:
     """Raise an error with the cause if an output is not finite.
 
     An infinite sum has lost its other terms, and whether the next layer turns it into a
@@ -181,7 +205,9 @@ def check_output(output, X, parameters, what):
     )
 
 
-def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
+def cast_chunks(
+    X: Any, coefs: Sequence[Array], max_elements: int = MAX_ELEMENTS
+) -> Iterator[tuple[slice, Any]]:
     """Iterate over X in the dtype of the parameters, copying rows only if necessary.
 
     Yields
@@ -200,7 +226,7 @@ def cast_chunks(X, coefs, max_elements=MAX_ELEMENTS):
         yield rows, _cast(X, rows, dtype)
 
 
-def _cast(X, rows, dtype):
+def _cast(X: Any, rows: slice, dtype: np.dtype) -> Any:
     """Return rows of X in another dtype, or raise if they are beyond its range."""
     chunk = X[rows]
     if chunk.dtype == dtype:
@@ -216,21 +242,21 @@ def _cast(X, rows, dtype):
     return A
 
 
-def _entries(X):
+def _entries(X: Any) -> Array:
     return X.data if issparse(X) else X
 
 
-def _layer(A, W, b, g):
+def _layer(A: Any, W: Array, b: Array, g: Activation) -> tuple[Array, Array]:
     Z = A @ W
     Z += b
     return Z, g.apply(Z)
 
 
-def _empty(X, coefs, l):
+def _empty(X: Any, coefs: Sequence[Array], l: int) -> Array:
     return np.empty((X.shape[0], coefs[l].shape[1]), coefs[0].dtype)
 
 
-def _chunks(X, coefs, max_elements):
+def _chunks(X: Any, coefs: Sequence[Array], max_elements: int) -> Iterator[slice]:
     n_samples = X.shape[0]
     widest = max(max(W.shape) for W in coefs)
     chunk = max(1, min(n_samples, max_elements // widest))

@@ -19,7 +19,12 @@ are not truncated. The biases are zero, as in Keras. Only "auto", which is not a
 initializer in this sense, draws the biases as well.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from skmlp.core._typing import Array, Initializer
+from skmlp.core.parameters import Parameters
 
 __all__ = [
     "INITIALIZERS",
@@ -38,7 +43,12 @@ INITIALIZERS: dict = {}
 """Initializers by name, without "auto"."""
 
 
-def initialize(theta, init, random_state, init_factors=None):
+def initialize(
+    theta: Parameters,
+    init: str | Initializer,
+    random_state: np.random.RandomState,
+    init_factors: Sequence[float] | None = None,
+) -> None:
     """Write initial weights and biases into the parameters.
 
     Parameters
@@ -56,7 +66,7 @@ def initialize(theta, init, random_state, init_factors=None):
         For "auto", which needs them: the `init_factor` of an activation for each layer.
     """
     if isinstance(init, str) and init == "auto":
-        auto(theta, init_factors, random_state)
+        auto(theta, init_factors, random_state)  # type: ignore[arg-type]
         return
     function = INITIALIZERS[init] if isinstance(init, str) else init
     for l, W in enumerate(theta.coefs, start=1):
@@ -82,7 +92,11 @@ def initialize(theta, init, random_state, init_factors=None):
         b[...] = 0
 
 
-def auto(theta, init_factors, random_state):
+def auto(
+    theta: Parameters,
+    init_factors: Sequence[float],
+    random_state: np.random.RandomState,
+) -> None:
     r"""Draw all weights and biases from a uniform distribution.
 
     .. math:: w, b \sim U(-r, r), \quad r = \sqrt{\frac{c}{n_{in} + n_{out}}}
@@ -113,14 +127,16 @@ def auto(theta, init_factors, random_state):
         b[...] = random_state.uniform(-bound, bound, b.shape)
 
 
-def _initializer(function):
+def _initializer(function: Initializer) -> Initializer:
     """Register a function in `INITIALIZERS` by its name."""
     INITIALIZERS[function.__name__] = function
     return function
 
 
 @_initializer
-def glorot_uniform(shape, random_state):
+def glorot_uniform(
+    shape: tuple[int, int], random_state: np.random.RandomState
+) -> Array:
     r"""Draw from :math:`U(-r, r)` with :math:`r = \sqrt{6 / (n_{in} + n_{out})}`.
 
     Glorot and Bengio (2010), equation 16, for activations such as tanh.
@@ -130,7 +146,7 @@ def glorot_uniform(shape, random_state):
 
 
 @_initializer
-def glorot_normal(shape, random_state):
+def glorot_normal(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw from :math:`N(0, 2 / (n_{in} + n_{out}))`.
 
     Glorot and Bengio (2010), equation 12, for activations such as tanh.
@@ -139,7 +155,7 @@ def glorot_normal(shape, random_state):
 
 
 @_initializer
-def he_uniform(shape, random_state):
+def he_uniform(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw from :math:`U(-r, r)` with :math:`r = \sqrt{6 / n_{in}}`.
 
     It has the variance of `he_normal`.
@@ -149,7 +165,7 @@ def he_uniform(shape, random_state):
 
 
 @_initializer
-def he_normal(shape, random_state):
+def he_normal(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw from :math:`N(0, 2 / n_{in})`, for activations such as the ReLU.
 
     K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV
@@ -159,7 +175,7 @@ def he_normal(shape, random_state):
 
 
 @_initializer
-def lecun_normal(shape, random_state):
+def lecun_normal(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw from :math:`N(0, 1 / n_{in})`, for the SELU.
 
     Y. LeCun, L. Bottou, G. Orr and K.-R. Mueller, "Efficient BackProp", 1998,
@@ -169,7 +185,7 @@ def lecun_normal(shape, random_state):
 
 
 @_initializer
-def orthogonal(shape, random_state):
+def orthogonal(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw a matrix with orthonormal columns or, if it is wide, rows.
 
     :math:`W^T W = I` if :math:`n_{in} \ge n_{out}`, else :math:`W W^T = I`.
@@ -187,6 +203,6 @@ def orthogonal(shape, random_state):
 
 
 @_initializer
-def normal(shape, random_state):
+def normal(shape: tuple[int, int], random_state: np.random.RandomState) -> Array:
     r"""Draw from :math:`N(0, 0.01^2)`, independent of the size of the layer."""
     return random_state.normal(0, 0.01, shape)

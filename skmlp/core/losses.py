@@ -44,10 +44,12 @@ LogCosh(Loss, name="log_cosh")``: this enters it in `LOSSES`.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.special import huber, xlogy
 
+from skmlp.core._typing import Array
 from skmlp.core.activations import row_blocks
 
 __all__ = [
@@ -103,7 +105,12 @@ class Loss:
     lower_bound = -np.inf
     positive_output = False
 
-    def __init_subclass__(cls, name=None, hyperparameters=(), **kwargs):
+    def __init_subclass__(
+        cls,
+        name: str | None = None,
+        hyperparameters: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = cls.__name__ if name is None else name
         if hyperparameters:
@@ -118,23 +125,25 @@ class Loss:
                 cls.canonical = None
                 break
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         """Write the loss of every sample and output into `out`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define pointwise(Y, P, out)."
         )
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         """Write dl/dP into `out`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define gradient(Y, P, out)."
         )
 
-    def value(self, Y, P, w, n, out, row):
+    def value(
+        self, Y: Array, P: Array, w: Array | None, n: float, out: Array, row: Array
+    ) -> float:
         r"""Weighted mean over the samples, summed over the outputs.
 
         .. math:: \frac{1}{n} \sum_k \sum_i w_i \, \ell(y_{ik}, p_{ik})
@@ -176,12 +185,12 @@ class SquaredError(Loss, name="squared_error"):
     canonical = "identity"
     mean_over_outputs = True
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(Y, P, out=out)
         np.square(out, out=out)
         out *= 0.5
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(P, Y, out=out)
 
 
@@ -190,11 +199,11 @@ class AbsoluteError(Loss, name="absolute_error"):
 
     mean_over_outputs = True
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(Y, P, out=out)
         np.abs(out, out=out)
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(P, Y, out=out)
         np.sign(out, out=out)
 
@@ -218,18 +227,18 @@ class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
 
     mean_over_outputs = True
 
-    def __init__(self, huber_delta=1.0):
+    def __init__(self, huber_delta: float = 1.0) -> None:
         if not 0 < huber_delta < math.inf:
             raise ValueError(
                 f"huber_delta must be positive and finite, got {huber_delta!r}."
             )
         self.huber_delta = float(huber_delta)
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(Y, P, out=out)
         huber(self.huber_delta, out, out=out)
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(P, Y, out=out)
         np.clip(out, -self.huber_delta, self.huber_delta, out=out)
 
@@ -251,17 +260,17 @@ class Quantile(Loss, name="quantile", hyperparameters=("quantile",)):
 
     mean_over_outputs = True
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         if not 0 < quantile < 1:
             raise ValueError(f"quantile must be in (0, 1), got {quantile!r}.")
         self.quantile = float(quantile)
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(Y, P, out=out)
         for (r,) in row_blocks(out):
             np.maximum(self.quantile * r, (self.quantile - 1) * r, out=r)
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         np.subtract(P, Y, out=out)
         np.sign(out, out=out)
         np.clip(out, -self.quantile, 1 - self.quantile, out=out)
@@ -274,7 +283,7 @@ class Poisson(Loss, name="poisson"):
     lower_bound = 0.0
     positive_output = True
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         # The exponential may underflow or overflow: keep 0 / 0, log 0 and the
         # log of a quotient that overflows out.
         limits = np.finfo(P.dtype)
@@ -286,7 +295,7 @@ class Poisson(Loss, name="poisson"):
         out -= Y
         out += P
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         _away_from_zero(P, out)
         np.divide(Y, out, out=out)
         np.subtract(1, out, out=out)
@@ -301,7 +310,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
 
     output_activation = canonical = "logistic"
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         if Y.dtype != bool:  # smoothed labels need both logarithms
             for y, p, loss in row_blocks(Y, P, out):
                 of_label = np.empty_like(loss)  # the loss if y is 1
@@ -321,7 +330,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
         _clip(out, out)
         xlogy(-1.0, out, out=out)
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         _away_from_zero(P, out)
         below_one = 1 - float(np.finfo(P.dtype).epsneg)
         np.minimum(out, below_one, out=out)
@@ -337,12 +346,12 @@ class LogLoss(Loss, name="log_loss"):
 
     output_activation = canonical = "softmax"
 
-    def pointwise(self, Y, P, out):
+    def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         _clip(P, out)
         xlogy(Y, out, out=out)
         np.negative(out, out=out)
 
-    def gradient(self, Y, P, out):
+    def gradient(self, Y: Array, P: Array, out: Array) -> None:
         _away_from_zero(P, out)
         np.divide(Y, out, out=out)
         np.negative(out, out=out)
@@ -351,7 +360,7 @@ class LogLoss(Loss, name="log_loss"):
 _EPS = {np.dtype(t): float(np.finfo(t).eps) for t in (np.float32, np.float64)}
 
 
-def _clip(P, out):
+def _clip(P: Array, out: Array) -> None:
     # A probability that rounds to 0 or 1 would give an infinite loss. The
     # bounds are scikit-learn's: they show in the loss of saturated networks.
     eps = _EPS[P.dtype]
@@ -359,7 +368,7 @@ def _clip(P, out):
     np.minimum(out, 1 - eps, out=out)
 
 
-def _away_from_zero(P, out):
+def _away_from_zero(P: Array, out: Array) -> None:
     # P may have underflowed. With the root of the least number, y / p is finite
     # even for a large count y; unlike eps, it is out of the way of a network
     # that still learns.

@@ -1,12 +1,19 @@
 """Weights and biases of a network in one flat vector."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
+
+from skmlp.core._typing import Array
 
 
-def count_parameters(layer_sizes, batch_norm=False):
+def count_parameters(layer_sizes: Sequence[int], batch_norm: bool = False) -> int:
     """Count the weights and biases, and the scales of batch normalization.
 
     Parameters
@@ -80,8 +87,7 @@ class Parameters:
 
     Examples
     --------
-    >>> from skmlp.core.parameters import Parameters
-    >>> theta = Parameters([2, 3, 1])
+    >>>     >>> theta = Parameters([2, 3, 1])
     >>> theta.flat.size
     13
     >>> theta.coefs[1][:] = 7
@@ -90,8 +96,13 @@ class Parameters:
     """
 
     def __init__(
-        self, layer_sizes, dtype=np.float64, batch_norm=False, flat=None, running=None
-    ):
+        self,
+        layer_sizes: Iterable[int],
+        dtype: npt.DTypeLike = np.float64,
+        batch_norm: bool = False,
+        flat: Array | None = None,
+        running: Array | None = None,
+    ) -> None:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.batch_norm = batch_norm
         shapes = list(pairwise(self.layer_sizes))
@@ -112,7 +123,13 @@ class Parameters:
         self.means, self.variances = _views(self.running, hidden, hidden)
 
     @classmethod
-    def from_arrays(cls, coefs, intercepts, dtype, batch_norm=None):
+    def from_arrays(
+        cls,
+        coefs: Sequence[npt.ArrayLike],
+        intercepts: Sequence[npt.ArrayLike],
+        dtype: npt.DTypeLike,
+        batch_norm: Sequence[Sequence[npt.ArrayLike]] | None = None,
+    ) -> Self:
         """Copy arrays into new parameters.
 
         Parameters
@@ -137,11 +154,11 @@ class Parameters:
             view[...] = array
         return theta
 
-    def zeros_like(self):
+    def zeros_like(self) -> Parameters:
         """Return parameters of the same layout that are zero."""
         return Parameters(self.layer_sizes, self.flat.dtype, self.batch_norm)
 
-    def copy(self):
+    def copy(self) -> Parameters:
         """Return a copy with its own memory."""
         return Parameters(
             self.layer_sizes,
@@ -150,19 +167,19 @@ class Parameters:
             running=self.running.copy(),
         )
 
-    def assign(self, other):
+    def assign(self, other: Parameters) -> None:
         """Copy the values of parameters of the same layout, in place."""
         self.flat[...] = other.flat
         self.running[...] = other.running
 
-    def isfinite(self):
+    def isfinite(self) -> bool:
         """Return whether all parameters and running statistics are finite."""
         finite = bool(np.isfinite(self.flat).all())
         if self.batch_norm:
             finite = finite and bool(np.isfinite(self.running).all())
         return finite
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         # pickle and deepcopy would turn the views into separate arrays.
         dtype = self.flat.dtype
         return Parameters, (
@@ -174,7 +191,7 @@ class Parameters:
         )
 
 
-def _views(memory, *groups):
+def _views(memory: Array, *groups: Sequence[tuple[int, ...]]) -> list[list[Array]]:
     """Return lists of consecutive views of a vector, one for each list of shapes."""
     start, lists = 0, []
     for shapes in groups:

@@ -1,6 +1,11 @@
 """Penalties on the weights. Biases are never penalized."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from skmlp.core._typing import Array
+from skmlp.core.parameters import Parameters
 
 __all__ = [
     "ElasticNet",
@@ -44,16 +49,16 @@ class ElasticNet:
     array([2., 0., 0.])
     """
 
-    def __init__(self, alpha, l1_ratio=0.0):
+    def __init__(self, alpha: float, l1_ratio: float = 0.0) -> None:
         self.l1 = float(alpha * l1_ratio)
         self.l2 = float(alpha * (1 - l1_ratio))
 
     @property
-    def smooth(self):
+    def smooth(self) -> ElasticNet:
         """The same penalty without its L1 part."""
         return ElasticNet(self.l2)
 
-    def value(self, theta, work):
+    def value(self, theta: Parameters, work: Array) -> float:
         """The penalty at `theta`.
 
         Parameters
@@ -81,7 +86,7 @@ class ElasticNet:
             value += self.l1 * float(np.add.reduce(work))
         return value
 
-    def add_gradient(self, theta, grad, work):
+    def add_gradient(self, theta: Parameters, grad: Parameters, work: Array) -> None:
         """Add the gradient of the smooth (L2) part to `grad`, in place.
 
         Parameters
@@ -97,7 +102,7 @@ class ElasticNet:
             np.multiply(theta.weights, self.l2, out=work)
             G += work
 
-    def prox(self, W, step, work):
+    def prox(self, W: Array, step: float | Array, work: Array) -> None:
         r"""Soft thresholding, the proximal operator of the L1 part, in place.
 
         .. math:: w \leftarrow \operatorname{sign}(w) \max(|w| - t, 0),

@@ -21,7 +21,9 @@ warm-up.
 """
 
 import math
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 __all__ = [
     "SCHEDULES",
@@ -93,7 +95,7 @@ class Schedule:
     ends = False  # whether it is over after `total_steps`
     stopping_message = "Stopping."  # printed when `on_plateau` returns None
 
-    def __init_subclass__(cls, name=None, **kwargs):
+    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if name is not None:
             cls.name = name
@@ -101,16 +103,16 @@ class Schedule:
 
     def __init__(
         self,
-        learning_rate_init,
+        learning_rate_init: float,
         *,
-        power_t=0.5,
-        decay_rate=None,
-        decay_epochs=10,
-        learning_rate_min=None,
-        warmup_steps=0,
-        steps_per_epoch=1,
-        total_steps=1,
-    ):
+        power_t: float = 0.5,
+        decay_rate: float | None = None,
+        decay_epochs: int = 10,
+        learning_rate_min: float | None = None,
+        warmup_steps: int = 0,
+        steps_per_epoch: int = 1,
+        total_steps: int = 1,
+    ) -> None:
         self.learning_rate_init = float(learning_rate_init)
         self.power_t = float(power_t)
         if decay_rate is not None:
@@ -123,26 +125,26 @@ class Schedule:
         self.total_steps = total_steps
 
     @property
-    def per_step(self):
+    def per_step(self) -> bool:
         """Whether `at_step` can differ from the level."""
         return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
-    def at_step(self, level, step, position=None):
+    def at_step(self, level: float, step: int, position: int | None = None) -> float:
         """Learning rate of a step; `position` is `step` unless it is given."""
         rate = self.rate(level, step, step if position is None else position)
         if step < self.warmup_steps:
             rate *= (step + 1) / self.warmup_steps
         return rate
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         """Learning rate of a step, but for the warm-up."""
         return level
 
-    def after_epoch(self, level, t):
+    def after_epoch(self, level: float, t: int) -> float:
         """Base learning rate for the next epoch."""
         return level
 
-    def on_plateau(self, level):
+    def on_plateau(self, level: float) -> float | None:
         """Base learning rate after a plateau, None to stop."""
         return None
 
@@ -154,7 +156,7 @@ class Constant(Schedule, name="constant"):
 class InvScaling(Schedule, name="invscaling"):
     """eta = eta_0 / (t + 1)^power_t, with t in samples, at each epoch's end."""
 
-    def after_epoch(self, level, t):
+    def after_epoch(self, level: float, t: int) -> float:
         try:
             return self.learning_rate_init / (t + 1) ** self.power_t
         except OverflowError:
@@ -166,7 +168,7 @@ class Adaptive(Schedule, name="adaptive"):
 
     stopping_message = "Learning rate too small. Stopping."
 
-    def on_plateau(self, level):
+    def on_plateau(self, level: float) -> float | None:
         return None if level <= 1e-6 else level / 5
 
 
@@ -180,7 +182,7 @@ class Plateau(Schedule, name="plateau"):
     learning_rate_min = 1e-6
     stopping_message = Adaptive.stopping_message
 
-    def on_plateau(self, level):
+    def on_plateau(self, level: float) -> float | None:
         if level <= self.learning_rate_min:
             return None
         return level / (1 / self.decay_rate)  # 1 / 0.2 is exactly 5
@@ -191,7 +193,7 @@ class Step(Schedule, name="step"):
 
     decay_rate = 0.1
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         epoch = position // self.steps_per_epoch
         return level * self.decay_rate ** (epoch // self.decay_epochs)
 
@@ -201,11 +203,11 @@ class Exponential(Schedule, name="exponential"):
 
     decay_rate = 0.95
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         return level * self.decay_rate ** (position // self.steps_per_epoch)
 
 
-def half_cosine(start, end, fraction):
+def half_cosine(start: float, end: float, fraction: float) -> float:
     """From start to end, as the cosine goes from 1 to -1."""
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
@@ -223,7 +225,7 @@ class Cosine(Schedule, name="cosine"):
 
     ends = True
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         end = min(self.learning_rate_min, level)
         return half_cosine(level, end, min(1, position / self.total_steps))
 
@@ -243,7 +245,7 @@ class OneCycle(Schedule, name="one_cycle"):
 
     ends = True
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         start, top, last = level / 25, 0.3 * self.total_steps - 1, self.total_steps - 1
         if position <= top:
             return half_cosine(start, level, position / top)
@@ -265,11 +267,16 @@ class FunctionSchedule(Schedule):
         As of `Schedule`.
     """
 
-    def __init__(self, function, learning_rate_init, **options):
+    def __init__(
+        self,
+        function: Callable[[int], float],
+        learning_rate_init: float,
+        **options: Any,
+    ) -> None:
         super().__init__(learning_rate_init, **options)
         self.function = function
 
-    def rate(self, level, step, position):
+    def rate(self, level: float, step: int, position: int) -> float:
         rate = self.function(step)
         if not isinstance(rate, Real) or not 0 <= float(rate) < math.inf:
             raise ValueError(
@@ -279,7 +286,9 @@ class FunctionSchedule(Schedule):
         return float(rate) * (level / self.learning_rate_init)
 
 
-def followed_by(solver, learning_rate):
+def followed_by(
+    solver: str, learning_rate: str | Callable[[int], float]
+) -> str | Callable[[int], float]:
     """Return the schedule that a solver follows, which may ignore the one it is given.
 
     Parameters
@@ -307,7 +316,11 @@ def followed_by(solver, learning_rate):
     return learning_rate
 
 
-def make_schedule(learning_rate, learning_rate_init, **options):
+def make_schedule(
+    learning_rate: str | Callable[[int], float],
+    learning_rate_init: float,
+    **options: Any,
+) -> Schedule:
     """A schedule, by its name or as a function of the step.
 
     Parameters

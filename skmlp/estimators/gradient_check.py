@@ -1,17 +1,26 @@
 """Check the gradient of a network against central differences."""
 
+from __future__ import annotations
+
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
+from skmlp.core._typing import Array, MatrixLike
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.network import Tape
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.estimators import build
+
+if TYPE_CHECKING:
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,14 @@ class GradientCheck:
     error: np.ndarray
 
 
-def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
+def check_gradient(
+    estimator: MLPClassifierScratch | MLPRegressorScratch,
+    X: MatrixLike,
+    y: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    step: float = 1e-5,
+) -> GradientCheck:
     r"""Compare backpropagation with central differences, for every parameter.
 
     The objective is the one that a batch of these samples has in training,
@@ -129,7 +145,7 @@ def check_gradient(estimator, X, y, sample_weight=None, *, step=1e-5):
     )
 
 
-def relative_errors(gradient, other):
+def relative_errors(gradient: Array, other: Array) -> Array:
     """The relative error of each component, as `check_gradient` defines it."""
     floor = 1e-3 * np.abs(gradient).max()
     scale = np.maximum(np.maximum(np.abs(gradient), np.abs(other)), floor)
@@ -137,7 +153,9 @@ def relative_errors(gradient, other):
     return np.abs(gradient - other) / scale
 
 
-def _prepare(estimator, X, y, sample_weight):
+def _prepare(
+    estimator: Any, X: MatrixLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple:
     """What the first step of a fit would work with, in float64."""
     estimator._validate_params()
     fitted = hasattr(estimator, "coefs_")
@@ -155,7 +173,7 @@ def _prepare(estimator, X, y, sample_weight):
     return network, theta, X, data.Y, w
 
 
-def _name(theta, j):
+def _name(theta: Parameters, j: int) -> str:
     """Name of the j-th parameter, as the estimator calls it."""
     arrays = [("coefs_", W) for W in theta.coefs]
     arrays += [("intercepts_", b) for b in theta.intercepts]

@@ -1,16 +1,19 @@
 """Looking inside a fitted network."""
 
 import math
+from collections.abc import Callable
 from numbers import Real
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._warnings import warn
 from skmlp.core import inference
-from skmlp.core.activations import ACTIVATIONS
-from skmlp.estimators.summary import summarize
+from skmlp.core._typing import Array, MatrixLike
+from skmlp.core.activations import ACTIVATIONS, Activation
+from skmlp.estimators.summary import NetworkSummary, summarize
 
 INTEGERS = (int, np.integer)
 
@@ -18,7 +21,7 @@ INTEGERS = (int, np.integer)
 class InspectionMixin:
     """Methods that show what a fitted network is, and what its units do."""
 
-    def summary(self):
+    def summary(self) -> NetworkSummary:
         """Table of the layers, their sizes and parameters.
 
         Returns
@@ -58,7 +61,7 @@ class InspectionMixin:
             self._network, self.coefs_, self.intercepts_, self._batch_norm_arrays()
         )
 
-    def _batch_norm_arrays(self):
+    def _batch_norm_arrays(self) -> tuple[list[Array], list[Array], list[Array]] | None:
         """Scales, means and variances of the hidden layers, or None."""
         if not hasattr(self, "batch_norm_scales_"):
             return None
@@ -68,7 +71,7 @@ class InspectionMixin:
             self.batch_norm_variances_,
         )
 
-    def _html_repr(self):
+    def _html_repr(self) -> str:
         """scikit-learn's diagram, and below it the layers once there are any.
 
         All that shows an estimator in a notebook calls this. The diagrams of what
@@ -80,7 +83,7 @@ class InspectionMixin:
             return diagram
         return diagram + self.summary()._html_details()
 
-    def hidden_activations(self, X):
+    def hidden_activations(self, X: MatrixLike) -> list[Array]:
         """Activations of the hidden layers.
 
         Parameters
@@ -110,7 +113,7 @@ class InspectionMixin:
             self._check_finite(A, X, f"activation of hidden layer {l}")
         return hidden
 
-    def input_gradient(self, X, output=None):
+    def input_gradient(self, X: MatrixLike, output: int | None = None) -> Array:
         r"""Gradient of an output with respect to the input (saliency).
 
         .. math:: \frac{\partial f_k(x_i)}{\partial x_{ij}}
@@ -157,23 +160,23 @@ class InspectionMixin:
         X = self._check_input(X)
         output = self._check_output(output)
 
-        def seed(A):
+        def seed(A: Array) -> Array:
             return _one_hot(A, A.argmax(axis=1) if output is None else output)
 
         return self._input_gradient(self._layers_up_to(-1), X, seed)
 
     def reconstruct_input(
         self,
-        output,
+        output: int,
         *,
-        layer=-1,
-        X_init=None,
-        l2=0.01,
-        learning_rate=0.1,
-        max_iter=500,
-        tol=1e-6,
-        random_state=None,
-    ):
+        layer: int = -1,
+        X_init: npt.ArrayLike | None = None,
+        l2: float = 0.01,
+        learning_rate: float = 0.1,
+        max_iter: int = 500,
+        tol: float = 1e-6,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Array:
         r"""Input that most activates a unit (feature visualization).
 
         Gradient ascent from `X_init` on
@@ -272,7 +275,7 @@ class InspectionMixin:
                 )
         X = np.array(X, coefs[0].dtype)
 
-        def seed(A):
+        def seed(A: Array) -> Array:
             return _one_hot(A, output)
 
         for step in range(max_iter):
@@ -289,12 +292,14 @@ class InspectionMixin:
             X += learning_rate * gradient
         return X
 
-    def _input_gradient(self, layers, X, seed):
+    def _input_gradient(
+        self, layers: tuple, X: MatrixLike, seed: Callable[[Array], Array]
+    ) -> Array:
         gradient = inference.call_quietly(inference.input_gradient, *layers, X, seed)
         self._check_finite(gradient, X, "gradient")
         return gradient
 
-    def _layers_up_to(self, layer):
+    def _layers_up_to(self, layer: int) -> tuple:
         """The network, cut off after a layer."""
         check_is_fitted(self)
         coefs, intercepts, activations = inference.call_quietly(self._inference)
@@ -308,13 +313,13 @@ class InspectionMixin:
         stop = layer % n_layers + 1
         return coefs[:stop], intercepts[:stop], activations[:stop]
 
-    def _inspected_output(self):
+    def _inspected_output(self) -> Activation:
         """Output activation whose gradient is asked for."""
         if hasattr(self, "classes_"):
             return ACTIVATIONS["identity"]  # the logits
         return self._network.activations[-1]
 
-    def _check_output(self, output):
+    def _check_output(self, output: int | None) -> int | None:
         n_outputs = self.n_outputs_
         if output is None:
             if n_outputs == 1:
@@ -328,7 +333,7 @@ class InspectionMixin:
         return _check_index(output, n_outputs, "outputs")
 
 
-def _check_index(output, n_units, what):
+def _check_index(output: int, n_units: int, what: str) -> int:
     if not isinstance(output, INTEGERS) or not 0 <= output < n_units:
         raise ValueError(
             f"output must be the index of one of the {n_units} {what}, from 0 to "
@@ -337,7 +342,7 @@ def _check_index(output, n_units, what):
     return int(output)
 
 
-def _one_hot(A, units):
+def _one_hot(A: Array, units: int | Array) -> Array:
     """Factors that choose a unit, the same or another for each sample."""
     factors = 0 * A  # which is no number where A is not finite: the gradient shows it
     factors[np.arange(len(A)), units] += 1

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 
-def plain_labels(y):
+def plain_labels(y: Any) -> Any:
     """Return labels in a NumPy array if pandas holds them in a nullable type.
 
     scikit-learn converts nullable integers and booleans to floats, which merges
@@ -18,7 +18,7 @@ def plain_labels(y):
     return y
 
 
-def check_labels(y):
+def check_labels(y: Any) -> Any:
     """Return class labels that convert to an array without loss.
 
     NumPy converts all labels of a list that has a string among them to strings,
@@ -54,7 +54,7 @@ def check_labels(y):
     return y
 
 
-def _check_objects(labels, container):
+def _check_objects(labels: Any, container: Any) -> Any:
     """Raise unless the labels are strings."""
     types = set(map(type, labels))
     if all(issubclass(t, str) for t in types) and "String" not in container:
@@ -74,7 +74,7 @@ def _check_objects(labels, container):
     )
 
 
-def _is_missing(label):
+def _is_missing(label: object) -> bool:
     """Return whether a label is None, NaN, NaT or pandas.NA."""
     try:
         return label is None or bool(label != label)

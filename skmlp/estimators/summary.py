@@ -1,10 +1,13 @@
 """The layers of a fitted network as a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
 
 import numpy as np
+
+from skmlp.core.network import Network
 
 
 class LayerSummary(NamedTuple):
@@ -76,7 +79,7 @@ class NetworkSummary:
     n_bytes: int
     dtype: np.dtype
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         header, rows = self._cells()
         lines = [header, *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -91,11 +94,11 @@ class NetworkSummary:
         rule = "-" * max(map(len, aligned))
         return "\n".join([aligned[0], rule, *aligned[1:], rule, self._totals()])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         """The table, for notebooks: in the colours of the page, light or dark."""
         header, rows = self._cells()
 
-        def line(tag, cells):
+        def line(tag: str, cells: Sequence[str]) -> str:
             return "".join(
                 f'<{tag} style="text-align: {"right" if _is_number(title) else "left"};'
                 f' padding: 0.1em 0.7em;">{escape(cell)}</{tag}>'
@@ -111,7 +114,7 @@ class NetworkSummary:
             f"<thead><tr>{line('th', header)}</tr></thead><tbody>{body}</tbody></table>"
         )
 
-    def _html_details(self):
+    def _html_details(self) -> str:
         """The table, folded up."""
         sizes = [str(layer.units) for layer in self.layers]
         if len(sizes) > 8:
@@ -124,7 +127,7 @@ class NetworkSummary:
             f"{self._repr_html_()}</details>"
         )
 
-    def _cells(self):
+    def _cells(self) -> tuple[list[str], list[tuple[str, ...]]]:
         """Titles and cells, as text; without the columns that no layer has."""
         columns = {
             "layer": [layer.name for layer in self.layers],
@@ -147,7 +150,7 @@ class NetworkSummary:
         columns |= {title: cells for title, cells in more.items() if any(cells)}
         return list(columns), list(zip(*columns.values(), strict=True))
 
-    def _totals(self):
+    def _totals(self) -> str:
         some = self.n_trainable < self.n_parameters
         trainable = f"{self.n_trainable:,}" if some else "all"
         return (
@@ -156,7 +159,12 @@ class NetworkSummary:
         )
 
 
-def summarize(network, coefs, intercepts, batch_norm=None):
+def summarize(
+    network: Network,
+    coefs: Sequence[np.ndarray],
+    intercepts: Sequence[np.ndarray],
+    batch_norm: Sequence[Sequence[np.ndarray]] | None = None,
+) -> NetworkSummary:
     """The summary of a network and its parameters.
 
     Parameters
@@ -205,11 +213,11 @@ def summarize(network, coefs, intercepts, batch_norm=None):
     )
 
 
-def _is_number(title):
+def _is_number(title: str) -> bool:
     return title in ("units", "parameters", "dropout")
 
 
-def _memory(n_bytes):
+def _memory(n_bytes: int) -> str:
     for unit, size in ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10):
         if n_bytes >= size:
             return f"{n_bytes / size:.1f} {unit}"

@@ -1,5 +1,7 @@
 """Whether validation data can be in the unit of the training data."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -15,7 +17,7 @@ _ROWS, _COLUMNS = 1000, 256  # examined, at most
 _SHARE = 0.1  # of the features that are in another unit, at least, and two of them
 
 
-def warn_of_other_units(data, validation_data, is_regression):
+def warn_of_other_units(data: Any, validation_data: Any, is_regression: bool) -> None:
     """Warn if validation samples or targets can hardly be in the training data's unit.
 
     The criterion is strict, for a validation set may be small, and may be from another
@@ -61,7 +63,7 @@ def warn_of_other_units(data, validation_data, is_regression):
         )
 
 
-def _sample(array):
+def _sample(array: Any) -> np.ndarray:
     """Return evenly spaced rows and columns, if there are many, in float64."""
     n_rows, n_columns = array.shape
     rows = slice(None, None, -(-n_rows // _ROWS))
@@ -69,7 +71,7 @@ def _sample(array):
     return np.asarray(array[rows, columns], dtype=np.float64)
 
 
-def _find_other_units(A, A_val):
+def _find_other_units(A: Any, A_val: Any) -> Any:
     """Return for each column whether the validation values are in another unit."""
     is_few = len(A_val) < _FEW
     with np.errstate(all="ignore"):
@@ -87,5 +89,5 @@ def _find_other_units(A, A_val):
     return varies & (is_far | (is_narrow & is_outside & (not is_few)))
 
 
-def _describe(values):
+def _describe(values: Any) -> str:
     return f"the mean {values.mean():.3g} and the standard deviation {values.std():.3g}"

@@ -18,7 +18,7 @@ import math
 import os
 import tokenize
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import scipy
@@ -48,7 +48,14 @@ _NONSENSE = (
 )
 
 
-def write(path, kind, version, content, arrays, temporary=None):
+def write(
+    path: str | os.PathLike,
+    kind: str,
+    version: int,
+    content: dict,
+    arrays: dict,
+    temporary: str | None = None,
+) -> None:
     """Write a file, or replace it, such that nobody ever sees a part of it.
 
     It is written beside its place, flushed to the disk, and then renamed. If that is
@@ -105,7 +112,7 @@ def write(path, kind, version, content, arrays, temporary=None):
     _sync(directory)
 
 
-def read(path, kind, version):
+def read(path: str | os.PathLike, kind: str, version: int) -> tuple[dict, dict]:
     """Read a file.
 
     Parameters
@@ -152,7 +159,7 @@ def read(path, kind, version):
 
 
 @contextlib.contextmanager
-def refusing(what):
+def refusing(what: str) -> Iterator[None]:
     """Turn whatever a malformed file leads to into a ValueError.
 
     Parameters

@@ -4,8 +4,10 @@ import hashlib
 import inspect
 import math
 import re
+from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,7 +22,7 @@ _CHUNK = 2**20  # elements
 _DEPTH = 4  # of objects in objects, lest they have themselves
 
 
-def identify(estimator, data, validation_data):
+def identify(estimator: Any, data: Any, validation_data: Any) -> dict:
     """Parameters, and fingerprints of the data, as JSON has them.
 
     Parameters that have their default are left out: so will be those that a later
@@ -71,7 +73,7 @@ def identify(estimator, data, validation_data):
     }
 
 
-def describe(value, depth=_DEPTH):
+def describe(value: Any, depth: int = _DEPTH) -> Any:
     """What JSON can say of a value, to compare it with another.
 
     It is the same in another process: a function is its name, and if it was defined in
@@ -128,7 +130,7 @@ def describe(value, depth=_DEPTH):
     return [name_of(value), *(describe(part, depth - 1) for part in parts if part)]
 
 
-def name_of(value):
+def name_of(value: Any) -> str:
     """Return the name of a class or a function, or of an object's class.
 
     A public callback has the name of its package, where users import it.
@@ -140,7 +142,7 @@ def name_of(value):
     return f"{module}.{of.__qualname__}"
 
 
-def fingerprint(array, *more):
+def fingerprint(array: Any, *more: object) -> str | None:
     """A hash of an array, its shape, dtype and order in memory, read in small parts.
 
     Parameters
@@ -175,7 +177,7 @@ def fingerprint(array, *more):
     return sha256.hexdigest()
 
 
-def differences(saved, given):
+def differences(saved: Any, given: Any) -> Iterator[str]:
     """What two identities do not agree in, in words.
 
     Parameters

@@ -2,6 +2,9 @@
 
 import os
 from numbers import Real
+from typing import Any, TypeVar
+
+from sklearn.base import BaseEstimator
 
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
@@ -9,9 +12,10 @@ from skmlp.persistence.codec import check
 KIND, VERSION = "skmlp model", 1
 
 _ESTIMATORS: dict = {}
+_Class = TypeVar("_Class", bound=type)
 
 
-def register_estimator(cls):
+def register_estimator(cls: _Class) -> _Class:
     """Let `save` and `load` store a class of estimators; for use as a decorator.
 
     Parameters
@@ -34,7 +38,7 @@ def register_estimator(cls):
     return cls
 
 
-def save(estimator, path):
+def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Write an estimator to a file that can be read without running code.
 
     The file has arrays and JSON; docs/reliability.md describes it. It is written
@@ -116,7 +120,7 @@ def save(estimator, path):
     archive.write(path, KIND, VERSION, content, arrays)
 
 
-def load(path):
+def load(path: str | os.PathLike) -> Any:
     """Read an estimator that `save` has written.
 
     Nothing in the file is run, and nothing is larger than the file: it may come from
@@ -150,7 +154,7 @@ def load(path):
         return _decode(content, arrays)
 
 
-def _decode(content, arrays):
+def _decode(content: dict, arrays: dict) -> Any:
     name = content["estimator"]
     check(name in _ESTIMATORS, f"it is a {name!r}")
     cls = _ESTIMATORS[name]

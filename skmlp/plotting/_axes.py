@@ -1,13 +1,14 @@
 """Where to draw: the user's axes, or new ones."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from skmlp._sklearn import check_matplotlib_support
 
 
-def make_axes(ax, caller, **figure_options):
+def make_axes(ax: Any, caller: str, **figure_options: Any) -> tuple[Any, Any]:
     """The axes to draw in, and their figure.
 
     Parameters
@@ -33,7 +34,15 @@ def make_axes(ax, caller, **figure_options):
     return ax, ax.figure
 
 
-def make_panels(ax, n_panels, caller, *, figsize, n_columns=1, heights=None):
+def make_panels(
+    ax: Any,
+    n_panels: int,
+    caller: str,
+    *,
+    figsize: tuple[float, float],
+    n_columns: int = 1,
+    heights: list[float] | None = None,
+) -> tuple[np.ndarray, Any]:
     """Axes of several panels, and their figure.
 
     Parameters
@@ -77,7 +86,9 @@ def make_panels(ax, n_panels, caller, *, figsize, n_columns=1, heights=None):
     return axes, make_axes(axes[0], caller)[1]
 
 
-def _divide(ax, n_panels, n_columns, heights):
+def _divide(
+    ax: Any, n_panels: int, n_columns: int, heights: list[float] | None
+) -> np.ndarray:
     """Share out the place of `ax`, row by row."""
     if n_panels == 1:
         return np.array([ax], dtype=object)

@@ -1,6 +1,7 @@
 """Pictures of several panels: their axes, and what they are given."""
 
 import math
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -9,7 +10,15 @@ from skmlp.estimators.inspection import INTEGERS, InspectionMixin
 from skmlp.plotting._axes import make_panels
 
 
-def make_grid(ax, n_panels, caller, *, n_columns, panel_size, margin=0.0):
+def make_grid(
+    ax: Any,
+    n_panels: int,
+    caller: str,
+    *,
+    n_columns: int,
+    panel_size: tuple[float, float],
+    margin: float = 0.0,
+) -> tuple[np.ndarray, Any]:
     """Axes of a grid of panels, all of the same size, and their figure.
 
     Parameters
@@ -34,20 +43,20 @@ def make_grid(ax, n_panels, caller, *, n_columns, panel_size, margin=0.0):
     return make_panels(ax, n_panels, caller, figsize=figsize, n_columns=n_columns)
 
 
-def draw_image(ax, values, image_shape, **options):
+def draw_image(ax: Any, values: Any, image_shape: Any, **options: Any) -> Any:
     """Draw the values of pixels, without ticks: their numbers say nothing."""
     image = ax.imshow(np.reshape(values, image_shape), **options)
     ax.set(xticks=[], yticks=[])
     return image
 
 
-def symmetric_limits(values):
+def symmetric_limits(values: Any) -> dict[str, float]:
     """Limits of a diverging colour scale, with zero in its middle."""
     limit = np.abs(values).max(initial=0) or 1.0
     return {"vmin": -limit, "vmax": limit}
 
 
-def check_network(estimator):
+def check_network(estimator: object) -> None:
     """Refuse what is no fitted network of this package."""
     if not isinstance(estimator, InspectionMixin):
         raise TypeError(
@@ -57,7 +66,7 @@ def check_network(estimator):
     check_is_fitted(estimator)
 
 
-def check_image_shape(image_shape, n_features):
+def check_image_shape(image_shape: Any, n_features: int) -> None:
     """Refuse a shape that is none, or has another number of pixels."""
     valid = (
         isinstance(image_shape, tuple | list)
@@ -72,7 +81,7 @@ def check_image_shape(image_shape, n_features):
         )
 
 
-def check_count(value, name):
+def check_count(value: object, name: str) -> None:
     """Refuse what cannot be a number of things to show."""
     if not isinstance(value, INTEGERS) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")

@@ -1,12 +1,14 @@
 """The network as it was when a `WeightRecorder` recorded it."""
 
+from collections.abc import Callable, Sequence
 from copy import copy
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 
-def check_recorder(recorder):
+def check_recorder(recorder: Any) -> None:
     """Refuse what has recorded no training."""
     if not all(hasattr(recorder, name) for name in ("epochs_", "coefs_", "angles_")):
         raise ValueError(
@@ -15,7 +17,7 @@ def check_recorder(recorder):
         )
 
 
-def check_network(recorder, estimator):
+def check_network(recorder: Any, estimator: Any) -> None:
     """Refuse an estimator that cannot predict with the recorded weights."""
     check_recorder(recorder)
     check_is_fitted(estimator)
@@ -39,7 +41,9 @@ def check_network(recorder, estimator):
         )
 
 
-def at_epochs(recorder, estimator, function, chosen):
+def at_epochs(
+    recorder: Any, estimator: Any, function: Callable[..., Any], chosen: Any
+) -> np.ndarray:
     """What a function of the estimator was at some of the recorded epochs.
 
     Parameters
@@ -71,7 +75,7 @@ def at_epochs(recorder, estimator, function, chosen):
     return values
 
 
-def spread(epochs, n):
+def spread(epochs: Sequence[int], n: int) -> np.ndarray:
     """Indices of n epochs at most, closer at the beginning, where more happens."""
     if len(epochs) <= n:
         return np.arange(len(epochs))

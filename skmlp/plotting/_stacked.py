@@ -1,13 +1,16 @@
 """Pictures of several panels, one below the other, over the same epochs."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from skmlp.plotting._axes import make_panels
 
 
-def stack_panels(ax, caller, heights, width=7.0):
+def stack_panels(
+    ax: Any, caller: str, heights: list[float], width: float = 7.0
+) -> tuple[list, Any]:
     """Axes one below the other, and their figure.
 
     Parameters
@@ -35,7 +38,7 @@ def stack_panels(ax, caller, heights, width=7.0):
     return axes.tolist(), figure
 
 
-def label_epochs(axes):
+def label_epochs(axes: Any) -> None:
     """Label the common axis of the epochs, which are whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
@@ -47,7 +50,7 @@ def label_epochs(axes):
         )
 
 
-def place_legend(ax, handles, **otherwise):
+def place_legend(ax: Any, handles: list, **otherwise: Any) -> Any:
     """A legend beside the axes, where nothing is hidden by it.
 
     In a figure whose layout makes no room for it, it is where it hides least, or as the
@@ -60,7 +63,7 @@ def place_legend(ax, handles, **otherwise):
     return ax.legend(handles=handles, **otherwise)
 
 
-def place_legend_below(figure, handles, width=None):
+def place_legend_below(figure: Any, handles: list, width: float | None = None) -> Any:
     """A legend below all axes, in as many columns as there is room for.
 
     The width, in inches, is that of the figure, unless the legend is to be narrower.
@@ -76,7 +79,7 @@ def place_legend_below(figure, handles, width=None):
     )
 
 
-def scale_log_if_positive(ax, values):
+def scale_log_if_positive(ax: Any, values: Any) -> None:
     """A logarithmic axis, where all values that are finite are above zero."""
     values = np.concatenate([np.zeros(0), *(np.ravel(v) for v in values)])
     values = values[np.isfinite(values)]
@@ -96,7 +99,7 @@ def scale_log_if_positive(ax, values):
     ax.yaxis.set_major_formatter("{x:g}")
 
 
-def finite(values):
+def finite(values: Any) -> np.ndarray:
     """As an array, with NaN, which leaves a gap, for what is infinite or nearly so.
 
     The margins of a logarithmic axis must not overflow either.

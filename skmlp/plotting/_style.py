@@ -24,12 +24,12 @@ DIVERGING = "RdBu_r"
 """Colour map of values on both sides of zero, which is white."""
 
 
-def color(i):
+def color(i: int) -> str:
     """Colour of series number i."""
     return COLORS[i % len(COLORS)]
 
 
-def sequence(n):
+def sequence(n: int) -> list:
     """Colours of n series in an order, without those that are too light on white."""
     import matplotlib
 

@@ -1,12 +1,16 @@
 """Activation functions, and what they make of data."""
 
+from __future__ import annotations
+
 from numbers import Real
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils import check_scalar
 
 from skmlp.core import inference
+from skmlp.core._typing import MatrixLike
 from skmlp.core.activations import (
     ACTIVATIONS,
     HIDDEN_ACTIVATIONS,
@@ -15,6 +19,10 @@ from skmlp.core.activations import (
 )
 from skmlp.plotting._panels import check_network, make_grid
 from skmlp.plotting._style import color
+
+if TYPE_CHECKING:
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -108,12 +116,23 @@ class ActivationDisplay:
     ['relu', 'relu']
     """
 
-    def __init__(self, curves=None, layers=None):
-        self.curves = curves
-        self.layers = layers
+    def __init__(
+        self,
+        curves: list[Curve] | None = None,
+        layers: list[LayerStatistics] | None = None,
+    ) -> None:
+        self.curves: Any = curves
+        self.layers: Any = layers
 
     @classmethod
-    def from_activation(cls, activation=None, *, z=None, ax=None, **kwargs):
+    def from_activation(
+        cls,
+        activation: str | Activation | list[str | Activation] | None = None,
+        *,
+        z: npt.ArrayLike | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Plot activation functions and their derivatives.
 
         Both are computed by what trains networks: the `forward` and the `backward` of
@@ -149,7 +168,15 @@ class ActivationDisplay:
         return cls(curves).plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, saturation=0.01, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: MLPClassifierScratch | MLPRegressorScratch,
+        X: MatrixLike,
+        *,
+        saturation: float = 0.01,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Plot what the activations of the hidden layers are like.
 
         A unit that is zero for all samples is dead: as a ReLU it does not learn from
@@ -188,7 +215,7 @@ class ActivationDisplay:
             ax=ax, **kwargs
         )
 
-    def plot(self, *, ax=None, **kwargs):
+    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the functions, or the statistics of the layers.
 
         Parameters

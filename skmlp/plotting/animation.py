@@ -1,9 +1,14 @@
 """Training as it went, as a film."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils import check_scalar
 
@@ -18,23 +23,28 @@ from skmlp.plotting._stacked import (
 from skmlp.plotting._style import color
 from skmlp.plotting.learned_function import LearnedFunctionDisplay
 
+if TYPE_CHECKING:
+    from skmlp.callbacks import WeightRecorder
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
+
 _MAX_LINES = 200
 _WIDTH = 10.0
 
 
 def animate_training(
-    recorder,
-    estimator,
-    X,
-    y,
+    recorder: WeightRecorder,
+    estimator: MLPClassifierScratch | MLPRegressorScratch,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
     *,
-    target=None,
-    output=None,
-    grid_resolution=60,
-    max_frames=100,
-    fps=10,
-    path=None,
-):
+    target: Callable[..., Any] | npt.ArrayLike | None = None,
+    output: int | None = None,
+    grid_resolution: int = 60,
+    max_frames: int = 100,
+    fps: float = 10,
+    path: str | os.PathLike | None = None,
+) -> Any:
     """Animate how a network with one or two inputs learned.
 
     Beside the function that it computed at each epoch are its error on X and y, the
@@ -117,7 +127,7 @@ def animate_training(
         init_func=lambda: None,
         interval=1000 / fps,
     )
-    if writer is not None:
+    if path is not None:
         animation.save(os.fspath(path), writer=writer)
     return animation
 

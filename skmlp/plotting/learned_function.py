@@ -1,11 +1,16 @@
 """The function that a network with one or two inputs has learned."""
 
+from __future__ import annotations
+
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import is_classifier
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +18,11 @@ from skmlp.plotting._axes import make_axes, make_panels
 from skmlp.plotting._recorded import at_epochs, check_network, spread
 from skmlp.plotting._stacked import finite, place_legend_below
 from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color, sequence
+
+if TYPE_CHECKING:
+    from skmlp.callbacks import WeightRecorder
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 _MARKERS = "os^Dv<>P"
 _MAX_EPOCHS = 6
@@ -101,40 +111,40 @@ class LearnedFunctionDisplay:
 
     def __init__(
         self,
-        grid,
-        responses,
+        grid: np.ndarray,
+        responses: np.ndarray,
         *,
-        epochs=None,
-        X=None,
-        y=None,
-        target=None,
-        classes=None,
-        input_names=None,
-        output_name="prediction",
-    ):
+        epochs: Sequence[int] | None = None,
+        X: np.ndarray | None = None,
+        y: np.ndarray | None = None,
+        target: np.ndarray | None = None,
+        classes: np.ndarray | None = None,
+        input_names: Sequence[str] | None = None,
+        output_name: str = "prediction",
+    ) -> None:
         self.grid = grid
         self.responses = responses
         self.epochs = epochs
         self.X = X
-        self.y = y
+        self.y: Any = y
         self.target = target
-        self.classes = classes
+        self.classes: Any = classes
         self.input_names = input_names
         self.output_name = output_name
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: BaseEstimator,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
         *,
-        target=None,
-        output=None,
-        grid_resolution=100,
-        ax=None,
-        **options,
-    ):
+        target: Callable[..., Any] | npt.ArrayLike | None = None,
+        output: int | None = None,
+        grid_resolution: int = 100,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
         """Plot the function that a fitted estimator computes.
 
         Parameters
@@ -179,18 +189,18 @@ class LearnedFunctionDisplay:
     @classmethod
     def from_recorder(
         cls,
-        recorder,
-        estimator,
-        X,
-        y=None,
+        recorder: WeightRecorder,
+        estimator: MLPClassifierScratch | MLPRegressorScratch,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
         *,
-        epochs=None,
-        target=None,
-        output=None,
-        grid_resolution=100,
-        ax=None,
-        **options,
-    ):
+        epochs: Sequence[int] | None = None,
+        target: Callable[..., Any] | npt.ArrayLike | None = None,
+        output: int | None = None,
+        grid_resolution: int = 100,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
         """Plot the function at several epochs of training.
 
         Parameters
@@ -262,7 +272,7 @@ class LearnedFunctionDisplay:
             self.target = values
         return self
 
-    def plot(self, ax=None, **options):
+    def plot(self, ax: Any = None, **options: Any) -> Self:
         """Draw the function.
 
         Parameters

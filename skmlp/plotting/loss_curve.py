@@ -1,6 +1,9 @@
 """The loss, the validation score and the learning rate over the epochs."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -13,6 +16,10 @@ from skmlp.plotting._stacked import (
     stack_panels,
 )
 from skmlp.plotting._style import COLORS, color, sequence
+
+if TYPE_CHECKING:
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 _PANELS = {
     "loss": ("loss", "val_loss"),
@@ -83,14 +90,25 @@ class LossCurveDisplay:
     ['loss', 'score']
     """
 
-    def __init__(self, histories, *, best_epochs=None):
+    def __init__(
+        self,
+        histories: Mapping[str, Mapping],
+        *,
+        best_epochs: Mapping[str, int | None] | None = None,
+    ) -> None:
         self.histories = histories
         self.best_epochs = best_epochs
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, name=None, panels=None, ax=None, **line_options
-    ):
+        cls,
+        estimator: MLPClassifierScratch | MLPRegressorScratch,
+        *,
+        name: str | None = None,
+        panels: list[str] | None = None,
+        ax: Any = None,
+        **line_options: Any,
+    ) -> Self:
         """Plot the training of an estimator.
 
         Parameters
@@ -120,7 +138,15 @@ class LossCurveDisplay:
         return cls.from_estimators(estimators, panels=panels, ax=ax, **line_options)
 
     @classmethod
-    def from_estimators(cls, estimators, *, panels=None, ax=None, **line_options):
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, MLPClassifierScratch | MLPRegressorScratch]
+        | Sequence[MLPClassifierScratch | MLPRegressorScratch],
+        *,
+        panels: list[str] | None = None,
+        ax: Any = None,
+        **line_options: Any,
+    ) -> Self:
         """Plot the trainings of several estimators, each in a colour.
 
         Parameters
@@ -157,14 +183,14 @@ class LossCurveDisplay:
     @classmethod
     def from_history(
         cls,
-        history,
+        history: Mapping[str, Sequence[float]],
         *,
-        name="training",
-        best_epoch=None,
-        panels=None,
-        ax=None,
-        **line_options,
-    ):
+        name: str = "training",
+        best_epoch: int | None = None,
+        panels: list[str] | None = None,
+        ax: Any = None,
+        **line_options: Any,
+    ) -> Self:
         """Plot a history.
 
         Parameters
@@ -196,7 +222,9 @@ class LossCurveDisplay:
         display = cls({name: history}, best_epochs={name: best_epoch})
         return display.plot(ax=ax, panels=panels, **line_options)
 
-    def plot(self, ax=None, *, panels=None, **line_options):
+    def plot(
+        self, ax: Any = None, *, panels: list[str] | None = None, **line_options: Any
+    ) -> Self:
         """Draw the curves.
 
         Parameters

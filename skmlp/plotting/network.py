@@ -1,11 +1,14 @@
 """The layers of a network, and its units and weights if they are few."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 
 from skmlp.estimators.inspection import InspectionMixin
+from skmlp.estimators.summary import LayerSummary
 from skmlp.plotting._axes import make_axes
 from skmlp.plotting._style import COLORS
 
@@ -83,7 +86,14 @@ class NetworkDisplay:
     [4, 5, 3]
     """
 
-    def __init__(self, layers, coefs, *, feature_names=None, output_names=None):
+    def __init__(
+        self,
+        layers: list[LayerSummary],
+        coefs: Sequence[np.ndarray],
+        *,
+        feature_names: Sequence[str] | None = None,
+        output_names: Sequence[str] | None = None,
+    ) -> None:
         self.layers = layers
         self.coefs = coefs
         self.feature_names = feature_names
@@ -91,8 +101,14 @@ class NetworkDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="auto", feature_names=None, output_names=None, ax=None
-    ):
+        cls,
+        estimator: BaseEstimator,
+        *,
+        kind: str = "auto",
+        feature_names: Sequence[str] | None = None,
+        output_names: Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Plot the network of an estimator.
 
         Parameters
@@ -144,7 +160,7 @@ class NetworkDisplay:
         )
         return display.plot(ax=ax, kind=kind)
 
-    def plot(self, ax=None, *, kind="auto"):
+    def plot(self, ax: Any = None, *, kind: str = "auto") -> Self:
         """Draw the network.
 
         Positive weights are drawn in blue, negative ones in vermilion, all of them the
@@ -180,7 +196,10 @@ class NetworkDisplay:
             f"{type(self).__name__}.plot",
             figsize=(max(4.8, 1.5 * len(sizes) + 0.9), height),
         )
-        self.nodes_, self.edges_, self.boxes_, self.text_ = [], [], [], []
+        self.nodes_: list = []
+        self.edges_: list = []
+        self.boxes_: list = []
+        self.text_: list = []
         if self.kind_ == "units":
             self._draw_units(sizes, *names)
         else:
@@ -299,7 +318,7 @@ class NetworkDisplay:
                 ax.add_patch(
                     Polygon(corners, facecolor="0.95", edgecolor="none", zorder=1)
                 )
-                weights = "{:,}\n×\n{:,}".format(*layer.weights)  # noqa: RUF001
+                weights = "{:,}\n×\n{:,}".format(*layer.weights or ())  # noqa: RUF001
                 self._write(l - 0.5, weights, fontsize)
 
     def _write(self, x, text, fontsize):

@@ -1,9 +1,16 @@
 """Which inputs an output depends on."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from skmlp.core._typing import MatrixLike
 from skmlp.plotting._axes import make_axes
 from skmlp.plotting._panels import (
     check_count,
@@ -14,6 +21,10 @@ from skmlp.plotting._panels import (
     symmetric_limits,
 )
 from skmlp.plotting._style import DIVERGING, SEQUENTIAL, color
+
+if TYPE_CHECKING:
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 
 class SaliencyDisplay:
@@ -81,36 +92,36 @@ class SaliencyDisplay:
 
     def __init__(
         self,
-        gradient,
+        gradient: np.ndarray,
         *,
-        X=None,
-        image_shape=None,
-        feature_names=None,
-        predictions=None,
-        output="output",
-    ):
+        X: MatrixLike | None = None,
+        image_shape: tuple[int, int] | None = None,
+        feature_names: Sequence[str] | None = None,
+        predictions: npt.ArrayLike | None = None,
+        output: str = "output",
+    ) -> None:
         self.gradient = gradient
-        self.X = X
-        self.image_shape = image_shape
+        self.X: Any = X
+        self.image_shape: Any = image_shape
         self.feature_names = feature_names
-        self.predictions = predictions
+        self.predictions: Any = predictions
         self.output = output
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: MLPClassifierScratch | MLPRegressorScratch,
+        X: Any,
         *,
-        output=None,
-        image_shape=None,
-        feature_names=None,
-        signed=False,
-        n_samples=6,
-        n_features=15,
-        ax=None,
-        **kwargs,
-    ):
+        output: int | None = None,
+        image_shape: tuple[int, int] | None = None,
+        feature_names: Sequence[str] | None = None,
+        signed: bool = False,
+        n_samples: int = 6,
+        n_features: int = 15,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Plot the input gradients of a fitted network.
 
         Parameters
@@ -164,7 +175,15 @@ class SaliencyDisplay:
             signed=signed, n_samples=n_samples, n_features=n_features, ax=ax, **kwargs
         )
 
-    def plot(self, *, signed=False, n_samples=6, n_features=15, ax=None, **kwargs):
+    def plot(
+        self,
+        *,
+        signed: bool = False,
+        n_samples: int = 6,
+        n_features: int = 15,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the gradients.
 
         Parameters

@@ -1,8 +1,11 @@
 """The scores of a search over two parameters."""
 
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.plotting._axes import make_axes
@@ -72,36 +75,36 @@ class SearchHeatmapDisplay:
 
     def __init__(
         self,
-        values,
-        x_values,
-        y_values,
+        values: npt.ArrayLike,
+        x_values: Sequence,
+        y_values: Sequence,
         *,
-        x=None,
-        y=None,
-        metric=None,
-        best=None,
-        fixed=None,
-    ):
+        x: str | None = None,
+        y: str | None = None,
+        metric: str | None = None,
+        best: tuple[int, int] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> None:
         self.values = values
         self.x_values = x_values
         self.y_values = y_values
         self.x = x
         self.y = y
         self.metric = metric
-        self.best = best
+        self.best: Any = best
         self.fixed = fixed
 
     @classmethod
     def from_search(
         cls,
-        search,
+        search: Any,
         *,
-        x=None,
-        y=None,
-        metric="mean_test_score",
-        ax=None,
-        **plot_options,
-    ):
+        x: str | None = None,
+        y: str | None = None,
+        metric: str = "mean_test_score",
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Plot what a finished search has found.
 
         Parameters
@@ -162,15 +165,15 @@ class SearchHeatmapDisplay:
     @classmethod
     def from_cv_results(
         cls,
-        cv_results,
+        cv_results: Mapping[str, Any],
         *,
-        x=None,
-        y=None,
-        metric="mean_test_score",
-        best_index=None,
-        ax=None,
-        **plot_options,
-    ):
+        x: str | None = None,
+        y: str | None = None,
+        metric: str = "mean_test_score",
+        best_index: int | None = None,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
         """Plot the results of a search.
 
         Of candidates with the same parameters, as successive halving has them, the
@@ -257,13 +260,13 @@ class SearchHeatmapDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Any = None,
         *,
-        include_values=True,
-        values_format="#.3g",
-        cmap=SEQUENTIAL,
-        colorbar=True,
-    ):
+        include_values: bool = True,
+        values_format: str = "#.3g",
+        cmap: str | Any = SEQUENTIAL,
+        colorbar: bool = True,
+    ) -> Self:
         """Draw the heat map.
 
         Parameters

@@ -1,7 +1,11 @@
 """The weights, and how large the gradient is and how it turns, over the epochs."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils import check_scalar
@@ -15,6 +19,9 @@ from skmlp.plotting._stacked import (
     stack_panels,
 )
 from skmlp.plotting._style import color
+
+if TYPE_CHECKING:
+    from skmlp.callbacks import WeightRecorder
 
 _EXPLOSION = 1e3
 _BANDS = ((0.05, 0.95, 0.2), (0.25, 0.75, 0.35))
@@ -87,7 +94,14 @@ class WeightEvolutionDisplay:
     [20, 15]
     """
 
-    def __init__(self, epochs, coefs, intercepts, grad_norms, angles):
+    def __init__(
+        self,
+        epochs: Sequence[int],
+        coefs: Sequence[np.ndarray],
+        intercepts: Sequence[np.ndarray],
+        grad_norms: Sequence[float],
+        angles: Sequence[float],
+    ) -> None:
         self.epochs = epochs
         self.coefs = coefs
         self.intercepts = intercepts
@@ -95,7 +109,14 @@ class WeightEvolutionDisplay:
         self.angles = angles
 
     @classmethod
-    def from_recorder(cls, recorder, *, ax=None, max_lines=200, **line_options):
+    def from_recorder(
+        cls,
+        recorder: WeightRecorder,
+        *,
+        ax: Any = None,
+        max_lines: int = 200,
+        **line_options: Any,
+    ) -> Self:
         """Plot what was recorded, also by a training that has failed.
 
         Parameters
@@ -129,7 +150,9 @@ class WeightEvolutionDisplay:
         )
         return display.plot(ax=ax, max_lines=max_lines, **line_options)
 
-    def plot(self, ax=None, *, max_lines=200, **line_options):
+    def plot(
+        self, ax: Any = None, *, max_lines: int = 200, **line_options: Any
+    ) -> Self:
         """Draw the weights and the gradient.
 
         Parameters

@@ -1,8 +1,13 @@
 """What the weights look like."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from skmlp.plotting._panels import (
     check_count,
@@ -13,6 +18,10 @@ from skmlp.plotting._panels import (
     symmetric_limits,
 )
 from skmlp.plotting._style import DIVERGING, color
+
+if TYPE_CHECKING:
+    from skmlp.estimators.classifier import MLPClassifierScratch
+    from skmlp.estimators.regressor import MLPRegressorScratch
 
 KINDS = ("images", "histograms")
 
@@ -63,23 +72,25 @@ class WeightsDisplay:
     [50, 50]
     """
 
-    def __init__(self, coefs, *, image_shape=None):
+    def __init__(
+        self, coefs: Sequence[np.ndarray], *, image_shape: tuple[int, int] | None = None
+    ) -> None:
         self.coefs = coefs
-        self.image_shape = image_shape
+        self.image_shape: Any = image_shape
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: MLPClassifierScratch | MLPRegressorScratch,
         *,
-        image_shape=None,
-        kind=None,
-        n_units=25,
-        bins=50,
-        colorbar=True,
-        ax=None,
-        **kwargs,
-    ):
+        image_shape: tuple[int, int] | None = None,
+        kind: str | None = None,
+        n_units: int = 25,
+        bins: int | str | npt.ArrayLike = 50,
+        colorbar: bool = True,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Plot the weights of a fitted network.
 
         Parameters
@@ -103,7 +114,16 @@ class WeightsDisplay:
             kind=kind, n_units=n_units, bins=bins, colorbar=colorbar, ax=ax, **kwargs
         )
 
-    def plot(self, *, kind=None, n_units=25, bins=50, colorbar=True, ax=None, **kwargs):
+    def plot(
+        self,
+        *,
+        kind: str | None = None,
+        n_units: int = 25,
+        bins: int | str | npt.ArrayLike = 50,
+        colorbar: bool = True,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the weights.
 
         Parameters

@@ -1,9 +1,11 @@
 """The history of training in a pickle."""
 
+from typing import Any
+
 import numpy as np
 
 
-def pack_history(state):
+def pack_history(state: dict) -> dict:
     """Return the state of an estimator with a compact history.
 
     A pickle of a long series of `partial_fit` consists of little else. `loss_curve_` is
@@ -29,7 +31,7 @@ def pack_history(state):
     return state
 
 
-def unpack_history(state):
+def unpack_history(state: dict) -> dict:
     """Return the state that `pack_history` was given, or one of an earlier version."""
     history = state.get("history_")
     if not history or all(isinstance(values, list) for values in history.values()):
@@ -38,7 +40,7 @@ def unpack_history(state):
     return {"loss_curve_": [*history["loss"]], **state, "history_": history}
 
 
-def _pack(values):
+def _pack(values: Any) -> Any:
     array = np.array(values, dtype=np.float64)
     bits = array.view(np.int64)
     if len(bits) and (bits == bits[0]).all():  # as where all of them are NaN
@@ -46,7 +48,7 @@ def _pack(values):
     return array
 
 
-def _unpack(values):
+def _unpack(values: Any) -> Any:
     if isinstance(values, np.ndarray):
         return values.tolist()
     value, n = values

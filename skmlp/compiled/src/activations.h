@@ -40,6 +40,7 @@
      EXP((real)-0.5 * CLIPPED(z) * CLIPPED(z)))
 #define SQUARE(x) ((x) * (x))
 
+/* clang-format off */
 FORWARD(logistic, SIGMOID(z))
 FORWARD(tanh_, TANH(z))
 FORWARD(relu, MAXIMUM(z, 0))
@@ -51,6 +52,7 @@ FORWARD(gelu, z * NORMAL_CDF(z))
 FORWARD(silu, z * SIGMOID(z))
 FORWARD(mish, z * TANH(LOG_ONE_PLUS_EXP(z)))
 FORWARD(exp_, EXP(z))
+/* clang-format on */
 
 BACKWARD(logistic_backward, a * (1 - a))
 BACKWARD(tanh_backward, 1 - a * a)

@@ -15,6 +15,7 @@
 
 /* The codes have to be in the order of the names in _engine.pyx. */
 
+/* clang-format off */
 enum {
     IDENTITY, LOGISTIC, TANH_, RELU, LEAKY_RELU, ELU, SELU, SOFTPLUS, SOFTSIGN, GELU,
     SILU, MISH, EXP_, SOFTMAX,
@@ -23,6 +24,7 @@ enum {
 enum {
     SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, BINARY_LOG_LOSS, LOG_LOSS,
 };
+/* clang-format on */
 
 enum { NO_OPTIMIZER, SGD, ADAGRAD, RMSPROP, ADAM, ADAMW, AMSGRAD, NADAM };
 

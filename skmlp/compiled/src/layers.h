@@ -15,7 +15,8 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
     real one = 1;
     blas_keep((double)m * k * n);
-    gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C, &ld_B);
+    gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C,
+         &ld_B);
 }
 
 /* C -> A^T B + beta C, where A has k rows, of which m columns are used, that are `lda`
@@ -135,7 +136,8 @@ static void copy_row(ptrdiff_t n, const real *source, ptrdiff_t step, real *out)
 
 /* The columns [j, j + n) of X that stand for some rows of the batch. */
 static void gather_X(const Plan *p, const intptr_t *order, const Samples *s,
-                     ptrdiff_t begin, ptrdiff_t end, ptrdiff_t j, ptrdiff_t n, real *out)
+                     ptrdiff_t begin, ptrdiff_t end, ptrdiff_t j, ptrdiff_t n,
+                     real *out)
 {
     for (ptrdiff_t i = begin; i < end; i++, out += n) {
         ptrdiff_t row = row_of(order, s, i);
@@ -261,8 +263,9 @@ static void prepare_rows(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t
 /* The product of layer l, and its biases unless they come after a normalization, for
  * some rows and columns.
  */
-static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t begin,
-                           ptrdiff_t end, ptrdiff_t j, ptrdiff_t n_columns)
+static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l,
+                           ptrdiff_t begin, ptrdiff_t end, ptrdiff_t j,
+                           ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     const ptrdiff_t n_rows = end - begin, n_out = layer->n_out;
@@ -275,8 +278,8 @@ static void multiply_layer(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff
             memcpy(Z + i * n_out, b, n_columns * sizeof(real));
     ptrdiff_t ld;
     const real *A = input(p, s, l, begin, &ld);
-    product(p->gemm, n_rows, layer->n_in, n_columns, A, ld,
-            (real *)layer->W + j, layer->has_norm ? 0 : 1, Z, n_out);
+    product(p->gemm, n_rows, layer->n_in, n_columns, A, ld, (real *)layer->W + j,
+            layer->has_norm ? 0 : 1, Z, n_out);
 }
 
 /* BLAS copies the weights in each product, which costs as much as the product of a few
@@ -318,9 +321,9 @@ static double output_rows(const Plan *p, const Samples *s, ptrdiff_t begin,
     double sum = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++)
         if (s->w[begin + i] > 0)
-            sum += (double)s->w[begin + i] *
-                   sum_loss(p->loss, p->loss_constant, p->hard_labels, K, Y + i * K,
-                            P + i * K);
+            sum += (double)s->w[begin + i] * sum_loss(p->loss, p->loss_constant,
+                                                      p->hard_labels, K, Y + i * K,
+                                                      P + i * K);
     return sum;
 }
 
@@ -456,8 +459,7 @@ KERNEL static void sum_products(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_colu
 
 KERNEL static void center_delta(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
                                 const real *grad_b, const real *grad_gamma,
-                                const real *U_hat, const real *w, double n,
-                                real *delta)
+                                const real *U_hat, const real *w, double n, real *delta)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const real v = (real)((w == NULL ? 1.0 : (double)w[i]) / n);
@@ -476,13 +478,14 @@ KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_col
 }
 
 /* From dE/dZ to dE/dU, and the gradient of biases and scales. */
-static void norm_backward(const Plan *p, const Samples *s, ptrdiff_t l,
-                          ptrdiff_t j, ptrdiff_t n_columns)
+static void norm_backward(const Plan *p, const Samples *s, ptrdiff_t l, ptrdiff_t j,
+                          ptrdiff_t n_columns)
 {
     const Layer *layer = &p->layers[l];
     const ptrdiff_t n_rows = s->n_rows, ld = layer->n_out;
     real *delta = (real *)layer->D + j, *U_hat = (real *)layer->U_hat + j;
-    real *grad_b = (real *)layer->grad_b + j, *grad_gamma = (real *)layer->grad_gamma + j;
+    real *grad_b = (real *)layer->grad_b + j,
+         *grad_gamma = (real *)layer->grad_gamma + j;
     Columns sums, products;
     sum_products(n_rows, ld, n_columns, delta, U_hat, sums, products);
     for (ptrdiff_t k = 0; k < n_columns; k++) {
@@ -491,7 +494,7 @@ static void norm_backward(const Plan *p, const Samples *s, ptrdiff_t l,
     }
     if (is_normalized_by_batch(layer, s)) /* which depends on U as well */
         center_delta(n_rows, ld, n_columns, grad_b, grad_gamma, U_hat, s->w,
-                        s->batch->n, delta);
+                     s->batch->n, delta);
     scale_columns(n_rows, ld, n_columns, (real *)layer->gamma + j,
                   (real *)layer->inverse_std + j, delta);
 }

@@ -42,6 +42,7 @@
 /* y log(y / p), which is 0 for y = 0, where p may have under- or overflowed. */
 #define QUOTIENT(y, p) MINIMUM(MAXIMUM((y) / MAXIMUM(p, REAL_MIN), REAL_MIN), REAL_MAX)
 
+/* clang-format off */
 LOSS(squared_error, (real)0.5 * SQUARE(p - y))
 LOSS(absolute_error, FABS(y - p))
 LOSS(huber, FABS(y - p) <= c ? (real)0.5 * SQUARE(y - p)
@@ -55,6 +56,7 @@ LOSS(hard_binary_log_loss, -LOG(PROBABILITY(y > 0 ? p : 1 - p)))
 LOSS(soft_binary_log_loss,
      -y * LOG(PROBABILITY(p)) - (1 - y) * LOG(PROBABILITY(1 - p)))
 LOSS(log_loss, -y * LOG(PROBABILITY(p)))
+/* clang-format on */
 
 GRADIENT(residual, p - y)
 GRADIENT(absolute_error_gradient, SIGN(p - y))

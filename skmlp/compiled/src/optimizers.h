@@ -49,8 +49,7 @@ typedef struct {
     {                                                                                  \
         name##_loop(n, p, c, 0);                                                       \
     }                                                                                  \
-    KERNEL static void name##_prox(ptrdiff_t n, const Slice *p,                        \
-                                   const Scalars *c)                                   \
+    KERNEL static void name##_prox(ptrdiff_t n, const Slice *p, const Scalars *c)      \
     {                                                                                  \
         name##_loop(n, p, c, 1);                                                       \
     }
@@ -70,7 +69,8 @@ OPTIMIZER(sgd, {
         s0[i] = v - c.learning_rate * g;
         w += s0[i];
     } else {
-        const real t = c.learning_rate * threshold, moved = w + (v - c.learning_rate * g);
+        const real t = c.learning_rate * threshold,
+                   moved = w + (v - c.learning_rate * g);
         s0[i] = SOFT(moved, t) - w;
         w = SOFT(moved, t);
     }
@@ -177,8 +177,7 @@ static Scalars begin_step(OptimizerState *o, double learning_rate)
     return c;
 }
 
-static void optimize(int kind, ptrdiff_t n, const Slice *part,
-                     const Scalars *c)
+static void optimize(int kind, ptrdiff_t n, const Slice *part, const Scalars *c)
 {
     const int has_prox = part->threshold > 0;
 #define CASE(name) (has_prox ? name##_prox(n, part, c) : name(n, part, c))

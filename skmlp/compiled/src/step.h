@@ -221,7 +221,8 @@ static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdif
 {
     const Plan *p = t->plan;
     const ptrdiff_t at = part->begin + offset;
-    const int is_weights = part->kind == WEIGHTS, frozen = p->layers[part->layer].frozen;
+    const int is_weights = part->kind == WEIGHTS,
+              frozen = p->layers[part->layer].frozen;
     Slice slice = {
         .theta = (real *)p->theta + at,
         .g = (real *)p->grad + at,
@@ -242,8 +243,8 @@ static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdif
 static void restore(const Plan *p, const Part *part)
 {
     const Layer *layer = &p->layers[part->layer];
-    const real *kept = part->kind == WEIGHTS  ? (const real *)layer->kept_W +
-                                                   part->row * layer->n_out
+    const real *kept = part->kind == WEIGHTS
+                           ? (const real *)layer->kept_W + part->row * layer->n_out
                        : part->kind == BIASES ? layer->kept_b
                                               : layer->kept_gamma;
     memcpy((real *)p->theta + part->begin, kept, part->size * sizeof(real));
@@ -261,8 +262,8 @@ static double large_norm(ptrdiff_t n_rows, ptrdiff_t ld, const real *W)
     return largest * sqrt(squares);
 }
 
-KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
-                                   ptrdiff_t n_columns, double bound, real *W)
+KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_columns,
+                                   double bound, real *W)
 {
     Columns squares = {0};
     real factor[MAX_COLUMNS];
@@ -275,8 +276,10 @@ KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld,
             norm = large_norm(n_rows, ld, W + j);
         factor[j] = (real)(bound / MAXIMUM(norm, bound));
     }
-    for (ptrdiff_t i = 0; i < n_rows; i++)
-        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) W[i * ld + j] *= factor[j];
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        real *row = W + i * ld;
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n_columns; j++) row[j] *= factor[j];
+    }
 }
 
 /* Norm of the gradient, from the sums over the parts. */
@@ -466,8 +469,8 @@ static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
     threads_stop(threads, (double)t.samples.n_rows * (with_gradient ? 3 : 1));
 }
 
-void F(train)(Plan *plan, const intptr_t *order, ptrdiff_t n_batches, const Batch *batches,
-              Threads *threads, Totals *totals)
+void F(train)(Plan *plan, const intptr_t *order, ptrdiff_t n_batches,
+              const Batch *batches, Threads *threads, Totals *totals)
 {
     for (ptrdiff_t k = 0; k < n_batches; k++)
         run_step(plan, order, &batches[k], 1, threads, totals);

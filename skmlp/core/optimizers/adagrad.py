@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmlp.core._typing import Array, Proximal
 from skmlp.core.optimizers.base import Optimizer
 
 
@@ -36,12 +37,16 @@ class Adagrad(
     descent is the proximal step.
     """
 
-    def __init__(self, theta, learning_rate, epsilon=1e-8):
+    def __init__(
+        self, theta: Array, learning_rate: float, epsilon: float = 1e-8
+    ) -> None:
         super().__init__(learning_rate)
         self.epsilon = float(epsilon)
         self.v = np.zeros_like(theta)
 
-    def step(self, theta, grad, work, prox=None):
+    def step(
+        self, theta: Array, grad: Array, work: Array, prox: Proximal | None = None
+    ) -> None:
         self.t += 1
         np.square(grad, out=work)
         self._accumulate(work)
@@ -54,7 +59,7 @@ class Adagrad(
             np.divide(self.learning_rate, work, out=work)
             prox(theta, work)
 
-    def _accumulate(self, square):
+    def _accumulate(self, square: Array) -> None:
         """Let v take in the squared gradient, which may be overwritten."""
         self.v += square
 
@@ -83,11 +88,17 @@ class RMSProp(
     networks for machine learning, 2012.
     """
 
-    def __init__(self, theta, learning_rate, rho=0.99, epsilon=1e-8):
+    def __init__(
+        self,
+        theta: Array,
+        learning_rate: float,
+        rho: float = 0.99,
+        epsilon: float = 1e-8,
+    ) -> None:
         super().__init__(theta, learning_rate, epsilon)
         self.rho = float(rho)
 
-    def _accumulate(self, square):
+    def _accumulate(self, square: Array) -> None:
         self.v *= self.rho
         square *= 1 - self.rho
         self.v += square

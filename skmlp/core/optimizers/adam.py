@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from skmlp.core._typing import Array, Proximal
 from skmlp.core.optimizers.base import Optimizer
 
 
@@ -48,14 +49,23 @@ class Adam(
     for structured neural networks", NeurIPS 2021, for the proximal step.
     """
 
-    def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        theta: Array,
+        learning_rate: float,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
         super().__init__(learning_rate)
         self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
         self.epsilon = float(epsilon)
         self.m = np.zeros_like(theta)
         self.v = np.zeros_like(theta)
 
-    def step(self, theta, grad, work, prox=None):
+    def step(
+        self, theta: Array, grad: Array, work: Array, prox: Proximal | None = None
+    ) -> None:
         m, v = self.m, self.v
         self.t += 1
         m *= self.beta_1
@@ -75,15 +85,15 @@ class Adam(
             np.divide(eta, grad, out=grad)
             prox(theta, grad)
 
-    def _second_moment(self):
+    def _second_moment(self) -> Array:
         """What the step is divided by the root of."""
         return self.v
 
-    def _epsilon(self, correction):
+    def _epsilon(self, correction: float) -> float:
         """What is added to that root, which is `correction` times too small."""
         return self.epsilon
 
-    def _move(self, theta, eta, work, divisor):
+    def _move(self, theta: Array, eta: float, work: Array, divisor: Array) -> float:
         """Move theta; `work` holds 1 - beta_1 times the gradient.
 
         Returns what a gradient that was always the same has been multiplied by,
@@ -122,7 +132,7 @@ class AdamW(
     2019, algorithm 2.
     """
 
-    def _epsilon(self, correction):
+    def _epsilon(self, correction: float) -> float:
         return self.epsilon * correction
 
 
@@ -153,11 +163,18 @@ class AMSGrad(
     ICLR 2018, algorithm 2.
     """
 
-    def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        theta: Array,
+        learning_rate: float,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
         super().__init__(theta, learning_rate, beta_1, beta_2, epsilon)
         self.v_max = np.zeros_like(theta)
 
-    def _second_moment(self):
+    def _second_moment(self) -> Array:
         return np.maximum(self.v_max, self.v, out=self.v_max)
 
 
@@ -193,21 +210,21 @@ class NAdam(
 
     def __init__(
         self,
-        theta,
-        learning_rate,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        momentum_decay=0.004,
-    ):
+        theta: Array,
+        learning_rate: float,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+    ) -> None:
         super().__init__(theta, learning_rate, beta_1, beta_2, epsilon)
         self.momentum_decay = float(momentum_decay)
         self.mu_product = 1.0
 
-    def _mu(self, t):
+    def _mu(self, t: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
-    def _move(self, theta, eta, work, divisor):
+    def _move(self, theta: Array, eta: float, work: Array, divisor: Array) -> float:
         mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
         self.mu_product *= mu
         g_share = (1 - mu) / (1 - self.mu_product)

@@ -1,6 +1,13 @@
 """The base class of the optimizers, and their registry."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+
+from skmlp.core._typing import Array, Proximal
 
 OPTIMIZERS: dict = {}
 """Optimizers, by name."""
@@ -62,17 +69,23 @@ class Optimizer:
     needs_gradient = True
     stationary = False
 
-    def __init_subclass__(cls, name, hyperparameters, state, **kwargs):
+    def __init_subclass__(
+        cls,
+        name: str,
+        hyperparameters: tuple[str, ...],
+        state: tuple[str, ...],
+        **kwargs: Any,
+    ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name, cls.hyperparameters, cls.state = name, hyperparameters, state
         OPTIMIZERS[name] = cls
 
-    def __init__(self, learning_rate):
+    def __init__(self, learning_rate: float) -> None:
         self.learning_rate = float(learning_rate)
         self.learning_rate_init = self.base_learning_rate = self.learning_rate
         self.t = self.epoch = 0
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What it takes to go on from here, but for the hyperparameters.
 
         Returns
@@ -82,7 +95,7 @@ class Optimizer:
         """
         return {name: getattr(self, name) for name in (*_PROGRESS, *self.state)}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; arrays are copied, into the dtype that there is.
 
         Parameters
@@ -95,7 +108,7 @@ class Optimizer:
                 value = value.astype(getattr(self, name).dtype)  # a copy
             setattr(self, name, value)
 
-    def resume(self, other):
+    def resume(self, other: Optimizer) -> None:
         """Go on from where another optimizer of this kind has got to.
 
         It is left as it is; this one has its state, but hyperparameters of its
@@ -107,15 +120,26 @@ class Optimizer:
             del state["base_learning_rate"], state["learning_rate"]
         self.load_state_dict(state)
 
-    def isfinite(self):
+    def isfinite(self) -> bool:
         """Whether what it remembers is finite; if not, it may not move again."""
         return all(np.isfinite(getattr(self, name)).all() for name in self.state)
 
-    def step(self, theta, grad, work, prox=None):
+    def step(
+        self, theta: Array, grad: Array, work: Array, prox: Proximal | None = None
+    ) -> None:
         """Move theta along the gradient, in place."""
         raise NotImplementedError
 
-    def search(self, theta, grad, E, evaluate, work, prox=None, rng=None):
+    def search(
+        self,
+        theta: Array,
+        grad: Array,
+        E: float,
+        evaluate: Callable[[], float],
+        work: Array,
+        prox: Proximal | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> float:
         """Move theta to where the objective is smaller, in place.
 
         Parameters

@@ -5,15 +5,17 @@ cannot be compared.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from skmlp.core._typing import Array, Proximal
 from skmlp.core.optimizers.base import Optimizer
 
 
 @contextmanager
-def _restored_on_error(theta, start):
+def _restored_on_error(theta: Array, start: Array) -> Iterator[None]:
     """Leave theta at the start if a user interrupts what is tried with it."""
     try:
         yield
@@ -73,12 +75,27 @@ class Armijo(
 
     full_batch = True
 
-    def __init__(self, theta, learning_rate, armijo_sigma=1e-4, armijo_factor=0.5):
+    def __init__(
+        self,
+        theta: Array,
+        learning_rate: float,
+        armijo_sigma: float = 1e-4,
+        armijo_factor: float = 0.5,
+    ) -> None:
         super().__init__(learning_rate)
         self.armijo_sigma = float(armijo_sigma)
         self.armijo_factor = float(armijo_factor)
 
-    def search(self, theta, grad, E, evaluate, work, prox=None, rng=None):
+    def search(
+        self,
+        theta: Array,
+        grad: Array,
+        E: float,
+        evaluate: Callable[[], float],
+        work: Array,
+        prox: Proximal | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> float:
         self.t += 1
         self.stationary = False
         if not math.isfinite(E):
@@ -87,7 +104,15 @@ class Armijo(
         with _restored_on_error(theta, work):
             return self._backtrack(theta, grad, E, evaluate, work, prox)
 
-    def _backtrack(self, theta, grad, E, evaluate, start, prox):
+    def _backtrack(
+        self,
+        theta: Array,
+        grad: Array,
+        E: float,
+        evaluate: Callable[[], float],
+        start: Array,
+        prox: Proximal | None,
+    ) -> float:
         t = 1.0
         while True:
             np.multiply(grad, -t, out=theta)
@@ -148,15 +173,26 @@ class RandomSearch(
     full_batch = True
     needs_gradient = False
 
-    def __init__(self, theta, learning_rate, search_radius=0.1):
+    def __init__(
+        self, theta: Array, learning_rate: float, search_radius: float = 0.1
+    ) -> None:
         super().__init__(learning_rate)
         self.search_radius = float(search_radius)
 
-    def search(self, theta, grad, E, evaluate, work, prox=None, rng=None):
+    def search(
+        self,
+        theta: Array,
+        grad: Array,
+        E: float,
+        evaluate: Callable[[], float],
+        work: Array,
+        prox: Proximal | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> float:
         self.t += 1
         start, noise = work, grad
         start[...] = theta
-        rng.random(dtype=noise.dtype, out=noise)
+        rng.random(dtype=noise.dtype, out=noise)  # type: ignore[union-attr]
         noise *= 2 * self.search_radius
         noise -= self.search_radius
         with _restored_on_error(theta, start):

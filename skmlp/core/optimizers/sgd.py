@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmlp.core._typing import Array, Proximal
 from skmlp.core.optimizers.base import Optimizer
 
 
@@ -47,13 +48,21 @@ class SGD(
     the proximal steps.
     """
 
-    def __init__(self, theta, learning_rate, momentum=0.9, nesterovs_momentum=True):
+    def __init__(
+        self,
+        theta: Array,
+        learning_rate: float,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+    ) -> None:
         super().__init__(learning_rate)
         self.momentum = float(momentum)
         self.nesterovs_momentum = nesterovs_momentum
         self.velocity = np.zeros_like(theta)
 
-    def step(self, theta, grad, work, prox=None):
+    def step(
+        self, theta: Array, grad: Array, work: Array, prox: Proximal | None = None
+    ) -> None:
         mu, v = self.momentum, self.velocity
         self.t += 1
         grad *= self.learning_rate
