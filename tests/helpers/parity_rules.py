@@ -150,7 +150,7 @@ class StratifiedSplit(Rule):
 class UnstratifiedSplit(Rule):
     """There is a warning; the numbers are scikit-learn's."""
 
-    documented = "Where no stratified split exists"
+    documented = "If a stratified split does not exist"
     warns = "early_stopping=True cannot stratify its validation set"
 
     def applies(self, at):
@@ -163,7 +163,7 @@ class UnstratifiedSplit(Rule):
 
 
 class WeightlessPart(Rule):
-    documented = "a `sample_weight` that is zero for all samples of the training or"
+    documented = "A `sample_weight` that is zero for all samples of the training or"
     by_outcome = True
 
     def applies(self, at):
@@ -201,7 +201,7 @@ def start_attributes(estimator):
 
 
 class WarmStartOfAnotherKind(Rule):
-    documented = "with `early_stopping` switched, works"
+    documented = "A warm start can change `solver` and `early_stopping`."
 
     def applies(self, at):
         if not (at.continues and at.stochastic):
@@ -215,7 +215,7 @@ class WarmStartOfAnotherKind(Rule):
 
 
 class BestWeightsSurvive(Rule):
-    documented = "The best weights survive a warm start."
+    documented = "The best weights are kept in a warm start."
 
     def applies(self, at):
         return at.continues and at.splits
@@ -229,7 +229,7 @@ class BestWeightsSurvive(Rule):
 
 
 class BestScoreAfterLBFGS(Rule):
-    documented = "The best score is that of the weights, also after `lbfgs`."
+    documented = "The best score is recomputed after `lbfgs`."
 
     def applies(self, at):
         best = getattr(at.theirs, "best_validation_score_", None)
@@ -252,7 +252,7 @@ class BestScoreAfterLBFGS(Rule):
 
 
 class ParametersChange(Rule):
-    documented = "Parameters that change between calls of `partial_fit` take effect."
+    documented = "Parameters changed between calls of `partial_fit` take effect."
 
     def applies(self, at):
         if not (at.incremental and at.continues and at.stochastic):
@@ -284,7 +284,7 @@ class ParametersChange(Rule):
 
 
 class NoPartialFitOfLBFGS(Rule):
-    documented = '`partial_fit` of the regressor does not exist with `solver="lbfgs"`'
+    documented = 'The regressor has no `partial_fit` with `solver="lbfgs"`'
     is_for_invalid = True
 
     def applies(self, at):
@@ -296,7 +296,7 @@ class NoPartialFitOfLBFGS(Rule):
 
 
 class PartialFitOfFewerClasses(Rule):
-    documented = "`partial_fit` takes targets that lack a class"
+    documented = "`partial_fit` accepts targets in which a class is missing"
 
     def applies(self, at):
         return (
@@ -321,7 +321,7 @@ class PartialFitOfFewerClasses(Rule):
 
 
 class FreshFit(Rule):
-    documented = "A fresh fit forgets the last one."
+    documented = "A new fit removes the attributes of the previous fit."
 
     def applies(self, at):
         return at.is_fitted and not at.continues and at.solver == "lbfgs"
@@ -342,7 +342,9 @@ def sum_of_squares(y_true, y_pred, sample_weight=None):
 
 
 class SumOverOutputs(Rule):
-    documented = "L-BFGS on several outputs minimizes what its gradient belongs to."
+    documented = (
+        "L-BFGS with several outputs minimizes the function whose gradient it uses."
+    )
 
     def applies(self, at):
         return (
@@ -357,7 +359,7 @@ class SumOverOutputs(Rule):
 
 
 class PoissonUnderflow(Rule):
-    documented = "The Poisson loss of a prediction that rounds to 0 is finite."
+    documented = "The Poisson loss is finite if a prediction rounds to 0."
     by_outcome = True
 
     def applies(self, at):
@@ -382,7 +384,7 @@ class PoissonUnderflow(Rule):
 
 
 class ZeroPenalty(Rule):
-    documented = "`alpha=0` leaves the penalty out"
+    documented = "The loss does not include the penalty if `alpha=0`."
     by_outcome = True
 
     def applies(self, at):
@@ -408,7 +410,7 @@ class ZeroPenalty(Rule):
 
 
 class NoScore(Rule):
-    documented = "A validation score that is never a number is an error."
+    documented = "An error is raised if the validation score is NaN in every epoch."
     by_outcome = True
 
     def applies(self, at):
@@ -424,7 +426,7 @@ class NoScore(Rule):
 
 
 class NaNIsNoImprovement(Rule):
-    documented = "A loss or a score that is not a number is no improvement."
+    documented = "A loss or a score that is NaN is not an improvement."
     by_outcome = True
 
     def applies(self, at):
@@ -450,7 +452,7 @@ class NaNIsNoImprovement(Rule):
 
 
 class ScoreOfOverflow(Rule):
-    documented = "a validation set with such predictions has the score NaN"
+    documented = "not finite, the validation score is NaN"
     by_outcome = True
 
     def applies(self, at):
@@ -467,7 +469,9 @@ class ScoreOfOverflow(Rule):
 
 
 class ScoreOverflow(Rule):
-    documented = "The validation score of a regressor whose errors overflow is finite"
+    documented = (
+        "The validation score of a regressor is finite if its squared errors overflow."
+    )
     by_outcome = True
 
     def applies(self, at):
@@ -504,7 +508,7 @@ def assert_same_until_overflow(actual, expected):
 
 
 class Divergence(Rule):
-    documented = "Training that diverges ends at once."
+    documented = "Training stops immediately if it diverges."
     warns = "The weights of the best epoch are kept, but training diverged"
     by_outcome = True
 
@@ -533,7 +537,7 @@ class Divergence(Rule):
 
 
 class LossOverflows(Rule):
-    documented = "A loss that overflows is a `ConvergenceWarning`."
+    documented = "An overflow of the loss issues a `ConvergenceWarning`."
     warns = "though the weights are finite"
     by_outcome = True
 
@@ -550,7 +554,7 @@ class LossOverflows(Rule):
 class NothingLearned(Rule):
     """There is a warning; the numbers are scikit-learn's."""
 
-    documented = "So is a fit that ends by itself without learning anything"
+    documented = "A fit that converges without learning anything issues a"
     warns = "no better than a constant"
     by_outcome = True
 
@@ -566,7 +570,7 @@ class NothingLearned(Rule):
 
 
 class PredictionsOverflow(Rule):
-    documented = "Predictions that are not finite are an error"
+    documented = "Predictions that are not finite."
 
     by_outcome = True
 
@@ -586,7 +590,7 @@ class PredictionsOverflow(Rule):
 
 
 class WeightlessBatch(Rule):
-    documented = "A batch whose sample weights are all zero is passed over."
+    documented = "A batch whose sample weights are all zero is skipped."
     tolerance = 1e-9
     prints_numbers = False  # it is amended after it has printed the loss
 
@@ -631,9 +635,7 @@ class WeightlessBatch(Rule):
 
 
 class WeightlessOverflow(Rule):
-    documented = (
-        "A sample of weight zero has no effect, also where its output overflows."
-    )
+    documented = "A sample of weight zero has no effect, even if its output overflows."
     by_outcome = True
 
     def applies(self, at):
@@ -673,7 +675,7 @@ class BadWeights(Refusal):
 
 
 class NegativeCounts(Refusal):
-    documented = 'negative `y` with `loss="poisson"`'
+    documented = 'Negative `y` with `loss="poisson"`'
     message = "loss='poisson' needs y >= 0"
 
     def applies(self, at):
@@ -685,7 +687,7 @@ class NegativeCounts(Refusal):
 
 
 class FractionalSizes(Refusal):
-    documented = "`hidden_layer_sizes` that are no integers"
+    documented = "`hidden_layer_sizes` that are not integers"
     message = "hidden_layer_sizes must be integers|does not support early_stopping"
 
     def applies(self, at):
@@ -695,7 +697,7 @@ class FractionalSizes(Refusal):
 
 
 class SizesChange(Refusal):
-    documented = "or that a warm start finds changed"
+    documented = "`hidden_layer_sizes` that are changed before a warm start"
     message = "go on with the network of the previous call"
 
     def applies(self, at):
@@ -706,7 +708,7 @@ class SizesChange(Refusal):
 
 
 class InvalidChange(Refusal):
-    documented = "parameters that are changed between calls of `partial_fit`"
+    documented = "Invalid parameters that are set between calls of `partial_fit`"
     message = "The 'alpha' parameter of"
     is_for_invalid = True
 
@@ -718,7 +720,7 @@ class InvalidChange(Refusal):
 
 
 class OneClass(Rule):
-    documented = "One class has one column in `predict_proba`"
+    documented = "`predict_proba` has one column if there is one class."
 
     def applies(self, at):
         y = np.asarray(at.call.y)
@@ -736,7 +738,7 @@ class OneClass(Rule):
 
 
 class Verbose(Rule):
-    documented = "`verbose=k`, an integer greater than 1"
+    documented = "An integer `verbose=k` greater than 1"
 
     def applies(self, at):
         return at.stochastic and at.verbose > 1
@@ -764,7 +766,7 @@ class VerboseLBFGS(Rule):
 
 
 class Float32(Rule):
-    documented = "float32 results differ from ours by rounding"
+    documented = "so that float32 results differ by rounding"
     tolerance = 1e-2
     keeps_dtype = False  # L-BFGS, there, turns to float64
 
@@ -773,7 +775,7 @@ class Float32(Rule):
 
 
 class CSC(Rule):
-    documented = "CSC input, which we convert to CSR"
+    documented = "CSC matrices, which are converted to CSR"
     tolerance = 1e-9
 
     def applies(self, at):
