@@ -62,6 +62,15 @@ def test_the_committed_chart_is_that_of_the_table_in_the_readme(tmp_path):
         assert svg == committed.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("page", "folder"), [("README.md", "docs/_static"), ("docs/index.md", "_static")]
+)
+def test_the_front_pages_show_the_chart_of_each_theme(page, folder):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for theme in THEMES:
+        assert f"{folder}/speed-{theme}.svg" in text
+
+
 def test_the_table_in_the_readme_has_the_medians_of_the_benchmarks():
     block = (ROOT / "README.md").read_text(encoding="utf-8")
     block = block.partition("<!-- benchmark -->")[2].partition("<!-- /benchmark -->")[0]
