@@ -26,12 +26,13 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # MathJax among the pages, which need no network
     "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
@@ -92,7 +93,7 @@ html_sidebars = {  # pages with nothing below them
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "skmlp"},
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -109,6 +110,9 @@ MOVED = {
     "skmlp.SKOPS_TRUSTED": "skmlp.estimators.trusted",
     "skmlp.core.optimizers.OPTIMIZERS": "skmlp.core.optimizers.base",
 }
+
+# Characters from which on code may break; shorter names stay in one piece.
+LONG_CODE, LONG_CODE_IN_TABLE = 30, 12
 
 SKLEARN = "https://scikit-learn.org/stable"
 # Labels in docstrings that are inherited.
@@ -212,6 +216,31 @@ def link_to_code(app, doctree, docname):
         )
 
 
+def break_after(text):
+    """Split code after slashes, double colons and single underscores."""
+    return re.findall(r".+?(?:/|::|(?<!_)_(?!_|$)|$)", text)
+
+
+def allow_breaks(app, doctree, docname):
+    """Let long code break after a slash, a colon or an underscore."""
+    from docutils import nodes
+
+    if app.builder.format != "html":
+        return
+    cells = doctree.findall(nodes.entry)
+    in_table = {node for cell in cells for node in cell.findall(nodes.literal)}
+    for literal in list(doctree.findall(nodes.literal)):
+        text = literal.astext()
+        shortest = LONG_CODE_IN_TABLE if literal in in_table else LONG_CODE
+        if len(text) < shortest or not isinstance(literal[0], nodes.Text):
+            continue
+        parts = break_after(text)
+        literal.children = []
+        for part in parts[:-1]:
+            literal += [nodes.Text(part), nodes.raw("", "<wbr>", format="html")]
+        literal += nodes.Text(parts[-1])
+
+
 def setup(app):
     """Connect the functions above."""
     app.config.autosummary_context["texts"] = {name: text_of(name) for name in MOVED}
@@ -220,3 +249,4 @@ def setup(app):
     app.connect("missing-reference", link_to_sklearn)
     app.connect("doctree-read", strip_examples)
     app.connect("doctree-resolved", link_to_code)
+    app.connect("doctree-resolved", allow_breaks, priority=600)  # after the links

@@ -88,6 +88,21 @@ def test_the_table_of_parameters_is_that_of_the_signatures():
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("tests/test_a.py::test_b", ["tests/", "test_", "a.py::", "test_", "b"]),
+        ("hidden_layer_sizes", ["hidden_", "layer_", "sizes"]),
+        ("learning_rate=0.1", ["learning_", "rate=0.1"]),
+        ("__sklearn_tags__", ["__sklearn_", "tags__"]),
+        ("coefs_", ["coefs_"]),
+    ],
+)
+def test_long_code_breaks_between_its_words(code, parts):
+    """The tables of the documentation then fit on narrow screens."""
+    assert documentation().break_after(code) == parts
+
+
 def test_every_public_name_is_in_the_reference():
     """The build of the documentation looks more closely, but is not always run."""
     pages = [path.read_text(encoding="utf-8") for path in ROOT.glob("docs/reference/*")]

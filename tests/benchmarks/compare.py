@@ -13,6 +13,11 @@ two markers in the README::
     python tests/benchmarks/compare.py --case grid-search
     python tests/benchmarks/compare.py --output docs/benchmarks.md --readme README.md
 
+With `--chart docs/_static/speed`, the headline figures are drawn, too. This draws them
+again without measuring, from the table in the README::
+
+    python tests/benchmarks/compare.py --from-table README.md --chart docs/_static/speed
+
 Against an earlier version, checked out in a folder of its own::
 
     git worktree add ../before v0.1.0
@@ -47,6 +52,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from chart import write_charts
 
 ALPHA = 1e-4
 LEARNING_RATE = 1e-3
@@ -950,7 +956,7 @@ def headline(results, peers):
         for name, title in TITLES.items()
         if any(name in result.players for result in results)
     }
-    yield "How many times as fast `fit` is as that of:"
+    yield "Time of `fit` in each library, divided by the time of `fit` in skmlp:"
     yield ""
     yield from table_head("case", "dtype", *names.values())
     for result in results:
@@ -969,9 +975,11 @@ def replace_block(path, lines):
     path.write_text(before + block + after, encoding="utf-8")
 
 
-def has_block(path):
+def read_block(path):
+    """Return the lines between the two markers in a file; None without markers."""
     _, start, rest = path.read_text(encoding="utf-8").partition(MARKERS[0])
-    return bool(start) and MARKERS[1] in rest
+    block, end, _ = rest.partition(MARKERS[1])
+    return block.splitlines() if start and end else None
 
 
 def main(argv=None):
@@ -1001,12 +1009,28 @@ def main(argv=None):
     parser.add_argument(
         "--readme", type=Path, metavar="FILE.md", help="put the headline figures there"
     )
+    parser.add_argument(
+        "--chart",
+        metavar="PREFIX",
+        help="draw the headline figures in PREFIX-light.svg and PREFIX-dark.svg",
+    )
+    parser.add_argument(
+        "--from-table",
+        type=Path,
+        metavar="FILE.md",
+        help="measure nothing; draw --chart from the headline figures in this file",
+    )
     args = parser.parse_args(argv)
-    if args.readme is not None:  # before minutes have passed
-        if args.quick:
-            parser.error("--readme needs figures that mean something, not --quick")
-        if not has_block(args.readme):
-            parser.error(f"{args.readme} has no {' ... '.join(MARKERS)}")
+    if args.quick and (args.readme or args.chart):  # before minutes have passed
+        parser.error("--readme and --chart need meaningful figures, not --quick")
+    for path in (args.readme, args.from_table):
+        if path is not None and read_block(path) is None:
+            parser.error(f"{path} has no {' ... '.join(MARKERS)}")
+    if args.from_table is not None:
+        if args.chart is None or args.readme or args.output:
+            parser.error("--from-table needs --chart, and not --readme or --output")
+        write_charts(read_block(args.from_table), args.chart)
+        return
 
     names = names if args.case is None else [args.case]
     dtypes = [dtype for dtype in DTYPES if args.dtype in (None, dtype)]
@@ -1028,6 +1052,8 @@ def main(argv=None):
         args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if args.readme is not None:
         replace_block(args.readme, headline(results, peers))
+    if args.chart is not None:
+        write_charts(headline(results, peers), args.chart)
 
 
 if __name__ == "__main__":
