@@ -64,14 +64,16 @@ def lint(session):
 def tests(session):
     """Run the tests of the core, in half a minute."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "auto", "tests/core", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", "-q", "-n", "auto", "tests/core", *session.posargs
+    )
 
 
 @nox.session
 def full(session):
     """Run all tests, in three to five minutes on two cores."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -80,7 +82,9 @@ def compare(session):
     session.install("-e", ".[test,compare]")
     files = ["core", "training/test_step.py", "test_gradcheck.py", "test_options.py"]
     files = [f"tests/{name}" for name in files]
-    session.run("pytest", "-q", "-n", "auto", *(session.posargs or files))
+    session.run(
+        "python", "-m", "pytest", "-q", "-n", "auto", *(session.posargs or files)
+    )
 
 
 @nox.session
@@ -103,4 +107,4 @@ def bench(session):
 def oldest(session):
     """Run the tests with the oldest NumPy, SciPy and scikit-learn that are allowed."""
     session.install("-e", ".[test]", *OLDEST)
-    session.run("pytest", "-q", "-n", "auto", *NEWER, *session.posargs)
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *NEWER, *session.posargs)
