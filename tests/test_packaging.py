@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import skmlp
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "skmlp/compiled"
 
@@ -86,3 +88,8 @@ def test_the_marker_of_annotations_is_in_the_packages():
         setuptools = tomllib.load(file)["tool"]["setuptools"]
     assert "py.typed" in setuptools["package-data"]["skmlp"]
     assert (ROOT / "skmlp/py.typed").exists()
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {skmlp.__version__}\n" in text

@@ -87,7 +87,8 @@ class Parameters:
 
     Examples
     --------
-    >>>     >>> theta = Parameters([2, 3, 1])
+    >>> from skmlp.core.parameters import Parameters
+    >>> theta = Parameters([2, 3, 1])
     >>> theta.flat.size
     13
     >>> theta.coefs[1][:] = 7
