@@ -1,6 +1,6 @@
-"""Reproduce the figures of five published from-scratch networks.
+"""Reproduce the results of five published networks written from scratch.
 
-Runs all five scripts, and writes their pages and pictures and an index.
+Run all five scripts, and write their pages, their pictures and an index.
 """
 
 from importlib import import_module
@@ -16,24 +16,30 @@ SCRIPTS = (
 )
 
 INDEX = """\
-# Five published networks
+# Reproduced results of five published networks
 
-`skmlp` grew out of five small documents, each of which builds a neural network from
-scratch. These pages repeat their experiments and put the published figures beside ours.
-Where a document's own method can be run, it is: a loop over the samples, one after the
-other, in plain NumPy (`examples/papers/plain.py`), from the same weights and on the
-same machine. `tests/test_papers.py` checks the estimators against the figures.
+`skmlp` is based on five short documents, each of which implements a neural network from
+scratch. These pages repeat the experiments of the documents and compare the published
+results with those of `skmlp`.
+
+Where possible, the method of the document is also run: the plain loop, which processes
+one sample after the other in plain NumPy (`examples/papers/plain.py`). It starts from the
+same weights and runs on the same machine. `tests/test_papers.py` compares the estimators
+with the published results.
 
 {pages}
 
-These are the figures that the documents print.{silent} The times of `skmlp` were
-measured here. The ratio says how many times as long the other method took, run beside
-it: mostly the document's own, which is the plain loop, or else scikit-learn. The pages
-have the results of both methods, and say why figures differ.
+## Summary
+
+The table shows all results that the documents state.{silent} The times of `skmlp` were
+measured here. The time ratio is the time of another method, divided by the time of
+`skmlp`, measured on the same machine. The other method is the plain loop or scikit-learn.
+The pages show the results of both methods, and give reasons for differences.
 
 {published}
 
-`python examples/papers --output docs/papers` makes all these pages, here on {machine}.
+`python examples/papers --output docs/papers` writes all these pages. The results were
+measured on {machine}.
 
 ```{{toctree}}
 :hidden:
@@ -52,12 +58,12 @@ def main():
 
 
 def index(pages):
-    """The page that leads to the others."""
+    """Return the text of the index page."""
     return INDEX.format(
         pages="\n".join(f"- [{page.title}]({page.name}.md)" for page in pages),
         published=published(pages),
         silent="".join(
-            f" {page.title[0]} prints none." for page in pages if not page.published
+            f" {page.title[0]} states none." for page in pages if not page.published
         ),
         machine=machine(),
         names="\n".join(page.name for page in pages),
@@ -65,16 +71,16 @@ def index(pages):
 
 
 def published(pages):
-    """All figures of the documents, as a table."""
+    """Return all published results as a table."""
     rows = [(page, *row) for page in pages for row in page.published]
     return as_table(
         {
             "": [f"[{page.title[0]}]({page.name}.md)" for page, *_ in rows],
-            "what": [figure.what for _, figure, _ in rows],
+            "experiment": [figure.what for _, figure, _ in rows],
             "published": [figure.published for _, figure, _ in rows],
             "skmlp": [figure.ours for _, figure, _ in rows],
             "time: skmlp": [in_seconds(figure.seconds) for _, figure, _ in rows],
-            "ratio of times": [
+            "time ratio": [
                 figure.ratio and f"{figure.ratio} ({peer})" for _, figure, peer in rows
             ],
         }

@@ -1,13 +1,15 @@
 """B: "Neural Networks - Fundamentals and MLPs" (guide and worked exercise)
 
-The document explains what a multilayer perceptron is made of, works out one step of
-gradient descent by hand, and closes with an example to be compared with scikit-learn's
-`MLPClassifier`. It prints no results, and its exercise has no numbers. We chose 50
-samples, weights drawn from N(0, 1), and the learning rate 0.3.
+The document explains the components of a multilayer perceptron and computes one step of
+gradient descent by hand. Its closing example is meant to be compared with scikit-learn's
+`MLPClassifier`. The document contains no results, and its exercise contains no numbers.
+The exercise on this page uses 50 samples, weights drawn from N(0, 1), and a learning
+rate of 0.3.
 
-The loss of the exercise is the mean squared error; that of `skmlp` is half of it, so
-that its learning rate has to be twice the document's. In the closing example, 20 % of
-the samples are test samples, and the seed is 42, as for the data.
+The loss of the exercise is the mean squared error. The loss of `skmlp` is half the mean
+squared error, so that the learning rate must be twice that of the document. In the
+closing example, 20 % of the samples are test samples. The seed is 42 for the data and
+for the training.
 """
 
 import contextlib
@@ -57,18 +59,18 @@ def add_noise(X, rng):
 
 # What the document explains, and the parameters that give it.
 TECHNIQUES = {
-    "the closing example itself": {},
+    "(none)": {},
     "sigmoid": {"activation": "logistic"},
     "tanh": {"activation": "tanh"},
     "leaky ReLU, slope 0.01": {"activation": "leaky_relu"},
     "MSE": {"loss": "squared_error"},
-    "batch descent": {"solver": "sgd", "momentum": 0, "batch_size": "full"},
-    "stochastic descent": {"solver": "sgd", "momentum": 0, "batch_size": 1},
-    "mini-batch descent": {"solver": "sgd", "momentum": 0, "batch_size": 32},
+    "batch gradient descent": {"solver": "sgd", "momentum": 0, "batch_size": "full"},
+    "stochastic gradient descent": {"solver": "sgd", "momentum": 0, "batch_size": 1},
+    "mini-batch gradient descent": {"solver": "sgd", "momentum": 0, "batch_size": 32},
     "momentum": {"solver": "sgd", "momentum": 0.9, "batch_size": 32},
-    "schedule: steps": {"learning_rate": "step", "decay_epochs": 100},
-    "schedule: exponential": {"learning_rate": "exponential", "decay_rate": 0.99},
-    "against exploding gradients": {"clip_norm": 1.0},
+    "step schedule": {"learning_rate": "step", "decay_epochs": 100},
+    "exponential schedule": {"learning_rate": "exponential", "decay_rate": 0.99},
+    "gradient clipping": {"clip_norm": 1.0},
     "dropout": {"dropout": 0.2},
     "L1": {"alpha": 1.0, "l1_ratio": 1.0},
     "L2": {"alpha": 1.0},
@@ -99,7 +101,7 @@ def run(page):
 
 def add_exercise(page):
     """One gradient step on the weight from x1 to h2."""
-    page.heading("The exercise")
+    page.heading("Exercise: one step of gradient descent")
     rng = np.random.default_rng(0)
     n, rate = 50, 0.3
     X, y = rng.normal(size=(n, 2)), np.arange(n) % 2
@@ -124,13 +126,13 @@ def add_exercise(page):
     ).fit(X, y, coefs_init=[W1, W2], intercepts_init=[b1, b2])
 
     page.add(
-        "The weight w1[1,2] leads from the first input to the second of three hidden "
-        "units. The document finds that one step of gradient descent makes it "
-        "`w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
+        "The weight w1[1,2] connects the first input with the second of three hidden "
+        "units. According to the document, its value after one step of gradient descent "
+        "is `w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
     )
     values = {
         "before the step": W1[0, 1],
-        "the document's formula": by_formula,
+        "formula of the document": by_formula,
         "plain loop": loop.coefs[0][0, 1],
         "skmlp": clf.coefs_[0][0, 1],
     }
@@ -158,7 +160,7 @@ def make_data():
 def add_closing_example(page, data):
     """The same network by scikit-learn and by skmlp."""
     X, y, X_test, y_test = data
-    page.heading("The closing example")
+    page.heading("Closing example")
     ours, seconds, theirs, their_seconds = side_by_side(
         lambda: MLPClassifierScratch(**CLOSING).fit(X, y),
         lambda: MLPClassifier(**CLOSING).fit(X, y),
@@ -182,9 +184,9 @@ def add_closing_example(page, data):
     )
     pair = ours.predict_proba(X_test), theirs.predict_proba(X_test)
     page.add(
-        f"Their probabilities for the test samples {agreement(largest([pair]))}. Both "
-        "draw the same random numbers, and their arithmetic is the same but for "
-        "rounding."
+        "The predicted probabilities of the test samples "
+        f"{agreement(largest([pair]))}. Both libraries draw the same random numbers "
+        "and execute the same computations up to rounding."
     )
     return ours
 
@@ -192,15 +194,15 @@ def add_closing_example(page, data):
 def add_progress(page, data):
     """The loss, printed every 100 epochs."""
     X, y, X_test, y_test = data
-    page.heading("Progress")
+    page.heading("Printing the loss")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         clf = MLPClassifierScratch(**CLOSING, verbose=100).fit(
             X, y, X_val=X_test, y_val=y_test
         )
     page.add(
-        "The document prints the loss every 100 epochs. With `verbose=100`, and with "
-        "the test samples as `X_val` and `y_val`, the closing example prints:"
+        "The document prints the loss every 100 epochs. With `verbose=100` and the test "
+        "samples as `X_val` and `y_val`, the closing example prints:"
     )
     page.add(f"```text\n{printed.getvalue().rstrip()}\n```")
     display = LossCurveDisplay.from_estimator(clf, panels=["loss"])
@@ -210,22 +212,23 @@ def add_progress(page, data):
     page.picture(
         display.figure_,
         "loss",
-        "The loss of the closing example on the training samples, and on the test "
-        f"samples, where it is least after {best} of {clf.n_iter_} epochs.",
+        "Loss of the closing example on the training and test samples. The test loss is "
+        f"smallest after {best} of {clf.n_iter_} epochs.",
     )
 
 
 def add_techniques(page, data):
     """The closing example with each of the document's techniques."""
     X, y, X_test, y_test = data
-    page.heading("What else it explains")
+    page.heading("Other techniques")
     page.add(
-        "Each is a parameter: here is the closing example with it, and everything else "
-        f"as before. Training ends after {CLOSING['max_iter']} epochs, or earlier when "
-        "ten in a row have improved the loss by less than `tol`, as in scikit-learn. "
-        "A classifier of three or more classes has a softmax output. `clip_norm` "
-        "changes nothing unless a gradient is longer than that. `augment` is any "
-        "function of a batch: here it adds noise from N(0, 0.1^2)."
+        "The document explains the following techniques. In `skmlp`, each of them is a "
+        "parameter. The table shows the closing example with this parameter and "
+        f"otherwise unchanged. Training ends after {CLOSING['max_iter']} epochs, or if "
+        "ten consecutive epochs have improved the loss by less than `tol`, as in "
+        "scikit-learn. A classifier with three or more classes has a softmax output. "
+        "`clip_norm` has an effect only if the norm of a gradient is larger. `augment` "
+        "is a function of a batch; here, it adds noise from N(0, 0.1^2)."
     )
     clfs = [
         MLPClassifierScratch(**{**CLOSING, **params}).fit(X, y)
@@ -245,15 +248,15 @@ def add_techniques(page, data):
 def add_initializations(page, data):
     """Each rule for the initial weights, in a network where it matters."""
     X, y, X_test, y_test = data
-    page.heading("Initial weights, and gradients that vanish")
+    page.heading("Weight initialization and vanishing gradients")
     n_layers, n_units = 8, 50
     columns = {
         "rule": list(RULES),
         "parameter": [f"`init={name!r}`" for name, _ in RULES.values()],
-        f"its standard deviation, n = {n_units}": [
+        f"standard deviation for n = {n_units}": [
             f"{deviation(n_units):.4f}" for _, deviation in RULES.values()
         ],
-        "drawn": [],
+        "standard deviation of the drawn weights": [],
         "norm of the first layer's gradient": [],
         "test accuracy": [],
     }
@@ -266,17 +269,19 @@ def add_initializations(page, data):
             random_state=42,
         )
         coefs, gradient = first_gradient(clf, X, y)
-        columns["drawn"].append(f"{np.std(coefs[1:-1]):.4f}")
+        columns["standard deviation of the drawn weights"].append(
+            f"{np.std(coefs[1:-1]):.4f}"
+        )
         columns["norm of the first layer's gradient"].append(
             f"{np.linalg.norm(gradient[0]):.1e}"
         )
         clf.fit(X, y)
         columns["test accuracy"].append(f"{clf.score(X_test, y_test):.3f}")
     page.add(
-        f"On the same data, a network with {n_layers} hidden layers of {n_units} ReLUs "
-        f"each, and {clf.max_iter} epochs at most. The gradient is that of the first "
-        "epoch. From small random weights, next to nothing of it comes back to the "
-        "first layer."
+        f"The table shows a network with {n_layers} hidden layers of {n_units} ReLU "
+        f"units each, on the same data, with at most {clf.max_iter} epochs. The gradient "
+        "is that of the first epoch. With small random weights, the gradient of the "
+        "first layer vanishes."
     )
     page.table(columns)
 
@@ -293,7 +298,7 @@ def first_gradient(clf, X, y):
 def add_search(page, data):
     """Successive halving, as in Hyperband."""
     X, y, X_test, y_test = data
-    page.heading("Tuning")
+    page.heading("Hyperparameter tuning")
     search = HalvingRandomSearchCV(
         MLPClassifierScratch(random_state=42),
         {
@@ -310,16 +315,16 @@ def add_search(page, data):
     ).fit(X, y)
     best = search.best_params_
     page.add(
-        "Grid, random and halving searches are scikit-learn's. `HalvingRandomSearchCV` "
-        "with `resource='max_iter'` does what Hyperband does in each of its brackets: "
-        "it trains many candidates for a few epochs, and the best of them for more. "
-        f"Here {search.n_candidates_[0]} candidates begin with "
-        f"{search.n_resources_[0]} epochs, and {search.n_candidates_[-1]} of them ends "
-        f"with {search.n_resources_[-1]}. The best one has "
+        "scikit-learn provides grid search, randomized search and successive halving. "
+        "`HalvingRandomSearchCV` with `resource='max_iter'` corresponds to one bracket "
+        "of Hyperband: it trains many candidates for a few epochs, and the best of them "
+        f"for more epochs. Here, {search.n_candidates_[0]} candidates are trained for "
+        f"{search.n_resources_[0]} epochs, and {search.n_candidates_[-1]} of them is "
+        f"trained for {search.n_resources_[-1]} epochs at the end. The best candidate has "
         f"`hidden_layer_sizes={best['hidden_layer_sizes']}`, "
         f"`learning_rate_init={best['learning_rate_init']:.2g}` and "
         f"`alpha={best['alpha']:.2g}`, and a test accuracy of "
-        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna's, "
+        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna, can "
         "search the same parameters."
     )
 
@@ -331,13 +336,13 @@ def add_transfer(page):
     scores = [transfer(n_samples, seed) for seed in range(n_splits)]
     with_transfer, alone = np.mean(scores, axis=0)
     page.add(
-        "A network learns the ten digits from half of scikit-learn's images. A second "
-        "one takes over its two hidden layers (`coefs_init` and `intercepts_init`) and "
-        f"learns to tell even from odd digits by {n_samples} images of the other half; "
-        "only its last layer is trained (`frozen_layers=[0, 1]`). On the "
-        f"remaining images, its accuracy is {with_transfer:.3f}. That of a network "
-        f"trained from scratch on the same {n_samples} images is {alone:.3f}. Both are "
-        f"means over {n_splits} splits."
+        "A network is trained to classify the ten digits on half of the digits dataset. "
+        "A second network classifies digits as even or odd. It is trained on "
+        f"{n_samples} images of the other half. It starts from the two hidden layers of "
+        "the first network (`coefs_init` and `intercepts_init`), and only its last layer "
+        "is trained (`frozen_layers=[0, 1]`). Its accuracy on the remaining images is "
+        f"{with_transfer:.3f}. The accuracy of a network trained from scratch on the "
+        f"same {n_samples} images is {alone:.3f}. Both are means over {n_splits} splits."
     )
 
 
@@ -393,14 +398,14 @@ def add_interpretability(page, clf, data):
     shapley = shapley_values(probability, x, background)
     start, end = probability(background).mean(), probability(x[None])[0]
     page.add(
-        "Any tool that explains a classifier of scikit-learn by its `predict_proba` "
-        "explains this one, too. The ten features of the closing example are few "
-        "enough to compute SHAP values by their definition, over all sets of features. "
-        f"Those of the first test sample add up to {shapley.sum():.4f}, as they must: "
-        f"its probability is {end:.4f}, and the mean probability of the "
-        f"{len(background)} background samples is {start:.4f}. Saliency is computed by "
-        "the method `input_gradient`, and feature visualization by "
-        "`reconstruct_input`."
+        "Tools that explain scikit-learn classifiers by means of `predict_proba` can be "
+        "used. The closing example has only ten features, so that SHAP values can be "
+        "computed from their definition, over all sets of features. The values of the "
+        f"first test sample add up to {shapley.sum():.4f}. As required, this is the "
+        f"difference between its probability, {end:.4f}, and the mean probability of the "
+        f"{len(background)} background samples, {start:.4f}. The method "
+        "`input_gradient` computes saliency, and `reconstruct_input` computes feature "
+        "visualizations."
     )
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     SaliencyDisplay.from_estimator(clf, X_test, ax=left)
@@ -416,8 +421,8 @@ def add_interpretability(page, clf, data):
     page.picture(
         fig,
         "interpretability",
-        "How strongly the closing example's output depends on each feature, and what "
-        "each feature adds to the probability of one sample.",
+        "Sensitivity of the output of the closing example to each feature, and the "
+        "contribution of each feature to the probability of one sample.",
     )
 
 

@@ -1,15 +1,17 @@
 """C: "Understanding the Math behind Neural Networks" (2024)
 
-The document teaches a network 1-12-12-1 (ReLU, ReLU, sigmoid) the function x^2 from
-1000 samples in [0, 1], first by random search and then by gradient descent, and derives
-Armijo's step size. An episode is one pass through all samples. The document gives no
-seed, initial weights or learning rate. Our choices: seed 0, He's initial weights, and
-for gradient descent batches of 10 samples at the rate 1. The samples are not shuffled,
-so that the plain loop takes them in the same order, and both start from the same
-weights.
+The document trains a 1-12-12-1 network (ReLU, ReLU, sigmoid) on the function x^2, with
+1000 samples in [0, 1]. It uses random search and gradient descent, and derives Armijo's
+step size. An episode is one pass through all samples.
 
-A cost is half the mean squared error; the document does not say whether its cost is
-halved. Exact outputs at 0.1, 0.5 and 0.01 would be 0.01, 0.25 and 0.0001.
+The document does not state its seed, initial weights and learning rate. The experiments
+on this page use seed 0 and He initialization. Gradient descent uses batches of 10 samples
+and a learning rate of 1. The samples are not shuffled, so that the plain loop and `skmlp`
+process them in the same order. Both start from the same weights.
+
+The cost is half the mean squared error. The document does not state whether its cost is
+halved. "Outputs" are the predictions for 0.1, 0.5 and 0.01. Their exact values are 0.01,
+0.25 and 0.0001.
 """
 
 import sys
@@ -87,7 +89,7 @@ def compare(page, what, published, reg, train_plain, X, y, why=""):
     ours = *reg.coefs_, *reg.intercepts_
     pairs = zip(ours, (*loop.coefs, *loop.intercepts), strict=True)
     page.add(
-        "At the end, the weights of the plain loop and of `skmlp` "
+        "After the training, the weights of the plain loop and of `skmlp` "
         f"{agreement(largest(pairs))}."
     )
 
@@ -102,8 +104,8 @@ def over_seeds(reg, X, y, n_seeds=10):
         for low, high in zip(outputs.min(axis=0), outputs.max(axis=0), strict=True)
     )
     return (
-        f"Over {n_seeds} seeds, the outputs of `skmlp` range {ranges}, and its cost "
-        f"from {min(costs):.2g} to {max(costs):.2g}."
+        f"With {n_seeds} different seeds, the outputs of `skmlp` range {ranges}, and its "
+        f"cost ranges from {min(costs):.2g} to {max(costs):.2g}."
     )
 
 
@@ -155,9 +157,9 @@ def add_random_search(page, X, y):
         train_plain,
         X,
         y,
-        f"the random numbers are not the same. {over_seeds(reg, X, y)}",
+        f"the random numbers are different. {over_seeds(reg, X, y)}",
     )
-    page.add(f"The noise was kept in {count_kept(reg, X, y)} episodes.")
+    page.add(f"The noise was accepted in {count_kept(reg, X, y)} episodes.")
     return reg
 
 
@@ -198,9 +200,9 @@ def add_gradient_descent(page, X, y):
         train_plain,
         X,
         y,
-        "the document's initial weights and learning rate are not known. "
-        f"{over_seeds(reg, X, y)} A sigmoid learns most slowly where its output is "
-        "near zero.",
+        "the initial weights and the learning rate of the document are not known. "
+        f"{over_seeds(reg, X, y)} The gradient of a sigmoid is smallest if its output is "
+        "near 0 or 1, so that outputs near 0 are learned slowly.",
     )
     return reg
 
@@ -241,8 +243,9 @@ def add_armijo(page, X, y):
         max_iter=n_beside,
     )
     page.add(
-        f"The document has no figures for it. Our choices are sigma = {SIGMA:g} and "
-        f"a = {FACTOR:g}. The first {n_beside} steps are compared with the plain loop."
+        "The document states no results for this method. The experiment uses "
+        f"sigma = {SIGMA:g} and a = {FACTOR:g}. The first {n_beside} steps are compared "
+        "with the plain loop."
     )
     compare(
         page,
@@ -260,8 +263,8 @@ def add_armijo(page, X, y):
         for rate, count in zip(rates[::-1], counts[::-1], strict=True)
     )
     page.add(
-        f"After {n_episodes} steps of `skmlp`: {outcome(reg, X, y)}. The step sizes t "
-        f"were {steps}."
+        f"After {n_episodes} steps of `skmlp`, the results are: {outcome(reg, X, y)}. "
+        f"The step sizes t were {steps}."
     )
     stationary = MLPRegressorScratch(**{**NETWORK, "solver": "armijo"}).fit(
         X,
@@ -270,25 +273,26 @@ def add_armijo(page, X, y):
         intercepts_init=[None, None, [0]],
     )
     page.add(
-        "Where the gradient is zero, training stops: from weights that give the target "
-        f"0.5 everywhere, after {stationary.n_iter_} of {stationary.max_iter} steps, "
-        f"at a gradient of norm {stationary.history_['grad_norm'][-1]:g}."
+        "Training stops if the gradient is zero. With initial weights that give the "
+        "target 0.5 for all samples, it stops after "
+        f"{stationary.n_iter_} of {stationary.max_iter} steps, where the norm of the "
+        f"gradient is {stationary.history_['grad_norm'][-1]:g}."
     )
     return reg
 
 
 def add_pictures(page, trained, X):
     """The costs, and what was learned."""
-    page.heading("Costs, and what was learned")
+    page.heading("Costs and learned functions")
     display = LossCurveDisplay.from_estimators(trained, panels=["loss"])
     display.figure_.set_size_inches(8.5, 3.8)
     display.ax_.set(xscale="log", xlabel="episode", ylabel="cost (half the MSE)")
     page.picture(
         display.figure_,
         "costs",
-        "The cost over the episodes, on logarithmic axes. In each episode, gradient "
-        "descent takes a step for each batch; Armijo takes one step, and random search "
-        "one or none.",
+        "Cost as a function of the episode, on logarithmic axes. In each episode, "
+        "gradient descent takes one step per batch, Armijo takes one step, and random "
+        "search takes at most one step.",
     )
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     for (name, reg), style in zip(trained.items(), ("-", "--", ":"), strict=True):
@@ -306,7 +310,7 @@ def add_pictures(page, trained, X):
     page.picture(
         fig,
         "functions",
-        "What the three have learned, and its difference from x^2.",
+        "Functions learned with the three methods, and their differences from x^2.",
     )
 
 

@@ -27,7 +27,7 @@ HAS_TORCH = find_spec("torch") is not None
 
 def gradients(page):
     """Backpropagation against differences and automatic differentiation."""
-    page.heading("Gradients")
+    page.heading("Gradient check")
     X, _, y, _ = standardized(*runge_split())
     X, y = X[:20], y[:20]
     labels = np.digitize(y, [0.1, 0.5])
@@ -49,15 +49,15 @@ def gradients(page):
             )
             columns["PyTorch's autograd"].append(f"{error.max():.0e}")
     page.add(
-        "The gradient of the loss by backpropagation is compared with central "
-        "differences, by `skmlp.check_gradient`, and with automatic differentiation, "
-        "for two hidden layers of 20 and 10 units and 20 samples, at the initial "
-        "weights. The table has the largest relative differences. Central differences "
-        "have an error of their own."
+        "The gradient computed by backpropagation is compared with central differences, "
+        "by `skmlp.check_gradient`, and with automatic differentiation. The network has "
+        "two hidden layers of 20 and 10 units, and the gradient is that of 20 samples at "
+        "the initial weights. The table shows the largest relative differences. Central "
+        "differences also have a truncation and rounding error."
     )
     page.table({name: cells for name, cells in columns.items() if cells})
     if not HAS_TORCH:
-        page.add("PyTorch is not installed, so that its column is left out.")
+        page.add("PyTorch is not installed. Its column is omitted.")
 
 
 def autograd(weights, activation, X, y):
@@ -97,34 +97,35 @@ CASES = {
 
 def libraries(page):
     """Beside scikit-learn, PyTorch and the plain loop."""
-    page.heading("Beside scikit-learn and PyTorch")
+    page.heading("Comparison with scikit-learn and PyTorch")
     page.add(
-        "2 x 100 tanh, Adam at rate 1e-3, L2 penalty 1e-4, 500 epochs, without noise, "
-        "all from the same weights and with the samples in the same order. The "
-        "document's batches and number of epochs are not known to us. Here are full "
-        "batches, which scikit-learn takes by default of so few samples, and batches "
+        "The networks have two hidden layers of 100 tanh units. They are trained for 500 "
+        "epochs of Adam with a learning rate of 1e-3 and an L2 penalty of 1e-4, without "
+        "noise, from the same weights and with the samples in the same order. The batch "
+        "size and the number of epochs of the document are not known. The tables show "
+        "full batches, which scikit-learn uses by default for few samples, and batches "
         "of 8."
     )
     its_loop = "R² 0.9995 in 11.5 s"
     peers = {
-        "scikit-learn": (scikit_learn, f"{its_loop}, scikit-learn's 0.9932 in 0.4 s"),
+        "scikit-learn": (scikit_learn, f"{its_loop}, scikit-learn: 0.9932 in 0.4 s"),
         "PyTorch": (pytorch, UNKNOWN),
         "plain loop": (plain_loop, its_loop),
     }
     if not HAS_TORCH:
         del peers["PyTorch"]
-        page.add("PyTorch is not installed, so that its table is left out.")
+        page.add("PyTorch is not installed. Its table is omitted.")
     seconds, predictions = {}, []
     for peer, (train, published) in peers.items():
         figures, pairs = compare(train, published)
         page.figures(figures, peer=peer)
         page.add(
-            f"In float64, the predictions of the two {agreement(largest(pairs[:2]))}."
+            f"In float64, the predictions of both {agreement(largest(pairs[:2]))}."
         )
         if peer == "PyTorch":
             page.add(
-                f"This is PyTorch {version('torch')}. Its Adam adds epsilon after "
-                "correcting the bias, scikit-learn's and ours before."
+                f"The version is PyTorch {version('torch')}. Its Adam adds epsilon after "
+                "the bias correction. scikit-learn and skmlp add it before."
             )
         seconds[peer] = figures[0].peer_seconds
         predictions.append(pairs)
@@ -193,12 +194,13 @@ def add_conclusion(page, slower, predictions):
     ]
     spread = np.ptp(r2, axis=(0, 2)).max()
     page.add(
-        "The document's loop took 29 times as long as scikit-learn; in full batches, "
-        f"the plain loop takes {slower:.0f} times as long here. The two R² of the "
-        "document differ by 0.006. Here, with the same weights, batches and epochs, no "
-        f"two of a case differ by more than {spread:.0e}. The document's trainings "
-        "must therefore have differed in one of these: by default, scikit-learn draws "
-        "weights of its own, and stops when the loss no longer improves."
+        "The loop of the document took 29 times as long as scikit-learn. Here, the plain "
+        f"loop takes {slower:.0f} times as long with full batches. The two values of R² "
+        "in the document differ by 0.006. Here, with the same weights, batches and "
+        f"epochs, the values of R² of each case differ by at most {spread:.0e}. "
+        "Therefore, at least one of these must have been different in the document. By "
+        "default, scikit-learn draws other weights, and stops when the loss no longer "
+        "improves."
     )
 
 

@@ -1,20 +1,23 @@
 """D: "Project 2: Building a Neural Network code" (2025)
 
-A student's project: networks with an activation for each layer, three solvers, and L1
-and L2 penalties, on the Runge function $1 / (1 + 25 x^2)$ and on MNIST, beside
-least squares, scikit-learn and PyTorch.
+The document is a student project. It implements networks with an activation function for
+each layer, three solvers, and L1 and L2 penalties. It trains them on the Runge function
+$1 / (1 + 25 x^2)$ and on MNIST, and compares them with least squares, scikit-learn and
+PyTorch.
 
-The Runge data are 100 points on [-1, 1], with normal noise of standard deviation 0.1
-where noise is mentioned. 20 % of them are test samples, and $x$ is standardized by the
-mean and standard deviation of the training samples. Where the document is silent, the
-choices are ours: equidistant points, a split with seed 0, scikit-learn's initial
-weights, RMSProp's decay of 0.99, and full batches, unless others are mentioned, so that
-an epoch is one step. Losses are half the mean squared error; "MSE" is all of it. A dash
-means that we know of no such figure in the document.
+The Runge data are 100 points on [-1, 1]. Data "with noise" have normal noise with a
+standard deviation of 0.1. 20 % of the points are test samples. $x$ is standardized with
+the mean and standard deviation of the training samples.
 
-No training stops before its last epoch. Those on the Runge function use one thread
-each, those on MNIST one for each core. The plain loop starts from the weights of skmlp
-and sees the samples in the same order.
+The document does not state all settings. The experiments on this page use equidistant
+points, a split with seed 0, scikit-learn's initial weights, and a decay rate of 0.99 for
+RMSProp. They use full batches, so that an epoch is one step, unless stated otherwise.
+Losses are half the mean squared error. "MSE" is the mean squared error. A dash means that
+no published result is known.
+
+Training always runs to the last epoch. Training on the Runge function uses one thread,
+and training on MNIST uses one thread per core. The plain loop starts from the weights of
+skmlp and processes the samples in the same order.
 """
 
 import os
@@ -52,7 +55,7 @@ def run(page):
 
 def activations(page):
     """Each activation with its derivative, and a network with several of them."""
-    page.heading("Activations")
+    page.heading("Activation functions")
     fig, axes = plt.subplots(2, 3, figsize=(8.4, 4.8), layout="constrained")
     display = ActivationDisplay.from_activation(HIDDEN, ax=axes.flat[:5])
     z = display.curves[0].z
@@ -63,8 +66,8 @@ def activations(page):
     page.picture(
         fig,
         "activations",
-        "The activations and their derivatives, computed by the code that trains the "
-        "networks; for softmax, the probability of the first of three classes.",
+        "Activation functions and their derivatives, computed by the code that trains "
+        "the networks. For softmax, the probability of the first of three classes.",
     )
     X, X_test, y, y_test = standardized(*runge_split())
     columns = {"hidden layers": [], "output": [], "R² on the test samples": []}
@@ -79,9 +82,9 @@ def activations(page):
         columns["output"].append(output.replace("logistic", "sigmoid"))
         columns["R² on the test samples"].append(f"{reg.score(X_test, y_test):.4f}")
     page.add(
-        "Each layer can have an activation of its own, the output included. These are "
-        "networks on the Runge function without noise, after 500 epochs of Adam at "
-        "rate 5e-3 in batches of 8:"
+        "Each layer, including the output layer, can have its own activation function. "
+        "The table shows networks trained on the Runge function without noise, for 500 "
+        "epochs of Adam with a learning rate of 5e-3 and batches of 8:"
     )
     page.table(columns)
 

@@ -34,12 +34,13 @@ SOLVERS = {
 
 def least_squares(page):
     """The Runge function: a polynomial against two networks."""
-    page.heading("The Runge function")
+    page.heading("Runge function")
     page.add(
-        "A polynomial of degree 13 by ordinary least squares (OLS), scikit-learn's "
-        "`PolynomialFeatures` and `LinearRegression`, against one hidden layer of 50 "
-        "sigmoids and two of 100, after 1000 epochs of Adam at rate 5e-3. MSE and R² "
-        "are those of the test samples, noisy if the training samples are."
+        "A polynomial of degree 13 is fitted by ordinary least squares (OLS), with "
+        "scikit-learn's `PolynomialFeatures` and `LinearRegression`. It is compared with "
+        "networks with one hidden layer of 50 sigmoid units and with two of 100 units, "
+        "after 1000 epochs of Adam with a learning rate of 5e-3. MSE and R² are those of "
+        "the test samples. Test samples have noise if the training samples have noise."
     )
     fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     figures, pairs, by_ols = [], [], {}
@@ -72,8 +73,8 @@ def least_squares(page):
     page.picture(
         fig,
         "runge",
-        "The Runge function, the training samples, and a polynomial and two networks "
-        "fitted to them.",
+        "Runge function, training samples, and a polynomial and two networks fitted to "
+        "the samples.",
     )
 
 
@@ -94,8 +95,11 @@ def draw_models(ax, models, X, y):
 
 def solvers(page):
     """500 epochs of each solver, with the document's times."""
-    page.heading("The solvers")
-    page.add("2 x 100 sigmoids, 500 epochs at rate 5e-3, without noise.")
+    page.heading("Solvers")
+    page.add(
+        "The network has two hidden layers of 100 sigmoid units. It is trained for 500 "
+        "epochs with a learning rate of 5e-3, without noise."
+    )
     X, X_test, y, _ = standardized(*runge_split())
     figures, pairs = [], []
     for solver, (name, published, optimizer) in SOLVERS.items():
@@ -163,17 +167,18 @@ def draw_maps(results, y):
 
 def solver_maps(page):
     """Learning rate by epochs, for each solver."""
-    page.heading("Learning rate and epochs")
+    page.heading("Learning rate and number of epochs")
     X, X_test, y, y_test = standardized(*runge_split())
     flat = network(solver="sgd", learning_rate_init=RATES[0], max_iter=EPOCHS[-1])
     flat.fit(X, y)
     page.add(
-        "MSE and R² of 2 x 100 tanh in batches of 8 by learning rate and epochs, on "
-        f"the {len(y_test)} test samples without noise, with `GridSearchCV`. Each cell "
-        "is a training from scratch. With the sigmoids in full batches of the section "
-        "before, a constant rate would learn too slowly for a map: the highest one, "
-        f"{RATES[0]:g}, has an R² of {flat.score(X_test, y_test):.3f} after "
-        f"{EPOCHS[-1]} epochs."
+        "`GridSearchCV` computes the MSE and R² for each learning rate and number of "
+        f"epochs, on the {len(y_test)} test samples without noise. The network has two "
+        "hidden layers of 100 tanh units and is trained in batches of 8. Each cell is a "
+        "separate training from the initial weights. The sigmoid network and the full "
+        "batches of the previous section are not used, because a constant learning rate "
+        f"is then too slow. With the largest rate, {RATES[0]:g}, R² is "
+        f"{flat.score(X_test, y_test):.3f} after {EPOCHS[-1]} epochs."
     )
     grid = {"learning_rate_init": RATES, "max_iter": EPOCHS}
     columns = {"solver": [], "best R²": [], "rate": [], "epochs": [], "time": []}
@@ -185,8 +190,8 @@ def solver_maps(page):
         page.picture(
             fig,
             f"{solver}_map",
-            f"{name}: the MSE and R² on the test samples by learning rate and epochs; "
-            "the best is framed.",
+            f"{name}: MSE and R² on the test samples by learning rate and number of "
+            "epochs. A frame marks the best cell.",
         )
         params = found.cv_results_["params"][best]
         columns["solver"].append(name)
@@ -196,20 +201,21 @@ def solver_maps(page):
         columns["time"].append(f"{seconds:.0f} s")
     page.table(columns)
     page.add(
-        f"The time is that of all {len(RATES) * len(EPOCHS)} trainings, "
-        f"{len(RATES) * sum(EPOCHS)} epochs in all, in two processes. The best cells "
-        "are chosen by the test samples, as in the document, and so look better than "
-        "they are; the cross-validation below has no such advantage."
+        f"The time is the total of all {len(RATES) * len(EPOCHS)} trainings with "
+        f"{len(RATES) * sum(EPOCHS)} epochs, in two processes. As in the document, the "
+        "best cells are selected on the test samples, so that their scores are too "
+        "optimistic. The cross-validation below does not have this bias."
     )
 
 
 def penalty_maps(page):
     """Penalty by learning rate, for L1 and for L2."""
-    page.heading("Penalties")
+    page.heading("L1 and L2 penalties")
     page.add(
-        "The same by learning rate and by the strength of a penalty, `alpha`, after "
-        "500 epochs of Adam: L2 with `l1_ratio=0`, L1 with `l1_ratio=1`. As in "
-        "scikit-learn, the penalty is divided by the number of samples in a batch."
+        "The following maps show the MSE and R² for each learning rate and strength of "
+        "the penalty, `alpha`, after 500 epochs of Adam. The L2 penalty is "
+        "`l1_ratio=0`, the L1 penalty is `l1_ratio=1`. As in scikit-learn, the penalty "
+        "is divided by the number of samples in a batch."
     )
     grid = {"learning_rate_init": RATES, "alpha": PENALTIES}
     for name, l1_ratio in (("L2", 0.0), ("L1", 1.0)):
@@ -222,8 +228,8 @@ def penalty_maps(page):
         page.picture(
             fig,
             f"{name.lower()}_map",
-            f"{name}: the MSE and R² on the test samples by learning rate and penalty; "
-            "the best is framed.",
+            f"{name}: MSE and R² on the test samples by learning rate and penalty. A "
+            "frame marks the best cell.",
         )
         params = found.cv_results_["params"][best]
         page.add(

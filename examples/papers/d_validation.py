@@ -13,12 +13,12 @@ from skmlp import MLPRegressorScratch
 
 
 def cross_validation(page):
-    """What the document names as missing, for the Runge function."""
+    """Add a cross-validation, which the document does not have."""
     page.heading("Cross-validation")
     page.add(
-        "The document names it as missing. These are means and standard deviations "
-        "over 5 folds of the 100 points, with noise. The networks train for 1000 "
-        "epochs of Adam at rate 5e-3."
+        "The document states that it has no cross-validation. The table shows means and "
+        "standard deviations over 5 folds of the 100 points, with noise. The networks "
+        "are trained for 1000 epochs of Adam with a learning rate of 5e-3."
     )
     cv = KFold(5, shuffle=True, random_state=0)
     models = {
@@ -42,7 +42,7 @@ def cross_validation(page):
     page.table(columns)
     x, y = runge_points(NOISE)
     page.add(
-        "The Runge function itself has an MSE of "
+        "Because of the noise, the MSE of the Runge function itself is "
         f"{mean_squared_error(y, runge(x[:, 0])):.4f} on these points."
     )
 
@@ -67,16 +67,16 @@ def decompose(predictions, truth):
 
 
 def bias_and_variance(page, n_sets=60):
-    """What the document names as missing, for polynomials and networks."""
-    page.heading("Bias and variance")
+    """Add the bias-variance decomposition of polynomials and networks."""
+    page.heading("Bias-variance decomposition")
     page.add(
-        "The document names this as missing, too. Each model is fitted "
-        f"{n_sets} times to 80 equidistant points with new noise, a network also from "
-        "new weights. The expected squared error on new noisy targets, here over 400 "
-        "equidistant points, is the sum of the squared bias, the variance of the "
-        f"predictions, and the variance of the noise, {NOISE**2:g}. The networks "
-        "have one hidden layer of sigmoids, and are trained by 1000 iterations of "
-        "L-BFGS without a penalty."
+        "The document states that it has no bias-variance decomposition. Here, each "
+        f"model is fitted {n_sets} times to 80 equidistant points with new noise. "
+        "Networks also start from new weights. The expected squared error on new noisy "
+        "targets, at 400 equidistant points, is the sum of the squared bias, the "
+        f"variance of the predictions, and the variance of the noise, {NOISE**2:g}. The "
+        "networks have one hidden layer of sigmoid units and are trained by 1000 "
+        "iterations of L-BFGS without a penalty."
     )
     families = {
         "degree of the polynomial": {d: polynomial(d) for d in range(1, 19)},
@@ -103,7 +103,9 @@ def bias_and_variance(page, n_sets=60):
     axes[1].set_xticks([1, 2, 5, 10, 20, 50, 100], [1, 2, 5, 10, 20, 50, 100])
     page.table(
         {
-            "least error at": [f"{name}: {size}" for name, (size, *_) in best.items()],
+            "smallest error at": [
+                f"{name}: {size}" for name, (size, *_) in best.items()
+            ],
             "squared bias": [f"{bias:.2g}" for _, bias, _ in best.values()],
             "variance": [f"{variance:.2g}" for _, _, variance in best.values()],
             "error": [f"{sum(b) + NOISE**2:.3g}" for _, *b in best.values()],
@@ -112,8 +114,8 @@ def bias_and_variance(page, n_sets=60):
     page.picture(
         fig,
         "bias_variance",
-        "Squared bias and variance by the size of the model. The error is the sum of "
-        "the two and of the variance of the noise.",
+        "Squared bias and variance as functions of the size of the model. The error is "
+        "their sum plus the variance of the noise.",
     )
 
 

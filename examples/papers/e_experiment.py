@@ -1,14 +1,14 @@
 """E: "Experiment 1A: a basic neural network" (2025)
 
-The document trains a network with one hidden layer of sigmoids and a linear output by
-gradient descent on 1000 samples, and looks at each weight on the way. The targets on
-[-5, 5] are f1 = exp(x / 5) and f2 = sin(x) (25 - x^2). Its `h` counts the bias unit, so
-that the hidden layer has h - 1 neurons. Samples and initial weights are drawn with its
-seeds, so that nothing is left to choose.
+The document trains a network with one hidden layer of sigmoid units and a linear output
+by gradient descent on 1000 samples, and examines each weight during the training. The
+targets on [-5, 5] are f1 = exp(x / 5) and f2 = sin(x) (25 - x^2). `h` includes the bias
+unit, so that the hidden layer has h - 1 units. Samples and initial weights are drawn with
+the seeds of the document, so that all settings are known.
 
-A loss is half the mean squared error, in the document as in `skmlp`; the test loss is
-that of 100 further samples. The plain loop and `skmlp` both compute it after each
-epoch. The document's 14 s were measured on its own machine.
+The loss is half the mean squared error, in the document and in `skmlp`. The test loss is
+the loss of 100 additional samples. The plain loop and `skmlp` compute it after each
+epoch. The published time of 14 s was measured on another machine.
 """
 
 import sys
@@ -176,7 +176,7 @@ def why_oscillating():
     """The experiment with f2 again, rounded in another way."""
     reg = train(*OSCILLATING, engine="numpy")
     return (
-        "rounding decides when the training becomes unstable. With "
+        "rounding errors determine when the training becomes unstable. With "
         f"`engine='numpy'`, the {outcome(np.array(reg.history_['val_loss']))}."
     )
 
@@ -192,22 +192,22 @@ def failure(experiment, published, error):
         published,
         f"`fit` raises an error: it diverged in {epoch}",
         f"overflow in epoch {n_finite + 1}",
-        why="`fit` ends when the weights or their gradient overflow, which is later "
-        "than the loss; its error names the learning rate.",
+        why="`fit` ends when the weights or their gradient overflow. The loss overflows "
+        "earlier. The error names the learning rate.",
     )
 
 
 def add_differences(page, differences):
     """How far the plain loop and skmlp are apart."""
     page.add(
-        "The plain loop and `skmlp` start from the same weights, and round "
-        "differently. The table has the largest relative difference between their test "
-        "losses. A training that becomes unstable magnifies rounding errors."
+        "The plain loop and `skmlp` start from the same weights, but have different "
+        "rounding errors. The table shows the largest relative difference between their "
+        "test losses. Unstable training amplifies rounding errors."
     )
     page.table(
         {
             "experiment": [name(*experiment) for experiment in differences],
-            f"the first {N_STABLE} epochs": [
+            f"first {N_STABLE} epochs": [
                 f"{first:.0e}" for first, _ in differences.values()
             ],
             "all epochs": [f"{last:.0e}" for _, last in differences.values()],
@@ -235,9 +235,9 @@ def add_losses(page, recorded):
     page.picture(
         fig,
         "losses",
-        "Losses on a logarithmic axis, with the best epoch; the validation samples are "
-        "the document's test samples. The loss of f1 falls until the end, that of f2 "
-        "begins to oscillate.",
+        "Losses on a logarithmic axis, and the best epoch. The validation samples are "
+        "the test samples of the document. The loss of f1 decreases until the end. The "
+        "loss of f2 starts to oscillate.",
     )
 
 
@@ -260,7 +260,7 @@ def add_functions(page, recorded):
     page.picture(
         fig,
         "functions",
-        "The learned function after more and more epochs, and the target.",
+        "Learned functions after increasing numbers of epochs, and the target.",
     )
 
 
@@ -268,12 +268,12 @@ def add_evolution(page, recorded):
     """Every weight, the gradient's norm, and how it turns."""
     page.heading("Weights and gradients")
     captions = {
-        SETTLING: "Every weight and bias, the norm of the gradient, and the angle "
-        "between consecutive gradients, in a training that settles.",
-        OSCILLATING: "The same for f2: when the loss begins to oscillate, consecutive "
-        "gradients point in opposite directions.",
-        DIVERGING: "The same with a rate that is too large. The shading begins when a "
-        "weight has exceeded 1000.",
+        SETTLING: "Weights and biases, the norm of the gradient, and the angle between "
+        "consecutive gradients, for a training that converges.",
+        OSCILLATING: "The same quantities for f2. When the loss starts to oscillate, "
+        "consecutive gradients point in opposite directions.",
+        DIVERGING: "The same quantities with a learning rate that is too large. The "
+        "shaded area starts when a weight exceeds 1000.",
     }
     for i, (experiment, caption) in enumerate(captions.items()):
         recorder, _ = recorded[experiment]
@@ -284,8 +284,8 @@ def add_evolution(page, recorded):
 
 
 def add_animation(page, recorded):
-    """The training of f2 as a film."""
-    page.heading("The training as a film")
+    """Add an animation of the training of f2."""
+    page.heading("Animation of the training")
     path = page.path("training", "gif")
     if path is None:
         return
@@ -296,7 +296,7 @@ def add_animation(page, recorded):
     page.show(
         path,
         f"{name(*OSCILLATING)}: the learned function, the mean squared error on the "
-        "test samples, the gradient and the weights, from epoch to epoch.",
+        "test samples, the gradient and the weights in each epoch.",
     )
 
 

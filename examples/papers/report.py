@@ -1,7 +1,7 @@
-"""Pages with published figures beside ours: what all the scripts share.
+"""Code that the scripts share, which write pages comparing published results.
 
-A script has a docstring, whose first line is the title of its page and whose rest
-opens it, and a function ``run(page)`` that adds what it measures.
+The first line of the docstring of a script is the title of its page. The rest of the
+docstring is its introduction. The function ``run(page)`` of the script adds the results.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 import skmlp
 from skmlp.callbacks import WeightRecorder
 
-# The documents train to the last epoch, whatever the loss does.
+# The documents train to the last epoch, regardless of the loss.
 UNTIL_THE_END = {"tol": 0, "n_iter_no_change": np.inf}
 GRADIENT_DESCENT = {"solver": "sgd", "momentum": 0, "alpha": 0, **UNTIL_THE_END}
 
@@ -33,7 +33,7 @@ UNKNOWN = "–"  # noqa: RUF001
 
 @dataclass
 class Figure:
-    """A published figure, and ours.
+    """A published result and the result of skmlp.
 
     Attributes
     ----------
@@ -41,22 +41,22 @@ class Figure:
         What was measured.
 
     published : str
-        The document's figure, as it gives it; `UNKNOWN` if it has none.
+        Result as stated in the document; `UNKNOWN` if there is none.
 
     ours : str
-        The same of skmlp.
+        Result of skmlp.
 
     peer : str, default=""
-        The same of the document's own method, or of another library, run here.
+        Result of the method of the document, or of another library, run here.
 
     seconds : float, default=None
-        Time of skmlp's training, in seconds.
+        Training time of skmlp, in seconds.
 
     peer_seconds : float, default=None
-        Time of the peer's, in seconds, measured beside it.
+        Training time of the peer, in seconds, measured in alternation.
 
     why : str, default=""
-        Why they differ.
+        Reason for the difference.
     """
 
     what: str
@@ -69,7 +69,7 @@ class Figure:
 
     @property
     def ratio(self):
-        """How many times as fast as the peer skmlp is, as text."""
+        """Return the time of the peer divided by that of skmlp, as text."""
         if self.seconds is None or self.peer_seconds is None:
             return ""
         ratio = self.peer_seconds / self.seconds
@@ -77,18 +77,18 @@ class Figure:
 
 
 class Page:
-    """A page in Markdown, with its pictures beside it.
+    """A page in Markdown, with its pictures in the same folder.
 
     Parameters
     ----------
     name : str
-        Name of the page's file, and of the script that makes it.
+        Name of the file of the page, and of the script that writes it.
 
     doc : str
-        Title and text that open the page.
+        Title and introduction of the page.
 
     folder : Path or None
-        Where the page goes; None to print its text only.
+        Folder of the page; None to print its text only.
     """
 
     def __init__(self, name, doc, folder):
@@ -97,8 +97,8 @@ class Page:
         title, _, text = doc.strip().partition("\n")
         self.title = title.rstrip(".")
         self.lines = []
-        self.published = []  # the figures that the document has too, and the peer
-        command = f"Printed by `python examples/papers/{name}.py`"
+        self.published = []  # figures with a published result, and the peer
+        command = f"This page is written by `python examples/papers/{name}.py`"
         self.add(f"# {self.title}\n\n{text.strip()}\n\n{command}, on {machine()}.")
 
     def add(self, text):
@@ -111,14 +111,14 @@ class Page:
         self.add(f"## {title}")
 
     def figures(self, figures, peer="plain loop"):
-        """Add a table of figures, and the reasons why some of them differ.
+        """Add a table of figures, and the reasons for differences.
 
         Parameters
         ----------
         figures : list of Figure
 
         peer : str, default="plain loop"
-            What `skmlp` is compared with.
+            Method or library that `skmlp` is compared with.
         """
         self.published += [
             (figure, peer)
@@ -126,13 +126,13 @@ class Page:
             if figure.published not in ("", UNKNOWN)
         ]
         columns = {
-            "what": [figure.what for figure in figures],
+            "experiment": [figure.what for figure in figures],
             "published": [figure.published for figure in figures],
-            f"{peer}, run here": [figure.peer for figure in figures],
+            f"{peer} (run here)": [figure.peer for figure in figures],
             "skmlp": [figure.ours for figure in figures],
             f"time: {peer}": [in_seconds(figure.peer_seconds) for figure in figures],
             "time: skmlp": [in_seconds(figure.seconds) for figure in figures],
-            "ratio of times": [figure.ratio for figure in figures],
+            "time ratio": [figure.ratio for figure in figures],
         }
         self.table(
             {
@@ -143,29 +143,29 @@ class Page:
         )
         reasons = [f"- {figure.what}: {figure.why}" for figure in figures if figure.why]
         if reasons:
-            self.add("\n".join(["Why they differ:", "", *reasons]))
+            self.add("\n".join(["Reasons for the differences:", "", *reasons]))
 
     def table(self, columns):
         """Add a table, a dict of columns of text."""
         self.add(as_table(columns))
 
     def picture(self, fig, name, caption):
-        """Save a figure of Matplotlib beside the page, and show it there."""
+        """Save a Matplotlib figure in the folder of the page, and add it to the page."""
         if self.folder is not None:
             path = self.path(name, "png")
-            # No version of Matplotlib in it: the same picture is the same file.
+            # Without the version of Matplotlib, equal pictures give equal files.
             fig.savefig(path, dpi=100, metadata={"Software": None})
             self.show(path, caption)
         matplotlib.pyplot.close(fig)
 
     def path(self, name, extension):
-        """Where a picture goes that is written elsewhere; None if nowhere."""
+        """Return the path for a picture; None if there is no folder."""
         if self.folder is None:
             return None
         return self.folder / f"{self.name}_{name}.{extension}"
 
     def show(self, path, caption):
-        """Show a picture that has been written to `path`."""
+        """Add a picture that has been written to `path`."""
         self.add(f"![{caption}]({path.name})\n\n*{caption}*")
 
     def write(self):
@@ -176,7 +176,7 @@ class Page:
 
 
 def as_table(columns):
-    """A dict of columns of text as a table in Markdown."""
+    """Return a dict of columns of text as a table in Markdown."""
     rows = [list(columns), ["---"] * len(columns)]
     rows += [list(row) for row in zip(*columns.values(), strict=True)]
     cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
@@ -184,14 +184,14 @@ def as_table(columns):
 
 
 def in_seconds(value):
-    """A time in seconds as text."""
+    """Return a time in seconds as text."""
     if value is None:
         return ""
     return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
 
 
 def as_code(params):
-    """Parameters as they are written in a call."""
+    """Return parameters as they are written in a call."""
     return ", ".join(
         f"`{name}={getattr(value, '__name__', repr(value))}`"
         for name, value in params.items()
@@ -199,20 +199,20 @@ def as_code(params):
 
 
 def largest(pairs):
-    """The largest difference between the two arrays of any pair."""
+    """Return the largest difference between the two arrays of any pair."""
     return max(np.abs(np.ravel(a) - np.ravel(b)).max() for a, b in pairs)
 
 
 def agreement(difference):
-    """How far two results are apart, after "they", as text."""
+    """Describe the difference of two results, as the predicate of a sentence."""
     if difference == 0:
-        return "agree to the last bit"
+        return "are bitwise identical"
     text = f"differ by at most {difference:.0e}"
-    return f"{text}, which is rounding" if difference < 1e-9 else text
+    return f"{text} (rounding error)" if difference < 1e-9 else text
 
 
 def machine():
-    """The machine and the versions of what is measured, as text."""
+    """Return the machine and the versions of the packages, as text."""
     name = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as lines:
@@ -228,17 +228,17 @@ def machine():
 
 
 def timed(function, *args, **kwargs):
-    """The result of a call, and how many seconds it took."""
+    """Return the result of a call and its time in seconds."""
     start = time.perf_counter()
     result = function(*args, **kwargs)
     return result, time.perf_counter() - start
 
 
 def timed_again(function, seconds=0.2):
-    """The last result of calls that take so many seconds in all, and their times.
+    """Call a function repeatedly, and return the last result and all times.
 
-    Short trainings are thus timed several times in a row: the first call after a pause
-    is slower, whoever makes it, and would be all that is seen of them.
+    The calls take at least `seconds` in total. Short trainings are thus timed several
+    times, because the first call after a pause is slower.
     """
     times = []
     while sum(times) < seconds:
@@ -256,8 +256,8 @@ def side_by_side(ours, peer, rounds=3):
         Called without arguments.
 
     rounds : int, default=3
-        How often it is the turn of each of them. A peer is not called again once it
-        has taken 5 seconds.
+        Number of rounds. A peer is not called again after it has taken 5 seconds in
+        total.
 
     Returns
     -------
@@ -280,7 +280,7 @@ def side_by_side(ours, peer, rounds=3):
 
 
 def initial_weights(estimator, X, y):
-    """The weights and biases from which the training of an estimator starts.
+    """Return the initial weights and biases of the training of an estimator.
 
     Returns
     -------
@@ -292,22 +292,22 @@ def initial_weights(estimator, X, y):
 
 
 def make_page(script, folder):
-    """Run one script, and write its page.
+    """Run a script and write its page.
 
     Parameters
     ----------
     script : module
 
     folder : Path or None
-        Where the page and its pictures go.
+        Folder for the page and its pictures.
     """
     matplotlib.use("Agg")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     page = Page(Path(script.__file__).stem, script.__doc__, folder)
-    # One thread for everybody: the plain loop could not use a second one.
+    # Use one thread for all methods, because the plain loop cannot use more.
     with warnings.catch_warnings(), threadpool_limits(1):
-        # The documents train for max_iter epochs, converged or not.
+        # The documents always train for max_iter epochs.
         warnings.filterwarnings("ignore", category=ConvergenceWarning)
         script.run(page)
     page.write()
@@ -315,7 +315,7 @@ def make_page(script, folder):
 
 
 def make_parser(description):
-    """The command line of a script."""
+    """Return the parser of the command line of a script."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--output", type=Path, help="folder for the page and its pictures"

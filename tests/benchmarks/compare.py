@@ -65,68 +65,78 @@ N_PREDICTED = 100_000
 INTRODUCTION = f"""\
 # Benchmarks
 
-Printed by `python tests/benchmarks/compare.py`. All libraries train the same
-network in the same dtype, with Adam (learning rate {LEARNING_RATE}) and an L2 penalty
-(alpha={ALPHA}), in batches of the same size, for the same number of epochs. The
-samples are shuffled before each epoch, and nothing stops early. torch runs a minimal
-training loop over tensors in memory; there the penalty is weight decay of alpha
-divided by the batch size, and includes the biases. JAX runs each epoch in one compiled
-function, `lax.scan` over the batches; compiling it does not count.
+This page compares the training time and the peak memory of skmlp, scikit-learn,
+PyTorch (torch) and JAX. It is written by `python tests/benchmarks/compare.py`.
+
+All libraries train the same network in the same dtype, with Adam (learning rate
+{LEARNING_RATE}), an L2 penalty (alpha={ALPHA}), the same batch size and the same
+number of epochs. The samples are shuffled before each epoch. Early stopping is not
+used.
+
+- torch uses a minimal training loop over tensors in memory. The penalty is a weight
+  decay of alpha divided by the batch size, which includes the biases.
+- JAX computes each epoch in one compiled function, with `lax.scan` over the batches.
+  The compilation time is not included.
+
+The cases are:
 """
 
 TIME = """\
 
 ## Time
 
-Milliseconds per epoch: the time of a whole fit, with all its fixed costs, divided by
-the number of epochs. The libraries take turns, each in a process of its own,
-in another order each round, and {pause} s after the one before: its threads may still
-spin. Medians over the rounds:
+Time per epoch in milliseconds. It is the time of a complete fit, including all fixed
+costs, divided by the number of epochs. In each round, every library runs once, in a
+process of its own. The order changes from round to round. There is a pause of {pause}
+s before each run, because threads of the previous library may still be active. The
+table shows medians over the rounds:
 """
 
 RATIOS = """
-How many times as fast: medians of the ratios within a round, with the least and the
-greatest. A target is passed if the median is at least that:
+Ratios of the time of another library to the time of skmlp. The table shows the median
+of the ratios of all rounds, and their minimum and maximum. A target is passed if the
+median is at least the target:
 """
 
 SEARCH = """\
 
 ## Grid search
 
-Seconds of GridSearchCV(refit=False) on the data of "table" in float64: {fits} fits of
-{epochs} epochs, in batches of 32.
+Time in seconds of `GridSearchCV` with `refit=False` on the data of "table" in float64,
+with {fits} fits of {epochs} epochs in batches of 32:
 """
 
 SEARCH_JOBS = """
-The same search by skmlp, with {epochs} epochs, the default, and joblib's n_jobs=1, or
-n_jobs=2 in threads or in processes (loky) that have been started before:"""
+The same search with skmlp and {epochs} epochs, the default. One job (`n_jobs=1`) is
+compared with two jobs (`n_jobs=2`) in threads, and in processes (loky) that were
+started before the measurement:"""
 
 FLOOR = """
-What the matrix products alone take, by NumPy's BLAS with all its threads, in
-milliseconds per epoch. No library that leaves them to BLAS can be faster:
+Time of the matrix products alone, in milliseconds per epoch, computed by NumPy's BLAS
+with all its threads. This is a lower bound for every library that uses BLAS:
 """
 
 COLD_START = """\
 
-## A fit from a cold start
+## Cold start
 
-Seconds of a process that imports the library, fits iris in float64 with default
-parameters (but random_state=0), and ends.
+Time in seconds of a process that imports the library, fits the iris dataset in float64
+with default parameters and `random_state=0`, and ends:
 """
 
 PREDICTION_MEMORY = """\
 
-The same of a prediction from 100 000 samples, those of the case again and again, by
-the estimators:
+Peak memory of a prediction for 100 000 samples, which repeat the samples of the case:
 """
 
 MEMORY = """\
 
 ## Peak memory
 
-Peak resident memory of a fit of two epochs, in MiB: above the level just before the
-fit / in all. Every fit has a process of its own, in which the data have been loaded
-and the library has been imported and has fitted a network of two units a layer.
+Peak resident memory of a fit of two epochs, in MiB. The first number is the increase
+during the fit, the second is the total. Each fit runs in a process of its own. Before
+the measurement, the process loads the data, imports the library and fits a network
+with two units per layer.
 {how}
 """
 
@@ -197,7 +207,9 @@ class Case:
         data = f"{'x'.join(map(str, X.shape))}, {task}"
         if self.make_data is make_mnist:
             data += (
-                ", the first of MNIST" if has_mnist() else ", random for want of MNIST"
+                ", first samples of MNIST"
+                if has_mnist()
+                else ", random (MNIST is missing)"
             )
         return (
             f"- {self.name}: {data}; hidden {'-'.join(map(str, self.hidden))} "
@@ -796,10 +808,10 @@ def peak_memory():
 
 def how_memory_is_measured():
     if reset_peak():
-        return "It is VmHWM of Linux, reset before the fit."
+        return "The peak is VmHWM of Linux, which is reset before the fit."
     return (
-        "This system cannot reset the peak of a process, so that growth below the peak "
-        "of loading the data is missed."
+        "This system cannot reset the peak of a process. Increases below the peak of "
+        "loading the data are not measured."
     )
 
 
@@ -886,13 +898,13 @@ def result_table(result):
 def report_memory(runs, peers):
     ours, other, *_ = peers
     yield MEMORY.format(how=how_memory_is_measured())
-    yield from table_head("case", "dtype", *peers, f"{ours} at most {other}")
+    yield from table_head("case", "dtype", *peers, f"{ours} not above {other}")
     for run in runs:
         yield table_line(memory_row(measure_memory, *run, peers))
     if {"skmlp", "sklearn"} <= peers.keys():
         estimators = {name: peers[name] for name in ("skmlp", "sklearn")}
         yield PREDICTION_MEMORY
-        yield from table_head("case", "dtype", *estimators, "skmlp at most sklearn")
+        yield from table_head("case", "dtype", *estimators, "skmlp not above sklearn")
         for run in runs:
             yield table_line(memory_row(measure_prediction_memory, *run, estimators))
 
@@ -911,7 +923,7 @@ def describe_machine(peers):
     }
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield f"- CPU: {cpu()}; {memory:.0f} GiB of memory."
-    yield f"- Load before the run: {os.getloadavg()[0]:.1f} processes."
+    yield f"- Load average before the run: {os.getloadavg()[0]:.1f} processes."
     yield f"- {versions(peers)}."
     yield f"- Thread pools: {', '.join(sorted(pools))}."
 
