@@ -448,12 +448,12 @@ def test_a_wrong_derivative_of_a_feature_is_found(monkeypatch, clf_data, module,
     if module == "dropout":
         right = Network.backward
 
-        def wrong(self, theta, Y, w, tape, grad):
-            for dropout in tape.dropout:
+        def wrong(self, theta, Y, w, workspace, grad):
+            for dropout in workspace.dropout:
                 if dropout is not None:
                     dropout.mask *= 1.1
-            right(self, theta, Y, w, tape, grad)
-            for dropout in tape.dropout:
+            right(self, theta, Y, w, workspace, grad)
+            for dropout in workspace.dropout:
                 if dropout is not None:
                     dropout.mask /= 1.1
 
@@ -487,8 +487,8 @@ def test_worst_is_the_place_of_the_error(
 ):
     right = Network.backward
 
-    def wrong(self, theta, Y, w, tape, grad):
-        right(self, theta, Y, w, tape, grad)
+    def wrong(self, theta, Y, w, workspace, grad):
+        right(self, theta, Y, w, workspace, grad)
         getattr(grad, arrays)[layer][index] += 1
 
     monkeypatch.setattr(Network, "backward", wrong)

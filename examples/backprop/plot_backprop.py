@@ -36,7 +36,7 @@ from skmlp import MLPClassifierScratch
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LogLoss
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.optimizers import SGD
 from skmlp.core.parameters import Parameters
 from skmlp.plotting import LearnedFunctionDisplay
@@ -113,11 +113,11 @@ for l, (A, D) in enumerate([(X, D1), (A1, D2), (A2, D3)], start=1):
 # The same by the package
 # -----------------------
 # ``forward`` and ``backward`` are these lines for any number of layers and any
-# activation. A ``Tape`` holds what the first leaves for the second. The two gradients
-# differ by rounding only.
-tape, grad = Tape(network, n, np.float64), theta.zeros_like()
-network.forward(theta, X, None, tape)
-network.backward(theta, Y, None, tape, grad)
+# activation. A ``Workspace`` holds what the first leaves for the second. The two
+# gradients differ by rounding only.
+workspace, grad = Workspace(network, n, np.float64), theta.zeros_like()
+network.forward(theta, X, None, workspace)
+network.backward(theta, Y, None, workspace, grad)
 grad.flat /= n
 
 by_hand = np.concatenate([part.ravel() for part in gradient + gradient_b])
@@ -133,7 +133,7 @@ print(f"largest difference:                {np.abs(grad.flat - by_hand).max():.1
 for learning_rate in (0.1, 1.0, 100.0):
     moved = theta.copy()
     moved.flat -= learning_rate * grad.flat
-    loss = network.mean_loss(Y, network.forward(moved, X, None, tape), None)
+    loss = network.mean_loss(Y, network.forward(moved, X, None, workspace), None)
     print(f"loss after a step of {learning_rate:5}: {loss:.4f}")
 
 # %%
@@ -145,9 +145,9 @@ optimizer = SGD(theta.flat, learning_rate=0.05, momentum=0.9)
 work = np.empty_like(theta.flat)  # scratch memory for the optimizer
 losses = []
 for _ in range(500):
-    P = network.forward(theta, X, None, tape)
+    P = network.forward(theta, X, None, workspace)
     losses.append(network.mean_loss(Y, P, None))
-    network.backward(theta, Y, None, tape, grad)
+    network.backward(theta, Y, None, workspace, grad)
     grad.flat /= n
     optimizer.step(theta.flat, grad.flat, work)
 

@@ -323,7 +323,7 @@ cdef class Model:
     objective : Objective
         Network, penalty, parameters and their gradient.
 
-    tape : Tape
+    workspace : Workspace
         Buffers for the largest batch.
 
     X, Y, w : ndarray
@@ -339,12 +339,12 @@ cdef class Model:
     cdef list owners
     cdef object optimizer
 
-    def __cinit__(self, objective, tape, X, Y, w):
+    def __cinit__(self, objective, workspace, X, Y, w):
         cdef Plan *p = &self.plan
         network, penalty = objective.network, objective.penalty
         theta, grad = objective.theta, objective.grad
         dtype = theta.flat.dtype
-        self.owners = [theta, grad, tape, X, Y, w]
+        self.owners = [theta, grad, workspace, X, Y, w]
         self.is_single = dtype == np.float32
         p.gemm = <gemm_t *>sgemm if self.is_single else <gemm_t *>dgemm
 
@@ -353,7 +353,7 @@ cdef class Model:
         if p.layers == NULL:
             raise MemoryError
         for l in range(p.n_layers):
-            self._set_layer(&p.layers[l], l, network, theta, grad, tape, dtype)
+            self._set_layer(&p.layers[l], l, network, theta, grad, workspace, dtype)
         p.loss = LOSSES.index(network.loss.name)
         p.loss_constant = constant_of(network.loss)
         p.has_canonical_output = network.has_canonical_output
@@ -370,7 +370,7 @@ cdef class Model:
 
         set_input(p, X)
         p.Y, p.w = address(Y), address(w)
-        p.batch_size = tape.n_samples
+        p.batch_size = workspace.n_samples
         self.n_samples = X.shape[0]
         self.tuner = tuner("fit", network.layer_sizes, p.batch_size, dtype)
         # Forward, and twice as many back.
@@ -391,7 +391,7 @@ cdef class Model:
         free(self.batches)
 
     cdef int _set_layer(
-        self, Layer *layer, l, network, theta, grad, tape, dtype
+        self, Layer *layer, l, network, theta, grad, workspace, dtype
     ) except -1:
         layer.n_in, layer.n_out = theta.coefs[l].shape
         set_activation(layer, network.activations[l])
@@ -399,9 +399,9 @@ cdef class Model:
         layer.W, layer.b = address(theta.coefs[l]), address(theta.intercepts[l])
         layer.grad_W, layer.grad_b = address(grad.coefs[l]), address(grad.intercepts[l])
         layer.Z, layer.A, layer.D = (
-            address(tape.Z[l]), address(tape.A[l]), address(tape.D[l])
+            address(workspace.Z[l]), address(workspace.A[l]), address(workspace.deltas[l])
         )
-        dropout, norm = tape.dropout[l], tape.norm[l]
+        dropout, norm = workspace.dropout[l], workspace.norm[l]
         if dropout is not None:
             layer.mask, layer.dropped = address(dropout.mask), address(dropout.out)
             layer.dropout_rate = dropout.rate
@@ -648,7 +648,7 @@ cdef class Model:
         cdef Threads threads = self.tuner.threads
         if self.plan.batch_size != self.n_samples:
             raise ValueError(
-                f"the tape must be for all {self.n_samples} samples, got "
+                f"the workspace must be for all {self.n_samples} samples, got "
                 f"{self.plan.batch_size}."
             )
         totals.loss = totals.grad_norm = 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from skmlp.compiled import threads
 from skmlp.compiled._engine import Model
-from skmlp.core.network import Tape
+from skmlp.core.network import Workspace
 from skmlp.training.engine import Engine
 
 # Cost of the steps between two calls of C, where Python handles interrupts: some
@@ -59,8 +59,10 @@ class CompiledEngine(Engine):
         # Not a copy: unlike those in NumPy, the optimizers in C do not overwrite it.
         self.gradient = objective.grad.flat if keep_gradient else None
         self._schedule = schedule
-        tape = Tape(objective.network, self.batch_size, objective.theta.flat.dtype)
-        self._model = Model(objective, tape, X, np.ascontiguousarray(Y), w)
+        workspace = Workspace(
+            objective.network, self.batch_size, objective.theta.flat.dtype
+        )
+        self._model = Model(objective, workspace, X, np.ascontiguousarray(Y), w)
         self._model.prepare(step, n_train)
         self._multiplications = 3 * self.batch_size * objective.theta.weights.size
         n_units = sum(objective.network.layer_sizes)

@@ -15,28 +15,28 @@ class CompiledObjective(Objective):
 
     _model = _arrays = None
 
-    def __call__(self, X, Y, w, tape):
+    def __call__(self, X, Y, w, workspace):
         """Evaluate the objective and its gradient; see `Objective`."""
-        return self._evaluate(X, Y, w, tape, with_gradient=True)
+        return self._evaluate(X, Y, w, workspace, with_gradient=True)
 
-    def value(self, X, Y, w, tape):
+    def value(self, X, Y, w, workspace):
         """Evaluate the objective without its gradient, on the same arguments."""
-        return self._evaluate(X, Y, w, tape, with_gradient=False)
+        return self._evaluate(X, Y, w, workspace, with_gradient=False)
 
-    def _evaluate(self, X, Y, w, tape, with_gradient):
-        arrays = X, Y, w, tape
+    def _evaluate(self, X, Y, w, workspace, with_gradient):
+        arrays = X, Y, w, workspace
         if self._arrays is None or any(
             one is not other for one, other in zip(arrays, self._arrays, strict=True)
         ):
             self._arrays = arrays
-            self._model = Model(self, tape, X, np.ascontiguousarray(Y), w)
-        multiplications = 3 * tape.n_samples * self.theta.weights.size
+            self._model = Model(self, workspace, X, np.ascontiguousarray(Y), w)
+        multiplications = 3 * workspace.n_samples * self.theta.weights.size
         n_threads = threads.n_threads(multiplications)
         loss, penalty, self.n, n_weighted = self._model.evaluate(
             with_gradient, n_threads, threads.is_fixed
         )
         self.E = loss + penalty
-        for norm in tape.norm:
+        for norm in workspace.norm:
             if norm is not None:
                 norm.of_batch = n_weighted > 1 and not norm.frozen
         return loss / self.divisor + penalty

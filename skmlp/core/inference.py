@@ -126,13 +126,13 @@ def input_gradient(
     """
     gradient = np.empty(X.shape, coefs[0].dtype)
     for rows in _chunks(X, coefs, max_elements):
-        A, tape = _cast(X, rows, gradient.dtype), []
+        A, workspace = _cast(X, rows, gradient.dtype), []
         for W, b, g in zip(coefs, intercepts, activations, strict=True):
             Z, A = _layer(A, W, b, g)
-            tape.append((Z, A))
+            workspace.append((Z, A))
         delta = np.array(seed(A), gradient.dtype)
         for W, g, (Z, A) in zip(
-            reversed(coefs), reversed(activations), reversed(tape), strict=True
+            reversed(coefs), reversed(activations), reversed(workspace), strict=True
         ):
             g.backward(Z, A, delta, np.empty_like(delta))
             delta = delta @ W.T
@@ -140,7 +140,7 @@ def input_gradient(
     return gradient
 
 
-def quietly() -> np.errstate:
+def ignore_floating_point_errors() -> np.errstate:
     """Return a context that ignores NumPy's floating-point errors.
 
     The consequences of an overflow are reported where they matter, and an underflow is
@@ -149,15 +149,15 @@ def quietly() -> np.errstate:
     return np.errstate(all="ignore")
 
 
-def call_quietly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function within `quietly`, and return its result.
+def call_with_errors_ignored(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function within `ignore_floating_point_errors`, and return its result.
 
     NumPy's error handling is restored even if an exception, for example of a signal
     handler, is raised while the context is entered or left.
     """
     errstate = np.geterr()
     try:
-        with quietly():
+        with ignore_floating_point_errors():
             return function(*args)
     except BaseException:
         np.seterr(**errstate)

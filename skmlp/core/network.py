@@ -19,7 +19,7 @@ Dropout multiplies the input :math:`A^{l-1}` of layer *l* by a mask. Batch norma
 is applied between the product :math:`A^{l-1} W^l` and the bias. They are in modules of
 their own.
 
-Both passes write into the buffers of a `Tape`, so that a training step does not
+Both passes write into the buffers of a `Workspace`, so that a training step does not
 allocate memory that grows with the batch or the network.
 """
 
@@ -129,8 +129,8 @@ class Network:
         """Number of outputs if the reported loss is a mean over them, otherwise 1."""
         return self.layer_sizes[-1] if self.loss.mean_over_outputs else 1
 
-    def forward(self, theta, X, w, tape):
-        """Compute the activations of every layer into `tape.A`.
+    def forward(self, theta, X, w, workspace):
+        """Compute the activations of every layer into `workspace.A`.
 
         Parameters
         ----------
@@ -144,17 +144,17 @@ class Network:
             Sample weights, not all zero. Samples of weight zero are replaced by a
             sample of positive weight, so that an overflow of theirs has no effect.
 
-        tape : Tape
+        workspace : Workspace
             Buffers for n_samples.
 
         Returns
         -------
         P : ndarray of shape (n_samples, n_outputs)
-            Output of the network, `tape.A[-1]`.
+            Output of the network, `workspace.A[-1]`.
         """
-        A, inputs = X, tape.inputs
+        A, inputs = X, workspace.inputs
         for l, g in enumerate(self.activations):
-            dropout, norm, Z = tape.dropout[l], tape.norm[l], tape.Z[l]
+            dropout, norm, Z = workspace.dropout[l], workspace.norm[l], workspace.Z[l]
             if dropout is not None:
                 A = dropout.forward(A)
             inputs[l] = A
@@ -164,11 +164,11 @@ class Network:
             if norm is not None:
                 norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
             Z += theta.intercepts[l]
-            A = tape.A[l]
+            A = workspace.A[l]
             g.forward(Z, A)
         return A
 
-    def backward(self, theta, Y, w, tape, grad):
+    def backward(self, theta, Y, w, workspace, grad):
         """Backpropagate the sum of the losses of a batch after `forward`.
 
         Parameters
@@ -182,41 +182,43 @@ class Network:
         w : ndarray of shape (n_samples, 1) or None
             Sample weights.
 
-        tape : Tape
+        workspace : Workspace
             Buffers that `forward` has filled. The output is overwritten.
 
         grad : Parameters
             Overwritten with the gradient.
         """
-        P, delta = tape.A[-1], tape.D[-1]
+        P, delta = workspace.A[-1], workspace.deltas[-1]
         if self.has_canonical_output:
             np.subtract(P, Y, out=delta)
         else:
             self.loss.gradient(Y, P, delta)
-            self.activations[-1].backward(tape.Z[-1], P, delta, tape.work[-1])
+            self.activations[-1].backward(workspace.Z[-1], P, delta, workspace.work[-1])
         if w is not None:
             delta *= w
         first = self.first
         for l in range(len(self.activations) - 1, first - 1, -1):
-            W, grad_b, norm = theta.coefs[l], grad.intercepts[l], tape.norm[l]
+            W, grad_b, norm = theta.coefs[l], grad.intercepts[l], workspace.norm[l]
             np.add.reduce(delta, axis=0, out=grad_b)
             if norm is not None:
                 norm.backward(
-                    delta, theta.scales[l], grad_b, grad.scales[l], tape.work[l]
+                    delta, theta.scales[l], grad_b, grad.scales[l], workspace.work[l]
                 )
-            dot(tape.inputs[l].T, delta, grad.coefs[l])
+            dot(workspace.inputs[l].T, delta, grad.coefs[l])
             if l > first:  # the input and frozen layers need no gradient
-                below, D, dropout = l - 1, tape.D[l - 1], tape.dropout[l]
-                np.dot(delta, W.T, D)
+                below, dropout = l - 1, workspace.dropout[l]
+                delta = np.dot(delta, W.T, workspace.deltas[below])
                 if dropout is not None:
-                    D *= dropout.mask
+                    delta *= dropout.mask
                 self.activations[below].backward(
-                    tape.Z[below], tape.A[below], D, tape.work[below]
+                    workspace.Z[below],
+                    workspace.A[below],
+                    delta,
+                    workspace.work[below],
                 )
-                delta = D
 
 
-class Tape:
+class Workspace:
     """Buffers of the forward and backward pass over a batch.
 
     Parameters
@@ -242,7 +244,7 @@ class Tape:
         Pre-activations. They share the memory of A, and are overwritten, unless the
         activation needs them later.
 
-    D : list of ndarray of shape (n_samples, layer_sizes[l])
+    deltas : list of ndarray of shape (n_samples, layer_sizes[l])
         Derivatives by the pre-activations (delta). That of the output layer shares
         the memory of its activation if the loss allows it.
 
@@ -275,8 +277,10 @@ class Tape:
             buffer(A.shape[1]) if g.needs_z else A
             for A, g in zip(self.A, network.activations, strict=True)
         ]
-        self.D = [buffer(size) for size in sizes[:-1]]
-        self.D.append(self.A[-1] if network.has_canonical_output else buffer(sizes[-1]))
+        self.deltas = [buffer(size) for size in sizes[:-1]]
+        self.deltas.append(
+            self.A[-1] if network.has_canonical_output else buffer(sizes[-1])
+        )
         self.inputs = [None] * len(sizes)
         self.dropout: list = [None] * len(sizes)
         for l, rate in enumerate(network.dropout):

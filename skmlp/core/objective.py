@@ -53,7 +53,7 @@ class Objective:
         self.divisor = network.loss_divisor if report_mean else 1
         self.n = np.nan
 
-    def __call__(self, X, Y, w, tape):
+    def __call__(self, X, Y, w, workspace):
         """Evaluate the objective and its gradient on a batch.
 
         Parameters
@@ -67,7 +67,7 @@ class Objective:
         w : ndarray of shape (n_samples, 1) or None
             Sample weights, not all zero. None is equivalent to ones.
 
-        tape : Tape
+        workspace : Workspace
             Buffers for n_samples.
 
         Returns
@@ -75,21 +75,21 @@ class Objective:
         E : float
             The objective, or the mean over the outputs with `report_mean`.
         """
-        E = self.value(X, Y, w, tape)
+        E = self.value(X, Y, w, workspace)
         theta, grad = self.theta, self.grad
-        self.network.backward(theta, Y, w, tape, grad)
+        self.network.backward(theta, Y, w, workspace, grad)
         self.penalty.add_gradient(theta, grad, self.work)
         for view in self._frozen:
             view[...] = 0
         grad.flat /= self.n
         return E
 
-    def value(self, X, Y, w, tape):
+    def value(self, X, Y, w, workspace):
         """Evaluate the objective without its gradient, on the same arguments."""
         network, theta = self.network, self.theta
-        n = tape.n_samples if w is None else float(np.add.reduce(w, axis=None))
-        P = network.forward(theta, X, w, tape)
-        loss = network.loss.value(Y, P, w, n, tape.work[-1], tape.row)
+        n = workspace.n_samples if w is None else float(np.add.reduce(w, axis=None))
+        P = network.forward(theta, X, w, workspace)
+        loss = network.loss.value(Y, P, w, n, workspace.work[-1], workspace.row)
         penalty = self.penalty.value(theta, self.work) / n
         self.n, self.E = n, loss + penalty
         return loss / self.divisor + penalty

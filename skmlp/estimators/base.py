@@ -22,7 +22,7 @@ from skmlp._sklearn import (
     validate_data,
 )
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
-from skmlp.core.inference import call_quietly, check_output
+from skmlp.core.inference import call_with_errors_ignored, check_output
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.estimators import build
@@ -515,14 +515,14 @@ class BaseMLP(
         """Return the output of the network, of shape (n_samples, n_outputs)."""
         X = self._check_input(X)
         Z = self._compute(X)
-        output = call_quietly(self._network.activations[-1].apply, Z)
+        output = call_with_errors_ignored(self._network.activations[-1].apply, Z)
         self._check_finite(output, X)
         return output
 
     def _compute(self, X):
         """Return the decision function of validated samples."""
-        coefs, intercepts, activations = call_quietly(self._inference)
-        Z = call_quietly(
+        coefs, intercepts, activations = call_with_errors_ignored(self._inference)
+        Z = call_with_errors_ignored(
             decision_function, self.engine, coefs, intercepts, activations, X
         )
         self._check_finite(Z, X)

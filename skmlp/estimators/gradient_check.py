@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skmlp.core._typing import Array, MatrixLike
 from skmlp.core.finite_differences import central_differences
-from skmlp.core.network import Tape
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.estimators import build
@@ -122,15 +122,15 @@ def check_gradient(
     network, theta, X, Y, w = _prepare(copy(estimator), X, y, sample_weight)
     penalty = build.make_penalty(estimator)
     objective = Objective(network, penalty, theta)
-    tape = Tape(network, X.shape[0], np.float64, issparse(X))
-    tape.draw_dropout(np.random.default_rng(0))  # the same masks throughout
+    workspace = Workspace(network, X.shape[0], np.float64, issparse(X))
+    workspace.draw_dropout(np.random.default_rng(0))  # the same masks throughout
 
-    objective(X, Y, w, tape)
+    objective(X, Y, w, workspace)
     analytic = objective.grad.flat.copy()
     n_weights = theta.weights.size
     analytic[:n_weights] += penalty.l1 * np.sign(theta.weights) / objective.n
     numeric = central_differences(
-        lambda: objective.value(X, Y, w, tape), theta.flat, step
+        lambda: objective.value(X, Y, w, workspace), theta.flat, step
     )
     for gradient in analytic, numeric:  # frozen layers have none
         frozen = Parameters(

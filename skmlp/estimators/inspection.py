@@ -107,8 +107,10 @@ class InspectionMixin:
         [(150, 8), (150, 4)]
         """
         X = self._check_input(X)
-        layers = inference.call_quietly(self._inference)
-        hidden = inference.call_quietly(inference.hidden_activations, *layers, X)
+        layers = inference.call_with_errors_ignored(self._inference)
+        hidden = inference.call_with_errors_ignored(
+            inference.hidden_activations, *layers, X
+        )
         for l, A in enumerate(hidden):
             self._check_finite(A, X, f"activation of hidden layer {l}")
         return hidden
@@ -295,14 +297,18 @@ class InspectionMixin:
     def _input_gradient(
         self, layers: tuple, X: MatrixLike, seed: Callable[[Array], Array]
     ) -> Array:
-        gradient = inference.call_quietly(inference.input_gradient, *layers, X, seed)
+        gradient = inference.call_with_errors_ignored(
+            inference.input_gradient, *layers, X, seed
+        )
         self._check_finite(gradient, X, "gradient")
         return gradient
 
     def _layers_up_to(self, layer: int) -> tuple:
         """The network, cut off after a layer."""
         check_is_fitted(self)
-        coefs, intercepts, activations = inference.call_quietly(self._inference)
+        coefs, intercepts, activations = inference.call_with_errors_ignored(
+            self._inference
+        )
         activations = [*activations[:-1], self._inspected_output()]
         n_layers = len(coefs)
         if not isinstance(layer, INTEGERS) or not -n_layers <= layer < n_layers:

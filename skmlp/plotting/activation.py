@@ -367,7 +367,7 @@ def _check_activation(activation):
 
 def _curve(activation, z):
     """A unit's activation and derivative, where each point is a sample."""
-    with inference.quietly():
+    with inference.ignore_floating_point_errors():
         Z = z[:, np.newaxis].copy()
         A = activation.apply(Z)
         derivative = _derivative(activation, Z, A)
@@ -409,7 +409,7 @@ def _derivatives(estimator, X, hidden):
         hidden,
         strict=False,  # without the output layer
     ):
-        with inference.quietly():
+        with inference.ignore_floating_point_errors():
             Z = below @ W + b if activation.needs_z else A
             yield activation, A, _derivative(activation, Z, A)
         below = A

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.inference import quietly
+from skmlp.core.inference import ignore_floating_point_errors
 from skmlp.core.network import Network
 from skmlp.core.parameters import Parameters
 
@@ -156,7 +156,7 @@ def is_ignored(category):
 
 def _guarded(call, default):
     try:
-        with quietly():
+        with ignore_floating_point_errors():
             return call()
     except Exception:  # of a user's own loss or activation, or for lack of memory
         return default

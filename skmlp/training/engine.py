@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.network import Tape
+from skmlp.core.network import Workspace
 from skmlp.training.batches import gatherer
 from skmlp.training.step import TrainingStep
 
@@ -156,8 +156,8 @@ class NumpyEngine(Engine):
             self.gradient = step.keep_gradient()
         # The last batch of an epoch may be smaller, and has its own buffers.
         sizes = {min(batch_size, n_train), n_train % batch_size} - {0}
-        self._tapes = {
-            size: Tape(step.objective.network, size, theta.flat.dtype, issparse(X))
+        self._workspaces = {
+            size: Workspace(step.objective.network, size, theta.flat.dtype, issparse(X))
             for size in sizes
         }
         self._gather: dict = {}
@@ -193,7 +193,7 @@ class NumpyEngine(Engine):
                 optimizer.learning_rate = schedule.at_step(
                     optimizer.base_learning_rate, optimizer.t, position + k
                 )
-            total += step(X, Y, w, self._tapes[stop - start]) * (stop - start)
+            total += step(X, Y, w, self._workspaces[stop - start]) * (stop - start)
             total_norm += step.grad_norm
             n_samples += stop - start
             n_steps += 1

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult, minimize
 from scipy.sparse import issparse
 
-from skmlp.core.inference import quietly
-from skmlp.core.network import Tape
+from skmlp.core.inference import ignore_floating_point_errors
+from skmlp.core.network import Workspace
 
 
 def minimize_lbfgs(
@@ -75,7 +75,7 @@ def minimize_lbfgs(
     """
     theta, grad = objective.theta, objective.grad
     n_parameters, n_weights = theta.flat.size, theta.weights.size
-    tape = Tape(objective.network, X.shape[0], theta.flat.dtype, issparse(X))
+    workspace = Workspace(objective.network, X.shape[0], theta.flat.dtype, issparse(X))
 
     def set_theta(x):
         theta.flat[...] = x[:n_parameters]
@@ -84,7 +84,7 @@ def minimize_lbfgs(
 
     def fun(x):
         set_theta(x)
-        E = objective(X, Y, w, tape)
+        E = objective(X, Y, w, workspace)
         g = grad.flat.astype(np.float64)
         if l1:
             g = np.concatenate([g, -g[:n_weights]])
@@ -111,7 +111,7 @@ def minimize_lbfgs(
             print(f"Iteration {reached.nit}, loss = {reached.fun:.8f}")
 
     try:
-        with quietly():
+        with ignore_floating_point_errors():
             result = minimize(
                 fun,
                 x,

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp._warnings import warn
-from skmlp.core.inference import quietly
+from skmlp.core.inference import ignore_floating_point_errors
 from skmlp.training.diagnosis import is_ignored
 from skmlp.training.state import NO_SCORES
 
@@ -115,7 +115,7 @@ class TrainingSession:
         state.has_validation = self.validate is not None
         if self.config.early_stopping and state.best_theta is None:
             state.best_theta = state.theta.copy()
-        with _notified(self.callbacks, state), quietly():
+        with _notified(self.callbacks, state), ignore_floating_point_errors():
             try:
                 self._train()
             except KeyboardInterrupt:

@@ -101,12 +101,12 @@ class TrainingStep:
         self._kept = np.zeros_like(self.objective.grad.flat)
         return self._kept
 
-    def __call__(self, X, Y, w, tape):
+    def __call__(self, X, Y, w, workspace):
         """Take the step.
 
         Parameters
         ----------
-        X, Y, w, tape
+        X, Y, w, workspace
             As `Objective` takes them.
 
         Returns
@@ -115,7 +115,7 @@ class TrainingStep:
             The objective on the batch, before the step.
         """
         theta = self.objective.theta
-        E = self._evaluate(X, Y, w, tape)
+        E = self._evaluate(X, Y, w, workspace)
         self._decay(theta)
         try:
             self.optimizer.step(
@@ -125,17 +125,17 @@ class TrainingStep:
             self._bound(theta)
         return E
 
-    def _evaluate(self, X, Y, w, tape):
+    def _evaluate(self, X, Y, w, workspace):
         """Evaluate the objective, and what depends on it."""
         if self._dropout:
-            tape.draw_dropout(self.rng)
+            workspace.draw_dropout(self.rng)
         if self.optimizer.needs_gradient:
-            E = self.objective(X, Y, w, tape)
+            E = self.objective(X, Y, w, workspace)
             self._bound_gradient(self.objective.grad.flat)
         else:
-            E = self.objective.value(X, Y, w, tape)
+            E = self.objective.value(X, Y, w, workspace)
         if self._batch_norm:
-            tape.update_running_statistics(
+            workspace.update_running_statistics(
                 self.objective.theta, self.batch_norm_momentum
             )
         return E
@@ -186,14 +186,14 @@ class SearchStep(TrainingStep):
         # The scratch memory of the objective is in use during the search.
         self._work = np.empty_like(objective.theta.flat)
 
-    def __call__(self, X, Y, w, tape):
+    def __call__(self, X, Y, w, workspace):
         """Take the step; see `TrainingStep`."""
         objective, theta = self.objective, self.objective.theta
-        E = self._evaluate(X, Y, w, tape)
+        E = self._evaluate(X, Y, w, workspace)
 
         def evaluate():
             self._restore_frozen()
-            objective.value(X, Y, w, tape)
+            objective.value(X, Y, w, workspace)
             return objective.E
 
         self.optimizer.search(

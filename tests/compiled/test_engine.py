@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -437,7 +437,7 @@ def test_an_objective_that_overflows_is_infinite():
         theta.flat[:] = 1e200
         objective = Class(network, ElasticNet(1e-300, 0.0), theta, report_mean=True)
         with np.errstate(over="ignore"):
-            value = objective.value(X, Y, None, Tape(network, len(X), np.float64))
+            value = objective.value(X, Y, None, Workspace(network, len(X), np.float64))
         results += [value, objective.E]
     assert results == [np.inf] * 4
 

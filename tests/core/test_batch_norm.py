@@ -9,7 +9,7 @@ from skmlp.core.batch_norm import BatchNorm
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.inference import decision_function
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
@@ -22,7 +22,7 @@ MOMENTUM = 0.3
 
 
 def build(n_samples=N_SAMPLES, activation="tanh", dtype=np.float64, **options):
-    """An objective with parameters and statistics of all values, and its tape."""
+    """An objective with parameters and statistics of all values, and its workspace."""
     options = {"batch_norm_epsilon": EPSILON, **options}
     activations = [ACTIVATIONS[g] for g in (activation, activation, "softmax")]
     network = Network(LAYER_SIZES, activations, LOSSES["log_loss"](), **options)
@@ -31,7 +31,7 @@ def build(n_samples=N_SAMPLES, activation="tanh", dtype=np.float64, **options):
     theta.flat[:] = rng.randn(theta.flat.size)
     theta.running[:] = rng.uniform(0.5, 2, theta.running.size)
     objective = Objective(network, ElasticNet(0.0), theta)
-    return objective, Tape(network, n_samples, dtype)
+    return objective, Workspace(network, n_samples, dtype)
 
 
 def data(n_samples=N_SAMPLES, dtype=np.float64):
@@ -81,7 +81,7 @@ def torch_gradient(network):
 def test_output_gradient_and_running_statistics_are_torchs(activation):
     """Over three batches, and then in prediction."""
     torch = pytest.importorskip("torch")
-    objective, tape = build(activation=activation)
+    objective, workspace = build(activation=activation)
     theta = objective.theta
     reference = torch_network(torch, theta, activation)
     cross_entropy = torch.nn.functional.cross_entropy
@@ -89,8 +89,8 @@ def test_output_gradient_and_running_statistics_are_torchs(activation):
     # Torch's running variance is that of the unbiased estimates.
     unbiased = [variance.copy() for variance in theta.variances]
     for batch, targets in zip(np.split(X, 3), np.split(Y, 3), strict=True):
-        E = objective(batch, targets, None, tape)
-        tape.update_running_statistics(theta, MOMENTUM)
+        E = objective(batch, targets, None, workspace)
+        workspace.update_running_statistics(theta, MOMENTUM)
         reference.zero_grad()
         loss = cross_entropy(reference(torch.tensor(batch)), torch.tensor(targets))
         loss.backward()
@@ -98,7 +98,7 @@ def test_output_gradient_and_running_statistics_are_torchs(activation):
         np.testing.assert_allclose(
             objective.grad.flat, torch_gradient(reference), rtol=1e-10, atol=1e-14
         )
-        for running, norm in zip(unbiased, tape.norm, strict=False):
+        for running, norm in zip(unbiased, workspace.norm, strict=False):
             running *= 1 - MOMENTUM
             running += MOMENTUM * norm.variance * N_SAMPLES / (N_SAMPLES - 1)
     norms = [module for module in reference if hasattr(module, "running_mean")]
@@ -119,19 +119,19 @@ WEIGHTS = np.array([2, 0, 1, 3, 0, 1, 1, 4, 2])
 
 
 def test_statistics_are_the_weighted_ones_and_enter_the_running_averages():
-    objective, tape = build()
+    objective, workspace = build()
     theta, (X, Y), w = objective.theta, data(), WEIGHTS[:, np.newaxis] / 3
     means, variances = theta.means[0].copy(), theta.variances[0].copy()
-    objective(X, Y, w, tape)
+    objective(X, Y, w, workspace)
     U = X @ theta.coefs[0]
     mean = np.average(U, axis=0, weights=WEIGHTS)
     variance = np.average((U - mean) ** 2, axis=0, weights=WEIGHTS)
-    norm = tape.norm[0]
+    norm = workspace.norm[0]
     assert norm.of_batch
     np.testing.assert_allclose(norm.mean, mean, rtol=1e-12)
     np.testing.assert_allclose(norm.variance, variance, rtol=1e-12)
     np.testing.assert_array_equal(theta.means[0], means)  # until they are updated
-    tape.update_running_statistics(theta, MOMENTUM)
+    workspace.update_running_statistics(theta, MOMENTUM)
     np.testing.assert_allclose(theta.means[0], 0.7 * means + 0.3 * mean, rtol=1e-12)
     np.testing.assert_allclose(
         theta.variances[0], 0.7 * variances + 0.3 * variance, rtol=1e-12
@@ -139,9 +139,9 @@ def test_statistics_are_the_weighted_ones_and_enter_the_running_averages():
 
 
 def evaluated(X, Y, w, **options):
-    objective, tape = build(len(X), **options)
-    E = objective(X, Y, w, tape)
-    tape.update_running_statistics(objective.theta, MOMENTUM)
+    objective, workspace = build(len(X), **options)
+    E = objective(X, Y, w, workspace)
+    workspace.update_running_statistics(objective.theta, MOMENTUM)
     return np.concatenate([[E], objective.grad.flat, objective.theta.running])
 
 
@@ -187,48 +187,48 @@ def test_a_batch_without_variance_has_the_running_statistics(weighted):
     n_samples = 3 if weighted else 1
     X, Y = data(n_samples)
     w = np.array([[0.0], [0.7], [0.0]]) if weighted else None
-    objective, tape = build(n_samples)
+    objective, workspace = build(n_samples)
     theta = objective.theta
     before = theta.running.copy()
-    E = objective(X, Y, w, tape)
-    tape.update_running_statistics(theta, MOMENTUM)
+    E = objective(X, Y, w, workspace)
+    workspace.update_running_statistics(theta, MOMENTUM)
     np.testing.assert_array_equal(theta.running, before)
-    assert not tape.norm[0].of_batch
+    assert not workspace.norm[0].of_batch
 
     folded = folded_objective(objective)
-    reference = folded.value(X, Y, w, Tape(folded.network, n_samples, np.float64))
+    reference = folded.value(X, Y, w, Workspace(folded.network, n_samples, np.float64))
     assert E == pytest.approx(reference, rel=1e-12)
     gradient = objective.grad.flat.copy()
     expected = central_differences(
-        lambda: objective.value(X, Y, w, tape), theta.flat, step=1e-6
+        lambda: objective.value(X, Y, w, workspace), theta.flat, step=1e-6
     )
     np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
 
 
 def test_two_samples_have_a_variance():
     X, Y = data(3)
-    objective, tape = build(3)
+    objective, workspace = build(3)
     w = np.array([[1.0], [0.0], [1e-3]])
     before = objective.theta.running.copy()
-    objective(X, Y, w, tape)
-    assert tape.norm[0].of_batch
-    tape.update_running_statistics(objective.theta, MOMENTUM)
+    objective(X, Y, w, workspace)
+    assert workspace.norm[0].of_batch
+    workspace.update_running_statistics(objective.theta, MOMENTUM)
     assert (objective.theta.running != before).all()
 
 
 def test_a_frozen_layer_has_the_running_statistics_and_leaves_them():
     X, Y = data()
-    objective, tape = build(frozen=(0,))
+    objective, workspace = build(frozen=(0,))
     theta = objective.theta
     before = theta.copy()
-    objective(X, Y, None, tape)
-    tape.update_running_statistics(theta, MOMENTUM)
+    objective(X, Y, None, workspace)
+    workspace.update_running_statistics(theta, MOMENTUM)
     np.testing.assert_array_equal(theta.means[0], before.means[0])
     np.testing.assert_array_equal(theta.variances[0], before.variances[0])
     assert (theta.means[1] != before.means[1]).all()
     assert (theta.variances[1] != before.variances[1]).all()
     W, b = (part[0] for part in objective.network.inference_parameters(before))
-    np.testing.assert_allclose(tape.A[0], np.tanh(X @ W + b), rtol=1e-11)
+    np.testing.assert_allclose(workspace.A[0], np.tanh(X @ W + b), rtol=1e-11)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -239,13 +239,13 @@ def test_gradient_is_the_difference_quotient(activation, weighted, frozen, as_in
     X, Y = data()
     w = WEIGHTS[:, np.newaxis].astype(float) if weighted else None
     X = as_input(X)
-    objective, tape = build(activation=activation, frozen=frozen)
+    objective, workspace = build(activation=activation, frozen=frozen)
     theta = objective.theta
-    objective(X, Y, w, tape)
+    objective(X, Y, w, workspace)
     gradient = objective.grad
     expected = theta.zeros_like()
     expected.flat[:] = central_differences(
-        lambda: objective.value(X, Y, w, tape), theta.flat, step=1e-6
+        lambda: objective.value(X, Y, w, workspace), theta.flat, step=1e-6
     )
     for view in objective.network.frozen_views(expected):
         view[...] = 0
@@ -255,12 +255,12 @@ def test_gradient_is_the_difference_quotient(activation, weighted, frozen, as_in
 def test_gradient_with_dropout_is_the_difference_quotient():
     X, Y = data()
     w = WEIGHTS[:, np.newaxis].astype(float)
-    objective, tape = build(dropout=[0.2, 0.3, 0.3])
-    tape.draw_dropout(np.random.default_rng(0))
-    objective(X, Y, w, tape)
+    objective, workspace = build(dropout=[0.2, 0.3, 0.3])
+    workspace.draw_dropout(np.random.default_rng(0))
+    objective(X, Y, w, workspace)
     gradient = objective.grad.flat.copy()
     expected = central_differences(
-        lambda: objective.value(X, Y, w, tape), objective.theta.flat, step=1e-6
+        lambda: objective.value(X, Y, w, workspace), objective.theta.flat, step=1e-6
     )
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
 
@@ -286,11 +286,11 @@ def test_fold_is_the_normalization_written_out():
 
 
 def test_without_batch_normalization_nothing_is_folded():
-    objective, tape = build(batch_norm_epsilon=None)
+    objective, workspace = build(batch_norm_epsilon=None)
     coefs, intercepts = objective.network.inference_parameters(objective.theta)
     assert coefs is objective.theta.coefs
     assert intercepts is objective.theta.intercepts
-    assert tape.norm == [None] * 3
+    assert workspace.norm == [None] * 3
 
 
 def test_a_constant_unit_is_its_offset():
@@ -308,11 +308,11 @@ def test_float32_is_close_to_float64():
     for dtype in (np.float32, np.float64):
         X, Y = data(dtype=dtype)
         w = WEIGHTS[:, np.newaxis].astype(dtype)
-        objective, tape = build(dtype=dtype)
-        objective(X, Y, w, tape)
-        tape.update_running_statistics(objective.theta, MOMENTUM)
+        objective, workspace = build(dtype=dtype)
+        objective(X, Y, w, workspace)
+        workspace.update_running_statistics(objective.theta, MOMENTUM)
         assert objective.grad.flat.dtype == objective.theta.running.dtype == dtype
-        assert tape.norm[0].mean.dtype == tape.A[0].dtype == dtype
+        assert workspace.norm[0].mean.dtype == workspace.A[0].dtype == dtype
         results.append(np.concatenate([objective.grad.flat, objective.theta.running]))
     np.testing.assert_allclose(*results, rtol=1e-3, atol=1e-5)
 

@@ -8,7 +8,7 @@ from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.dropout import Dropout, SparseDropout
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
@@ -117,10 +117,10 @@ def build(dropout, sparse=False, dtype=np.float64, activation="tanh", seed=0):
     network = Network(LAYER_SIZES, activations, LOSSES["log_loss"](), dropout)
     theta = Parameters(LAYER_SIZES, dtype)
     theta.flat[:] = np.random.RandomState(0).randn(theta.flat.size)
-    tape = Tape(network, N_SAMPLES, dtype, sparse)
+    workspace = Workspace(network, N_SAMPLES, dtype, sparse)
     if seed is not None:
-        tape.draw_dropout(generator(seed))
-    return Objective(network, ElasticNet(0.0), theta), tape
+        workspace.draw_dropout(generator(seed))
+    return Objective(network, ElasticNet(0.0), theta), workspace
 
 
 def data():
@@ -138,18 +138,18 @@ def test_objective_and_gradient_are_torchs_with_the_same_masks(activation, rates
         "relu": torch.relu,
         "gelu": torch.nn.functional.gelu,
     }[activation]
-    objective, tape = build(rates, activation=activation)
+    objective, workspace = build(rates, activation=activation)
     X, Y, w = data()
-    E = objective(X, Y, w, tape)
+    E = objective(X, Y, w, workspace)
 
     coefs = [torch.tensor(W, requires_grad=True) for W in objective.theta.coefs]
     biases = [torch.tensor(b, requires_grad=True) for b in objective.theta.intercepts]
     a = torch.tensor(X)
     for l, (W, b) in enumerate(zip(coefs, biases, strict=True)):
         if rates[l]:
-            a = a * torch.tensor(tape.dropout[l].mask)
+            a = a * torch.tensor(workspace.dropout[l].mask)
         else:
-            assert tape.dropout[l] is None
+            assert workspace.dropout[l] is None
         a = a @ W + b
         if l < 2:
             a = function(a)
@@ -166,26 +166,26 @@ def test_gradient_is_the_difference_quotient(as_input):
     """With the mask held still, which it is for any number of evaluations."""
     X, Y, w = data()
     X = as_input(X)
-    objective, tape = build([0.3, 0.5, 0.4], issparse(X))
-    objective(X, Y, w, tape)
+    objective, workspace = build([0.3, 0.5, 0.4], issparse(X))
+    objective(X, Y, w, workspace)
     gradient = objective.grad.flat.copy()
     expected = central_differences(
-        lambda: objective.value(X, Y, w, tape), objective.theta.flat, step=1e-6
+        lambda: objective.value(X, Y, w, workspace), objective.theta.flat, step=1e-6
     )
     np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
-    other, tape = build([0.0, 0.0, 0.0])
-    other(X, Y, w, tape)
+    other, workspace = build([0.0, 0.0, 0.0])
+    other(X, Y, w, workspace)
     assert np.abs(other.grad.flat - gradient).max() > 1e-2
 
 
 def test_sparse_input_has_the_gradient_of_the_dense_one_with_its_mask():
     X, Y, w = data()
-    objective, tape = build([0.5, 0.0, 0.0], sparse=True)
-    E = objective(csr_matrix(X), Y, w, tape)
-    dropped = tape.inputs[0].toarray()
+    objective, workspace = build([0.5, 0.0, 0.0], sparse=True)
+    E = objective(csr_matrix(X), Y, w, workspace)
+    dropped = workspace.inputs[0].toarray()
     assert 0 < np.count_nonzero(dropped) < np.count_nonzero(X)
-    dense, tape = build([0.0, 0.0, 0.0])
-    assert dense(dropped, Y, w, tape) == pytest.approx(E, rel=1e-13)
+    dense, workspace = build([0.0, 0.0, 0.0])
+    assert dense(dropped, Y, w, workspace) == pytest.approx(E, rel=1e-13)
     np.testing.assert_allclose(
         objective.grad.flat, dense.grad.flat, rtol=1e-11, atol=1e-15
     )
@@ -194,10 +194,10 @@ def test_sparse_input_has_the_gradient_of_the_dense_one_with_its_mask():
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_rate_of_zero_is_no_dropout(sparse):
     """And draws nothing."""
-    _, tape = build([0.0, 0, 0.0], sparse, seed=None)
-    assert tape.dropout == [None, None, None]
+    _, workspace = build([0.0, 0, 0.0], sparse, seed=None)
+    assert workspace.dropout == [None, None, None]
     rng = generator()
-    tape.draw_dropout(rng)
+    workspace.draw_dropout(rng)
     assert rng.random() == generator().random()
     network = Network((2, 3, 1), [ACTIVATIONS["tanh"]] * 2, LOSSES["squared_error"]())
     assert network.dropout == [0, 0]
@@ -205,10 +205,15 @@ def test_a_rate_of_zero_is_no_dropout(sparse):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_everything_is_in_the_dtype_of_the_parameters(dtype):
-    objective, tape = build([0.3, 0.5, 0.4], dtype=dtype)
+    objective, workspace = build([0.3, 0.5, 0.4], dtype=dtype)
     X, Y, w = (array.astype(dtype) for array in data())
-    objective(X, Y, w, tape)
-    arrays = [*tape.inputs, *tape.A, *tape.D, *(d.mask for d in tape.dropout)]
+    objective(X, Y, w, workspace)
+    arrays = [
+        *workspace.inputs,
+        *workspace.A,
+        *workspace.deltas,
+        *(d.mask for d in workspace.dropout),
+    ]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
     assert objective.grad.flat.dtype == dtype
 

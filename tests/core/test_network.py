@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, csr_matrix
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
@@ -43,7 +43,7 @@ def build(activation, loss, hidden, dtype=np.float64, output=None, **options):
     theta = Parameters(layer_sizes, dtype, network.batch_norm_epsilon is not None)
     theta.flat[:] = 0.7 * np.random.RandomState(0).randn(theta.flat.size)
     theta.running[:] = np.random.RandomState(2).uniform(0.5, 2, theta.running.size)
-    return network, theta, Tape(network, N_SAMPLES, dtype)
+    return network, theta, Workspace(network, N_SAMPLES, dtype)
 
 
 def data(weighted=False, dtype=np.float64):
@@ -110,11 +110,11 @@ def torch_objective(theta, activations, loss, X, Y, w, l2):
 @parametrize_input
 @over_networks
 def test_forward_is_the_textbook_formula(activation, loss, hidden, as_input):
-    network, theta, tape = build(activation, loss, hidden)
+    network, theta, workspace = build(activation, loss, hidden)
     X, _, _ = data()
     expected = textbook_output(network, theta, X)
-    P = network.forward(theta, as_input(X), None, tape)
-    assert P is tape.A[-1]
+    P = network.forward(theta, as_input(X), None, workspace)
+    assert P is workspace.A[-1]
     np.testing.assert_allclose(P, expected, rtol=1e-12)
 
 
@@ -124,10 +124,10 @@ def test_objective_and_gradient_are_torchs(
     activation, loss, hidden, weighted, torch_activation
 ):
     """With a penalty."""
-    network, theta, tape = build(activation, loss, hidden)
+    network, theta, workspace = build(activation, loss, hidden)
     X, Y, w = data(weighted)
     objective = Objective(network, ElasticNet(alpha=0.8, l1_ratio=0.25), theta)
-    E = objective(X, Y, w, tape)
+    E = objective(X, Y, w, workspace)
     smooth, gradient, n = torch_objective(
         theta, [torch_activation(activation)] * len(hidden), loss, X, Y, w, l2=0.6
     )
@@ -136,7 +136,7 @@ def test_objective_and_gradient_are_torchs(
     assert objective.n == n
     assert objective.E == E
     np.testing.assert_allclose(objective.grad.flat, gradient, rtol=1e-10, atol=1e-14)
-    assert objective.value(X, Y, w, tape) == E
+    assert objective.value(X, Y, w, workspace) == E
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_objective_and_gradient_are_torchs(
     ids="-".join,
 )
 def test_every_layer_may_have_an_activation_of_its_own(activations, torch_activation):
-    network, theta, tape = build(activations, "log_loss", (5, 3, 4))
+    network, theta, workspace = build(activations, "log_loss", (5, 3, 4))
     X, Y, w = data(weighted=True)
     objective = Objective(network, ElasticNet(alpha=0.6), theta)
-    E = objective(X, Y, w, tape)
+    E = objective(X, Y, w, workspace)
     expected, gradient, _ = torch_objective(
         theta, [*map(torch_activation, activations)], "log_loss", X, Y, w, l2=0.6
     )
@@ -170,17 +170,17 @@ def allowed_outputs():
 @pytest.mark.parametrize(("loss", "output"), list(allowed_outputs()))
 def test_gradient_with_any_output_activation_is_the_difference_quotient(loss, output):
     """Also where it is not p - y, and the activation's derivative is needed."""
-    network, theta, tape = build("tanh", loss, (4,), output=output)
+    network, theta, workspace = build("tanh", loss, (4,), output=output)
     assert network.has_canonical_output == (
         ACTIVATIONS[output].name == network.loss.canonical
     )
     X, Y, w = data(weighted=True)
     Y = (0.1 + 0.8 * Y) / 1.1  # not where the rectifiers have a kink
     objective = Objective(network, ElasticNet(0.3), theta)
-    objective(X, Y, w, tape)
+    objective(X, Y, w, workspace)
     gradient = objective.grad.flat.copy()
     expected = central_differences(
-        lambda: objective.value(X, Y, w, tape), theta.flat, step=1e-6
+        lambda: objective.value(X, Y, w, workspace), theta.flat, step=1e-6
     )
     assert np.abs(expected).max() > 1e-2
     np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
@@ -194,7 +194,7 @@ FROZEN = [(0,), (1,), (3,), (0, 1), (0, 2), (1, 2, 3)]
 def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_epsilon):
     """With batch normalization, theirs has the running statistics."""
     X, Y, w = data(weighted=True)
-    network, theta, tape = build(
+    network, theta, workspace = build(
         "gelu",
         "log_loss",
         (5, 3, 4),
@@ -203,12 +203,14 @@ def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_e
     )
     objective = Objective(network, ElasticNet(0.3, 0.5), theta)
     objective.grad.flat[:] = np.nan  # whatever was there
-    objective(X, Y, w, tape)
+    objective(X, Y, w, workspace)
     objective.penalty = objective.penalty.smooth
     expected = Parameters(
         theta.layer_sizes,
         batch_norm=theta.batch_norm,
-        flat=central_differences(lambda: objective.value(X, Y, w, tape), theta.flat),
+        flat=central_differences(
+            lambda: objective.value(X, Y, w, workspace), theta.flat
+        ),
     )
     parts = ("coefs", "intercepts", "scales")
     for part in parts:
@@ -220,9 +222,9 @@ def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_e
             else:
                 np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-9)
     if not theta.batch_norm:
-        network, _, tape = build("gelu", "log_loss", (5, 3, 4))
+        network, _, workspace = build("gelu", "log_loss", (5, 3, 4))
         everything = Objective(network, ElasticNet(0.3, 0.5), theta)
-        everything(X, Y, w, tape)
+        everything(X, Y, w, workspace)
         frozen_views = objective.network.frozen_views(everything.grad)
         assert len(frozen_views) == 2 * len(frozen)
         for view in frozen_views:
@@ -233,13 +235,15 @@ def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_e
 @parametrize_input
 @pytest.mark.parametrize("weighted", [False, True])
 def test_objective_is_the_same_for_every_kind_of_input(as_input, weighted):
-    network, theta, tape = build("tanh", "log_loss", (5, 4))
+    network, theta, workspace = build("tanh", "log_loss", (5, 4))
     X, Y, w = data(weighted)
     reference = Objective(network, ElasticNet(0.1), theta)
     objective = Objective(network, ElasticNet(0.1), theta)
-    E = reference(X, Y, w, Tape(network, N_SAMPLES, np.float64))
+    E = reference(X, Y, w, Workspace(network, N_SAMPLES, np.float64))
     for _ in range(2):  # the buffers may be used again
-        np.testing.assert_allclose(objective(as_input(X), Y, w, tape), E, rtol=1e-13)
+        np.testing.assert_allclose(
+            objective(as_input(X), Y, w, workspace), E, rtol=1e-13
+        )
         np.testing.assert_allclose(
             objective.grad.flat, reference.grad.flat, rtol=1e-11, atol=1e-14
         )
@@ -247,10 +251,10 @@ def test_objective_is_the_same_for_every_kind_of_input(as_input, weighted):
 
 @over_networks
 def test_objective_leaves_the_data_and_the_parameters_alone(activation, loss, hidden):
-    network, theta, tape = build(activation, loss, hidden)
+    network, theta, workspace = build(activation, loss, hidden)
     arrays = [*data(weighted=True), theta.flat]
     before = [array.copy() for array in arrays]
-    Objective(network, ElasticNet(0.3, 0.5), theta)(*arrays[:3], tape)
+    Objective(network, ElasticNet(0.3, 0.5), theta)(*arrays[:3], workspace)
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
@@ -259,13 +263,18 @@ def test_objective_leaves_the_data_and_the_parameters_alone(activation, loss, hi
 def test_objective_in_float32_is_close_to_float64(loss):
     gradients = []
     for dtype in (np.float32, np.float64):
-        network, theta, tape = build("relu", loss, (5, 4), dtype)
+        network, theta, workspace = build("relu", loss, (5, 4), dtype)
         objective = Objective(network, ElasticNet(0.3, 0.5), theta)
         X, Y, _ = data(dtype=dtype)
-        objective(X, Y, None, tape)
-        buffers = [*tape.A, *tape.D, *tape.work, objective.grad.flat]
+        objective(X, Y, None, workspace)
+        buffers = [
+            *workspace.A,
+            *workspace.deltas,
+            *workspace.work,
+            objective.grad.flat,
+        ]
         assert {buffer.dtype for buffer in buffers} == {np.dtype(dtype)}
-        assert tape.row.dtype == np.float64  # for sums over many samples
+        assert workspace.row.dtype == np.float64  # for sums over many samples
         gradients.append(objective.grad.flat)
     np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-5)
 
@@ -273,13 +282,13 @@ def test_objective_in_float32_is_close_to_float64(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_reported_mean_over_the_outputs_changes_no_gradient(loss):
     """Of regression's errors the mean is reported, as scikit-learn does it."""
-    network, theta, tape = build("tanh", loss, (4,))
+    network, theta, workspace = build("tanh", loss, (4,))
     X, Y, _ = data()
     total, mean = (
         Objective(network, ElasticNet(0.0), theta, report_mean)
         for report_mean in (0, 1)
     )
-    ratio = total(X, Y, None, tape) / mean(X, Y, None, tape)
+    ratio = total(X, Y, None, workspace) / mean(X, Y, None, workspace)
     assert ratio == pytest.approx(N_OUTPUTS if LOSSES[loss].mean_over_outputs else 1)
     assert total.E == mean.E
     np.testing.assert_array_equal(total.grad.flat, mean.grad.flat)
@@ -289,20 +298,20 @@ def test_reported_mean_over_the_outputs_changes_no_gradient(loss):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_mean_loss_is_what_training_reports(loss, weighted):
     """Without the penalty."""
-    network, theta, tape = build("tanh", loss, (4,))
+    network, theta, workspace = build("tanh", loss, (4,))
     X, Y, w = data(weighted)
     objective = Objective(network, ElasticNet(0.0), theta, report_mean=True)
-    reported = objective.value(X, Y, w, tape)
-    P = tape.A[-1]
+    reported = objective.value(X, Y, w, workspace)
+    P = workspace.A[-1]
     mean = network.mean_loss(Y, P, None if w is None else w[:, 0])
     assert mean == pytest.approx(reported, rel=1e-13)
 
 
 @pytest.mark.parametrize("output", ACTIVATIONS)
 def test_output_applies_the_last_activation_to_a_copy(output):
-    network, theta, tape = build("tanh", "squared_error", (4,), output=output)
+    network, theta, workspace = build("tanh", "squared_error", (4,), output=output)
     X, _, _ = data()
-    P = network.forward(theta, X, None, tape)
+    P = network.forward(theta, X, None, workspace)
     hidden = np.tanh(X @ theta.coefs[0] + theta.intercepts[0])
     Z = hidden @ theta.coefs[1] + theta.intercepts[1]
     before = Z.copy()
@@ -319,14 +328,14 @@ def test_a_weight_of_zero_is_an_absent_sample_even_if_it_overflows(
     X, Y, w = data(weighted=True)
     results = []
     for x in [1.0, 1e308]:
-        network, theta, tape = build(
+        network, theta, workspace = build(
             activation, loss, (5, 4), batch_norm_epsilon=batch_norm_epsilon
         )
         theta.coefs[0] *= 10
         X[0] = x
         objective = Objective(network, ElasticNet(0.3), theta)
         with np.errstate(all="ignore"):
-            E = objective(X, Y, w, tape)
+            E = objective(X, Y, w, workspace)
         results.append([E, *objective.grad.flat])
     assert w[0] == 0
     assert np.isfinite(results[0]).all()

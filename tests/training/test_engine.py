@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, csr_matrix, issparse
 from skmlp import MLPRegressorScratch
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -36,10 +36,10 @@ class Spy(Objective):
         super().__init__(*args)
         self.batches = []
 
-    def __call__(self, X, Y, w, tape):
-        assert X.shape[0] == Y.shape[0] == tape.n_samples
+    def __call__(self, X, Y, w, workspace):
+        assert X.shape[0] == Y.shape[0] == workspace.n_samples
         self.batches.append(X)
-        return super().__call__(X, Y, w, tape)
+        return super().__call__(X, Y, w, workspace)
 
 
 def build(optimizer="sgd", settings=None, penalty="none", **options):
@@ -156,9 +156,9 @@ def test_an_epoch_is_one_step_for_each_batch(
     for loss, grad_norm in epochs:
         expected, norms = 0.0, []
         for rows in np.split(np.arange(10) if order is None else order, [4, 8]):
-            tape = Tape(reference.network, len(rows), np.float64)
+            workspace = Workspace(reference.network, len(rows), np.float64)
             batch_w = None if w is None else w[rows]
-            expected += len(rows) * reference(X[rows], Y[rows], batch_w, tape)
+            expected += len(rows) * reference(X[rows], Y[rows], batch_w, workspace)
             norms.append(np.linalg.norm(grad.flat))
             has_l1 = penalty in ("L1", "both")
             stepper.step(

@@ -9,7 +9,7 @@ from sklearn.linear_model import ElasticNet as LinearElasticNet
 from skmlp import MLPRegressorScratch
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
@@ -46,9 +46,9 @@ def minimize(objective, X, Y, w=None, l1=0.0, **options):
 
 def penalized_loss(objective, X, Y, w=None, l1=0.0):
     """The objective at its theta, with the L1 part."""
-    tape = Tape(objective.network, len(Y), Y.dtype)
+    workspace = Workspace(objective.network, len(Y), Y.dtype)
     return (
-        objective(X, Y, w, tape)
+        objective(X, Y, w, workspace)
         + l1 * np.abs(objective.theta.weights).sum() / objective.n
     )
 

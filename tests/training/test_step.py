@@ -9,7 +9,7 @@ from sklearn.linear_model import Lasso
 
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Tape
+from skmlp.core.network import Network, Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
@@ -43,7 +43,7 @@ def build(
     report_mean=False,
     **options,
 ):
-    """A step and the tape for its batches."""
+    """A step and the workspace for its batches."""
     activations = [ACTIVATIONS[activation]] * (len(layer_sizes) - 2)
     activations.append(ACTIVATIONS[LOSSES[loss].output_activation])
     network = Network(layer_sizes, activations, LOSSES[loss](), **(network or {}))
@@ -57,7 +57,7 @@ def build(
         rng=np.random.default_rng(seed),
         **options,
     )
-    return step, Tape(network, n_samples, np.float64)
+    return step, Workspace(network, n_samples, np.float64)
 
 
 def data(n_samples=N_SAMPLES, n_features=5, n_outputs=3, weighted=True):
@@ -67,11 +67,11 @@ def data(n_samples=N_SAMPLES, n_features=5, n_outputs=3, weighted=True):
     return X, Y, rng.rand(n_samples, 1) if weighted else None
 
 
-def take(step, tape, n_steps=1, batch=None):
+def take(step, workspace, n_steps=1, batch=None):
     """Take steps; the parameters after each of them."""
     points = []
     for _ in range(n_steps):
-        step(*(data() if batch is None else batch), tape)
+        step(*(data() if batch is None else batch), workspace)
         points.append(step.objective.theta.flat.copy())
     return np.array(points)
 
@@ -87,7 +87,7 @@ def test_steps_with_decay_are_torchs(name, clip, weighted):
     torch = pytest.importorskip("torch")
     batch, decay = data(weighted=weighted), 0.3
     settings = {"sgd": MOMENTUM, "adamw": {}}.get(name, {"momentum": 0.9})
-    step, tape = build(
+    step, workspace = build(
         "adamw" if name == "adamw" else "sgd",
         settings,
         weight_decay=decay,
@@ -112,7 +112,7 @@ def test_steps_with_decay_are_torchs(name, clip, weighted):
     x, y = torch.tensor(batch[0]), torch.tensor(batch[1])
     w = torch.ones(N_SAMPLES) if batch[2] is None else torch.tensor(batch[2][:, 0])
     for _ in range(10):
-        E = step(*batch, tape)
+        E = step(*batch, workspace)
         reference.zero_grad()
         a = x
         for W, b in zip(coefs[:-1], biases[:-1], strict=True):
@@ -165,7 +165,7 @@ def test_weight_decay_is_apart_from_the_gradient(optimizer):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_weights_are_bounded_last(optimizer):
     """Whatever moved them; biases and scales are not."""
-    step, tape = build(
+    step, workspace = build(
         optimizer,
         alpha=0.1,
         l1_ratio=0.5,
@@ -177,7 +177,7 @@ def test_weights_are_bounded_last(optimizer):
     theta.intercepts[0][:] = theta.scales[0][:] = 5
     at_the_bound = []
     for _ in range(5):
-        take(step, tape)
+        take(step, workspace)
         lengths = np.concatenate([np.linalg.norm(W, axis=0) for W in theta.coefs])
         assert (lengths <= 0.8 * (1 + 1e-12)).all()
         at_the_bound.append(np.isclose(lengths, 0.8).any())
@@ -192,7 +192,7 @@ def test_what_a_step_does_is_in_order(optimizer):
 
     The proximal step is shortened with the gradient.
     """
-    step, tape = build(
+    step, workspace = build(
         optimizer,
         alpha=0.2,
         l1_ratio=0.5,
@@ -210,7 +210,7 @@ def test_what_a_step_does_is_in_order(optimizer):
         w = flat[:n_weights]
         w[...] = np.sign(w) * np.maximum(np.abs(w) - threshold, 0)
 
-    for point in take(step, tape, 5, batch):
+    for point in take(step, workspace, 5, batch):
         objective(*batch, twin_tape)
         grad = objective.grad.flat
         length = np.linalg.norm(grad)
@@ -234,7 +234,7 @@ def test_the_bound_on_the_gradient_leaves_the_minimum_where_it_is(optimizer, set
     X, Y = X[:, :4], X[:, :1] * 2 - X[:, 1:2] + 0.1 * Y[:, :1]
     exact = Lasso(alpha=0.2, tol=1e-14).fit(X, Y[:, 0])
     assert 0 < np.count_nonzero(exact.coef_) < 4
-    step, tape = build(
+    step, workspace = build(
         optimizer,
         settings,
         alpha=0.2 * 60,
@@ -247,7 +247,7 @@ def test_the_bound_on_the_gradient_leaves_the_minimum_where_it_is(optimizer, set
     theta = step.objective.theta
     for i in range(3000):
         step.optimizer.learning_rate = 0.3 / (1 + i / 50)
-        step(X, Y, None, tape)
+        step(X, Y, None, workspace)
         if step.optimizer.stationary:
             break
     assert step.grad_norm > 0.2
@@ -263,7 +263,7 @@ FROZEN = [(0,), (1,), (2,), (0, 2)]
 @parametrize_optimizer
 def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
     """Under L1, momentum, decay and bounds; and the others move."""
-    step, tape = build(
+    step, workspace = build(
         optimizer,
         settings,
         alpha=0.5,
@@ -275,7 +275,7 @@ def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
     )
     theta = step.objective.theta
     before = theta.copy()
-    for point in take(step, tape, 8):
+    for point in take(step, workspace, 8):
         assert np.isfinite(point).all()
     for part in ("coefs", "intercepts", "scales", "means", "variances"):
         pairs = zip(getattr(theta, part), getattr(before, part), strict=True)
@@ -300,7 +300,7 @@ def test_layers_that_are_not_frozen_move_as_in_a_network_of_their_own(
     options = {"alpha": 0.5, "l1_ratio": 0.6, "weight_decay": 0.1}
     if optimizer in SEARCHES:
         settings = {"armijo_sigma": 0.4}
-    step, tape = build(optimizer, settings, network={"frozen": (0, 1)}, **options)
+    step, workspace = build(optimizer, settings, network={"frozen": (0, 1)}, **options)
     theta = step.objective.theta
     X, Y, w = data()
     A = X
@@ -309,7 +309,7 @@ def test_layers_that_are_not_frozen_move_as_in_a_network_of_their_own(
     alone, alone_tape = build(optimizer, settings, layer_sizes=(6, 3), **options)
     alone.objective.theta.coefs[0][:] = theta.coefs[2]
     alone.objective.theta.intercepts[0][:] = theta.intercepts[2]
-    take(step, tape, 30)
+    take(step, workspace, 30)
     take(alone, alone_tape, 30, (A, Y, w))
     np.testing.assert_allclose(
         theta.coefs[2], alone.objective.theta.coefs[0], rtol=1e-8, atol=1e-12
@@ -324,7 +324,7 @@ def test_layers_that_are_not_frozen_move_as_in_a_network_of_their_own(
 def test_armijo_searches_the_true_objective_and_not_the_reported_one(l1_ratio):
     """They differ by a factor where there are several outputs."""
     sigma = 0.4
-    step, tape = build(
+    step, workspace = build(
         "armijo",
         {"armijo_sigma": sigma},
         alpha=0.5,
@@ -348,7 +348,7 @@ def test_armijo_searches_the_true_objective_and_not_the_reported_one(l1_ratio):
     sizes = set()
     for _ in range(15):
         start, before = theta.flat.copy(), E()
-        reported = step(*batch, tape)
+        reported = step(*batch, workspace)
         penalty = before - (before - reported) * 3 / 2
         assert reported == pytest.approx((before - penalty) / 3 + penalty)
         d, t = theta.flat - start, optimizer.learning_rate
@@ -369,7 +369,7 @@ def test_armijo_searches_the_true_objective_and_not_the_reported_one(l1_ratio):
 
 def test_armijo_is_stationary_at_the_minimum_of_what_is_not_frozen():
     """Although the L1 penalty would move the frozen weights."""
-    step, tape = build(
+    step, workspace = build(
         "armijo",
         alpha=0.5,
         l1_ratio=1.0,
@@ -390,7 +390,7 @@ def test_armijo_is_stationary_at_the_minimum_of_what_is_not_frozen():
     X, Y, w = data()
     theta.intercepts[2][:] = np.average(Y, axis=0, weights=w[:, 0])
     step.objective.value = counted
-    step(X, Y, w, tape)
+    step(X, Y, w, workspace)
     assert not theta.coefs[2].any()
     assert step.optimizer.stationary
     assert n_evaluations <= 3  # one of them for the gradient
@@ -399,18 +399,18 @@ def test_armijo_is_stationary_at_the_minimum_of_what_is_not_frozen():
 @pytest.mark.parametrize("optimizer", SEARCHES)
 def test_a_search_sees_one_dropout_mask(optimizer):
     """Another one in the next step."""
-    step, tape = build(optimizer, network={"dropout": [0.3, 0.3, 0.3]})
+    step, workspace = build(optimizer, network={"dropout": [0.3, 0.3, 0.3]})
     masks, forward = [], step.objective.network.forward
 
     def noting_the_masks(*args):
-        masks.append(np.concatenate([d.mask.ravel() for d in tape.dropout]))
+        masks.append(np.concatenate([d.mask.ravel() for d in workspace.dropout]))
         return forward(*args)
 
     step.objective.network.forward = noting_the_masks
-    take(step, tape)
+    take(step, workspace)
     first = len(masks)
     assert first > 1
-    take(step, tape)
+    take(step, workspace)
     assert len(masks) > first + 1
     assert all((mask == masks[0]).all() for mask in masks[:first])
     assert all((mask == masks[first]).all() for mask in masks[first:])
@@ -431,7 +431,7 @@ def test_dropout_is_drawn_from_the_steps_generator(optimizer):
 def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
     """And not of what a search has tried, be it taken or not."""
     settings = {"search_radius": 3.0} if optimizer == "random_search" else {}
-    step, tape = build(
+    step, workspace = build(
         optimizer,
         settings,
         network={"batch_norm_epsilon": 1e-3},
@@ -441,7 +441,7 @@ def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
     for _ in range(5):
         U = X @ theta.coefs[0]
         before = theta.copy()
-        step(X, Y, w, tape)
+        step(X, Y, w, workspace)
         mean = np.average(U, axis=0, weights=w[:, 0])
         variance = np.average((U - mean) ** 2, axis=0, weights=w[:, 0])
         np.testing.assert_allclose(
@@ -453,10 +453,10 @@ def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
 
 
 def test_no_gradient_is_computed_for_a_search_without_one(monkeypatch):
-    step, tape = build("random_search", clip_norm=0.1)
+    step, workspace = build("random_search", clip_norm=0.1)
     monkeypatch.setattr(Network, "backward", None)
-    start = step.objective.value(*data(), tape)
-    values = [step(*data(), tape) for _ in range(50)]
+    start = step.objective.value(*data(), workspace)
+    values = [step(*data(), workspace) for _ in range(50)]
     assert values[0] == start
     assert (np.diff(values) <= 0).all()
     assert values[-1] < start
@@ -466,13 +466,13 @@ def test_no_gradient_is_computed_for_a_search_without_one(monkeypatch):
 @pytest.mark.parametrize("clip", [None, 1e-3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "armijo"])
 def test_grad_norm_is_that_of_the_gradient_before_it_is_bounded(optimizer, clip):
-    step, tape = build(optimizer, clip_norm=clip)
+    step, workspace = build(optimizer, clip_norm=clip)
     assert math.isnan(step.grad_norm)
     reference, reference_tape = build(optimizer)
     reference.objective(*data(), reference_tape)
     gradient = reference.objective.grad.flat
     kept = step.keep_gradient()
-    take(step, tape)
+    take(step, workspace)
     assert step.grad_norm == pytest.approx(np.linalg.norm(gradient), rel=1e-12)
     np.testing.assert_array_equal(kept, gradient)
 
@@ -484,7 +484,7 @@ def test_a_step_with_everything_allocates_next_to_nothing(
     """Where every array of the large case has 400 kB or more."""
     before = np.setbufsize(128)  # keep NumPy's own buffers out of the account
     for n_samples, layer_sizes in [(10, (5, 7, 6, 3)), (250, (220, 250, 230, 240))]:
-        step, tape = build(
+        step, workspace = build(
             optimizer,
             settings,
             alpha=0.1,
@@ -503,9 +503,9 @@ def test_a_step_with_everything_allocates_next_to_nothing(
         step.optimizer.learning_rate = 1e-4
         step.keep_gradient()
         batch = data(n_samples, layer_sizes[0], layer_sizes[-1])
-        take(step, tape, batch=batch)
+        take(step, workspace, batch=batch)
         tracemalloc.start()
-        step(*batch, tape)
+        step(*batch, workspace)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 30_000, n_samples
@@ -513,7 +513,7 @@ def test_a_step_with_everything_allocates_next_to_nothing(
 
 
 def test_an_interrupted_step_keeps_the_bounds():
-    step, tape = build("adam", max_norm=0.5, network={"frozen": [0]})
+    step, workspace = build("adam", max_norm=0.5, network={"frozen": [0]})
     theta = step.objective.theta
     frozen = theta.coefs[0].copy()
     move = step.optimizer.step
@@ -525,7 +525,7 @@ def test_an_interrupted_step_keeps_the_bounds():
 
     step.optimizer.step = interrupted
     with pytest.raises(KeyboardInterrupt):
-        take(step, tape, 1)
+        take(step, workspace, 1)
     np.testing.assert_array_equal(theta.coefs[0], frozen)
     for W in theta.coefs[1:]:
         assert (np.linalg.norm(W, axis=0) <= 0.5 + 1e-12).all()

@@ -49,7 +49,7 @@ typedef struct {
     void *grad_W, *grad_b, *grad_gamma;
     const void *kept_W, *kept_b, *kept_gamma;
 
-    /* Buffers for a batch, as `Tape` has them. */
+    /* Buffers for a batch, as `Workspace` has them. */
     void *Z, *A, *D;
 
     /* Dropout of what the layer sees. */
