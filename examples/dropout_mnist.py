@@ -52,7 +52,7 @@ def main(argv=None):
     X /= 255
     X_train, y_train = X[: args.n_train], y[: args.n_train]
     X_test, y_test = X[N_TRAIN:], y[N_TRAIN:]
-    # The number of epochs is the training budget: reaching it is no warning.
+    # Training is expected to reach the maximum number of epochs.
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
     for name, parameters in CONFIGURATIONS.items():
         if args.only not in (None, name):

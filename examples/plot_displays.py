@@ -1,21 +1,21 @@
 """
-==============================
-See it learn: all the displays
-==============================
+=======================================
+Visualization: overview of the displays
+=======================================
 
-This page shows every picture that skmlp draws of a network, and how to read it. They
-are displays in scikit-learn's manner: a class method, ``from_estimator`` or the like,
-computes what it shows and plots it, ``plot`` draws it again, ``ax=`` says where, and
-what was drawn is in attributes.
+This example shows all plots of networks that skmlp provides, and explains how to read
+them. They follow the conventions of scikit-learn's displays: a class method such as
+``from_estimator`` computes the data and plots them, ``plot`` plots them again, ``ax``
+sets the axes, and attributes store the Matplotlib objects.
 """
 
 # %%
 # Two networks
 # ------------
-# The first one tells handwritten digits apart, and is given validation samples on which
-# to watch it learn. The second one has a single input, so that all that it computes can
-# be drawn; a :class:`~skmlp.callbacks.WeightRecorder` keeps its weights of every fourth
-# epoch.
+# The first network classifies handwritten digits. It is trained with a validation set.
+# The second network has a single input, so that its output can be plotted as a
+# function. A :class:`~skmlp.callbacks.WeightRecorder` stores its weights after every
+# fourth epoch.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -38,7 +38,7 @@ from skmlp.plotting import (
     animate_training,
 )
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -73,103 +73,103 @@ reg = MLPRegressorScratch(
 ).fit(x, t)
 
 # %%
-# The network
-# -----------
-# ``summary`` is a table of the layers. In a notebook it is also shown below the diagram
-# of the estimator.
+# Architecture of the network
+# ---------------------------
+# ``summary`` returns a table of the layers. In a notebook, it is also shown below the
+# diagram of the estimator.
 clf.summary()
 
 # %%
 # :class:`~skmlp.plotting.NetworkDisplay` draws the layers of a large network, or every
-# unit and every weight of a small one. There, blue is positive, vermilion negative, and
-# the thicker a line, the larger the weight.
+# unit and weight of a small one. Positive weights are blue and negative weights are
+# vermilion. The width of a line is proportional to the size of the weight.
 _, axes = plt.subplots(2, figsize=(7, 7), layout="constrained")
 NetworkDisplay.from_estimator(clf, ax=axes[0])
 NetworkDisplay.from_estimator(reg, ax=axes[1])
 plt.show()
 
 # %%
-# How it learns
-# -------------
-# :class:`~skmlp.plotting.LossCurveDisplay` shows the loss over the epochs: solid on the
-# training data, dashed on the validation data. A dot marks the epoch whose weights were
-# kept. To the right of it the training loss goes on falling, and the validation loss
-# does not: the network begins to overfit. The score has a panel of its own, as has the
-# learning rate where it varies.
+# Training
+# --------
+# :class:`~skmlp.plotting.LossCurveDisplay` plots the loss by epoch: solid lines for the
+# training data, dashed lines for the validation data. A dot marks the epoch whose
+# weights were kept. After this epoch, the training loss decreases further and the
+# validation loss does not: the network starts to overfit. The score has a separate
+# panel. The learning rate has one if it changes.
 LossCurveDisplay.from_estimator(clf)
 plt.show()
 
 # %%
-# :class:`~skmlp.plotting.LearnedFunctionDisplay` shows what a network with one or two
-# inputs makes of them, after the training or at several epochs of it. This one begins
-# nearly as a straight line, and its bends grow as the weights do.
+# :class:`~skmlp.plotting.LearnedFunctionDisplay` plots the output of a network with one
+# or two inputs, after the training or after several epochs. The function of this
+# network is almost linear at first and becomes more curved as the weights grow.
 LearnedFunctionDisplay.from_recorder(
     recorder, reg, x, t, epochs=[4, 40, 100, 400], target=target
 )
 plt.show()
 
 # %%
-# :class:`~skmlp.plotting.WeightEvolutionDisplay` shows what the recorder has seen:
-# every weight and bias of each layer, the norm of the gradient, and the angle between
-# one recorded gradient and the next. Where it is near 0 degrees, the steps add up;
-# where it is near 180, they go to and fro across a valley.
+# :class:`~skmlp.plotting.WeightEvolutionDisplay` plots the recorded values: every
+# weight and bias of each layer, the norm of the gradient, and the angle between
+# consecutive recorded gradients. If the angle is near 0 degrees, consecutive steps have
+# the same direction. If it is near 180 degrees, they have opposite directions, and the
+# weights oscillate.
 WeightEvolutionDisplay.from_recorder(recorder)
 plt.show()
 
 # %%
-# :func:`~skmlp.plotting.animate_training` shows all of it as a film, with the error on
-# the samples. With ``path=`` it is saved.
+# :func:`~skmlp.plotting.animate_training` shows these values and the error on the
+# samples as an animation. The argument ``path`` saves it to a file.
 film = animate_training(recorder, reg, x, t, target=target, max_frames=20, fps=5)
 plt.draw()  # the first frame, also where there is no window
 plt.show()
 
 # %%
-# Weights, activations, gradients
-# -------------------------------
+# Weights, activations and gradients
+# ----------------------------------
 # :class:`~skmlp.plotting.WeightsDisplay` shows the weights of the first layer as
-# images, one for each hidden unit: ink activates it where they are red, and inhibits it
-# where they are blue. Here are the units with the largest weights. The pixels at the
-# left and right edges are nearly always white: their weights owe more to the random
-# start, and to a few images, than to the digits.
+# images, one for each hidden unit. Dark pixels of the input activate a unit where its
+# weights are red, and inhibit it where they are blue. The units with the largest
+# weights are shown. The pixels at the left and right edges are almost always white, so
+# that their weights depend mostly on the initialization and on a few images.
 WeightsDisplay.from_estimator(clf, image_shape=(8, 8), n_units=12)
 plt.show()
 
 # %%
-# Without the shape of the images it shows the weights of each layer as a histogram.
-# Most weights in the peaks at zero are those that the loss hardly depends on, of pixels
-# that are nearly always white and of dead units: only the penalty acts on them.
+# Without an image shape, it shows histograms of the weights of each layer. Most weights
+# in the peaks at zero hardly affect the loss: they belong to pixels that are almost
+# always white and to dead units. Only the penalty acts on them.
 WeightsDisplay.from_estimator(clf)
 plt.show()
 
 # %%
-# :class:`~skmlp.plotting.ActivationDisplay` draws activation functions with their
-# derivatives, both computed by the code that trains. GELU is a smooth ReLU: its
-# derivative, dashed, has no jump.
+# :class:`~skmlp.plotting.ActivationDisplay` plots activation functions and their
+# derivatives, computed by the code that trains the networks. GELU is a smooth variant
+# of ReLU. Its derivative, the dashed line, is continuous.
 ActivationDisplay.from_activation(["relu", "gelu"])
 plt.show()
 
 # %%
-# For a fitted network, it shows what the activations are like in each layer: on the
-# left their distribution, on the right what may be wrong with them. Dead units are 0
-# for all samples; saturated activations have almost no slope. For ReLU the latter are
-# just its zeros, so that many of them are no cause for alarm.
+# For a fitted network, it shows the activations of each layer. The left panel shows
+# their distribution, and the right panel shows possible problems. Dead units are 0 for
+# all samples. Saturated activations have a derivative close to zero. For ReLU, these
+# are the zeros, so that a large share of them is normal.
 ActivationDisplay.from_estimator(clf, X_val)
 plt.show()
 
 # %%
-# :class:`~skmlp.plotting.SaliencyDisplay` shows which inputs the logit of the predicted
-# class depends on, as the derivative with respect to each pixel. With ``signed=True``,
-# more ink at a red pixel speaks for the predicted class, at a blue one against it.
+# :class:`~skmlp.plotting.SaliencyDisplay` shows the derivative of the logit of the
+# predicted class with respect to each pixel. With ``signed=True``, red pixels increase
+# the logit when they become darker, and blue pixels decrease it.
 SaliencyDisplay.from_estimator(clf, X_val[:4], image_shape=(8, 8), signed=True)
 plt.show()
 
 # %%
-# A search
-# --------
-# :class:`~skmlp.plotting.SearchHeatmapDisplay` shows a finished search over two
-# parameters, by any of its metrics, with a frame around the best candidate. It tells
-# whether that one is inside the grid, or at an edge, as here for ``alpha``, where a
-# wider grid might have a better one.
+# Search results
+# --------------
+# :class:`~skmlp.plotting.SearchHeatmapDisplay` shows the results of a search over two
+# parameters, by any of its metrics. A frame marks the best candidate. If it is at the
+# edge of the grid, as here for ``alpha``, a larger grid may contain a better candidate.
 grid = {"alpha": [1e-2, 1e0, 1e2], "learning_rate_init": [1e-4, 1e-3, 1e-2, 1e-1]}
 mlp = MLPClassifierScratch((30,), max_iter=20, random_state=0)
 search = GridSearchCV(mlp, grid, cv=3).fit(X_train, y_train)

@@ -1,29 +1,31 @@
 """
-=============================
-Backpropagation on one screen
-=============================
+============================
+Backpropagation step by step
+============================
 
-A network learns by four steps, over and over: forward, backward, divide, step. Here
-each of them is a few lines of NumPy below its formula, and the result is compared with
-what the package computes. A short loop then trains a network, and it ends at the very
-weights of :class:`~skmlp.MLPClassifierScratch`.
+A network is trained by repeating four steps: forward pass, backward pass, division by
+the number of samples, and update of the parameters. This example implements each step
+in a few lines of NumPy, next to its formula, and compares the result with that of the
+package. A short loop then trains a network and gives the same weights as
+:class:`~skmlp.MLPClassifierScratch`.
 
-The symbols are those of :doc:`the mathematics </mathematics>`. The code is built from
-the package's core, whose ``skmlp/core/network.py`` has the same two passes, without new
-memory in each step.
+The notation is that of :doc:`the mathematical formulation </mathematics>`. The example
+uses the core of the package. Its module ``skmlp/core/network.py`` implements the same
+two passes without allocating memory in each step.
 """
 
 # %%
-# A network and its parameters
-# ----------------------------
-# The classes are a disc, a ring around it, and all that is outside, so that no straight
-# line can tell them apart. The network has two features, hidden layers of 8 and 5
-# units, and an output for each class. The targets :math:`Y` are 1 in the column of the
-# class and 0 elsewhere.
+# Network and parameters
+# ----------------------
+# The classes are a disc, a ring around it, and the area outside, so that they are not
+# linearly separable. The network has two features, hidden layers of 8 and 5 units, and
+# one output for each class. The targets :math:`Y` are 1 in the column of the class and
+# 0 elsewhere.
 #
-# A :class:`~skmlp.core.network.Network` knows the shape and the functions, and
-# :class:`~skmlp.core.parameters.Parameters` are all the numbers that are learned: one
-# flat vector :math:`\theta`, of which :math:`W^l` and :math:`b^l` are views.
+# A :class:`~skmlp.core.network.Network` stores the shape and the functions of a
+# network. :class:`~skmlp.core.parameters.Parameters` stores all numbers that are
+# learned, in one flat vector :math:`\theta`. :math:`W^l` and :math:`b^l` are views of
+# it.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -53,16 +55,16 @@ initialize(theta, "glorot_uniform", np.random.RandomState(0))
 print(f"theta has {theta.flat.size} numbers")
 
 # %%
-# Forward
-# -------
-# Each layer is a linear map and a function of each number, its activation :math:`g_l`:
+# Forward pass
+# ------------
+# Each layer applies a linear map and an activation function :math:`g_l`:
 #
 # .. math:: A^0 = X, \qquad Z^l = A^{l-1} W^l + b^l, \qquad A^l = g_l(Z^l)
 #
-# The last one is the output, :math:`P = A^L`: a probability for each class. All the
-# :math:`A^l` are kept, since the backward pass needs them. The objective :math:`E` is
-# the mean over the samples of the loss :math:`\ell_i = -\log p`, with the probability
-# :math:`p` of the true class.
+# The output :math:`P = A^L` contains a probability for each class. All :math:`A^l` are
+# stored, because the backward pass needs them. The objective :math:`E` is the mean of
+# the losses :math:`\ell_i = -\log p` of the samples, where :math:`p` is the probability
+# of the true class.
 (W1, W2, W3), (b1, b2, b3) = theta.coefs, theta.intercepts
 
 A1 = np.tanh(X @ W1 + b1)
@@ -73,17 +75,17 @@ print(f"loss before training: {-np.log(P[Y == 1]).mean():.4f}")
 print(f"that of a guess:      {np.log(3):.4f}")
 
 # %%
-# Backward
-# --------
-# The row :math:`\delta^l_i = \partial \ell_i / \partial Z^l_i` says how the loss of
-# sample :math:`i` changes with its :math:`Z^l_i`. It begins at the output, where
-# softmax and logarithm cancel out to
+# Backward pass
+# -------------
+# The row :math:`\delta^l_i = \partial \ell_i / \partial Z^l_i` is the derivative of the
+# loss of sample :math:`i` with respect to :math:`Z^l_i`. For softmax and cross-entropy,
+# its value at the output is
 #
 # .. math:: \delta^L = P - Y
 #
-# and goes down layer by layer, through the weights that :math:`A^{l-1}` went up
-# through, and through the derivative of the activation, which for tanh is
-# :math:`g'(z) = 1 - g(z)^2`. This is the chain rule:
+# The chain rule gives the values of the other layers, from the output to the input. It
+# multiplies by the transposed weights and by the derivative of the activation function,
+# which is :math:`g'(z) = 1 - g(z)^2` for tanh:
 #
 # .. math:: \delta^{l-1} = \delta^l (W^l)^T \odot g_{l-1}'(Z^{l-1})
 D3 = P - Y
@@ -91,14 +93,14 @@ D2 = D3 @ W3.T * (1 - A2**2)
 D1 = D2 @ W2.T * (1 - A1**2)
 
 # %%
-# The gradient of each layer is then one product, of the layer's input and its delta:
+# The gradient of each layer is the product of the input of the layer and its delta:
 #
 # .. math::
 #
 #     \frac{\partial E}{\partial W^l} = \frac{1}{n} (A^{l-1})^T \delta^l, \qquad
 #     \frac{\partial E}{\partial b^l} = \frac{1}{n} \sum_i \delta^l_i
 #
-# Note the shapes: :math:`\delta^l` has that of :math:`A^l`, and the gradient that of
+# :math:`\delta^l` has the shape of :math:`A^l`, and the gradient has the shape of
 # :math:`W^l`. The matrix product sums over the samples.
 gradient = [X.T @ D1 / n, A1.T @ D2 / n, A2.T @ D3 / n]
 gradient_b = [D1.sum(axis=0) / n, D2.sum(axis=0) / n, D3.sum(axis=0) / n]
@@ -110,11 +112,11 @@ for l, (A, D) in enumerate([(X, D1), (A1, D2), (A2, D3)], start=1):
     print(f"{l}   {shapes[0]:12}{shapes[1]:12}{shapes[2]:10}{shapes[3]}")
 
 # %%
-# The same by the package
-# -----------------------
-# ``forward`` and ``backward`` are these lines for any number of layers and any
-# activation. A ``Workspace`` holds what the first leaves for the second. The two
-# gradients differ by rounding only.
+# Comparison with the package
+# ---------------------------
+# The methods ``forward`` and ``backward`` implement these lines for any number of
+# layers and any activation function. A ``Workspace`` stores the results of the forward
+# pass for the backward pass. The two gradients differ by rounding only.
 workspace, grad = Workspace(network, n, np.float64), theta.zeros_like()
 network.forward(theta, X, None, workspace)
 network.backward(theta, Y, None, workspace, grad)
@@ -125,11 +127,11 @@ print(f"largest component of the gradient: {np.abs(grad.flat).max():.1e}")
 print(f"largest difference:                {np.abs(grad.flat - by_hand).max():.1e}")
 
 # %%
-# One step
-# --------
-# The gradient points to where the loss rises most steeply, so an optimizer goes the
-# other way. Without momentum, that is :math:`\theta \leftarrow \theta - \eta g`. A
-# short step makes the loss smaller; a long one need not.
+# One step of gradient descent
+# ----------------------------
+# The loss increases most in the direction of the gradient, so that an optimizer moves
+# in the opposite direction. Without momentum, the step is :math:`\theta \leftarrow
+# \theta - \eta g`. A short step decreases the loss. A long step may increase it.
 for learning_rate in (0.1, 1.0, 100.0):
     moved = theta.copy()
     moved.flat -= learning_rate * grad.flat
@@ -137,9 +139,9 @@ for learning_rate in (0.1, 1.0, 100.0):
     print(f"loss after a step of {learning_rate:5}: {loss:.4f}")
 
 # %%
-# The loop
-# --------
-# This is all of it: 500 epochs of one step each, with Nesterov's momentum.
+# Training loop
+# -------------
+# The loop runs 500 epochs of one step each, with Nesterov's momentum.
 start = theta.copy()
 optimizer = SGD(theta.flat, learning_rate=0.05, momentum=0.9)
 work = np.empty_like(theta.flat)  # scratch memory for the optimizer
@@ -152,11 +154,11 @@ for _ in range(500):
     optimizer.step(theta.flat, grad.flat, work)
 
 # %%
-# The estimator does the same, from the same weights, and comes to the same weights, to
-# the last bit. What it adds is around the loop: it checks the input, draws the weights
-# and the mini-batches, and knows when to stop.
+# The estimator starts from the same weights and gives bitwise identical weights. In
+# addition to the loop, it validates the input, draws the initial weights and
+# mini-batches, and determines when to stop.
 
-# The number of epochs is fixed here: the loss need not have converged.
+# The number of epochs is fixed, so that the training may not converge.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 clf = MLPClassifierScratch(
@@ -184,7 +186,7 @@ print(f"same weights:          {same}")
 print(f"accuracy on test data: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# One curve lies on the other.
+# The two loss curves are identical.
 epochs = range(1, 501)
 _, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 ax.plot(epochs, clf.loss_curve_, linewidth=5, alpha=0.4, label="the estimator")
@@ -194,10 +196,9 @@ ax.legend()
 plt.show()
 
 # %%
-# What the network has learned, with the test data: the disc, the ring, and the rest.
+# The following plot shows the learned classes and the test data.
 LearnedFunctionDisplay.from_estimator(clf, X_test, y_test)
 plt.show()
 
 # %%
-# How would one find a mistake in the lines above? By a gradient that needs none of
-# them: see :func:`~skmlp.check_gradient`.
+# See :func:`~skmlp.check_gradient` for how to find mistakes in the gradient.

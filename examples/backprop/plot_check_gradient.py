@@ -1,28 +1,29 @@
 """
-=======================
-Check your own gradient
-=======================
+==========================================
+Checking gradients with finite differences
+==========================================
 
-A network with a wrong derivative often learns all the same, so the mistake goes
-unnoticed. :func:`~skmlp.check_gradient` compares backpropagation with a gradient that
-needs no formula, and so finds the mistake and the layer that has it. This example makes
-one on purpose, and shows how exact the comparison can be.
+A network with a wrong derivative often still learns, so that the mistake is not
+noticed. :func:`~skmlp.check_gradient` compares backpropagation with finite differences,
+which do not need a formula for the derivative. This example checks a correct and an
+incorrect activation function, locates the layer with the mistake, and examines the
+accuracy of the comparison.
 """
 
 # %%
-# A network whose gradient is right
-# ---------------------------------
-# The derivative of the objective :math:`E` with respect to one parameter
-# :math:`\theta_j` is close to a difference quotient, of the values of :math:`E` a short
-# step :math:`h` to either side, along the unit vector :math:`e_j`:
+# Check a correct gradient
+# ------------------------
+# The derivative of the objective :math:`E` with respect to a parameter :math:`\theta_j`
+# is approximately the difference quotient of the values of :math:`E` at a small step
+# :math:`h` in both directions along the unit vector :math:`e_j`:
 #
 # .. math::
 #
 #     \frac{\partial E}{\partial \theta_j} \approx
 #     \frac{E(\theta + h e_j) - E(\theta - h e_j)}{2 h}
 #
-# That takes two forward passes for each parameter, so it is no way to train a network.
-# But it is a way to check one: a small network and a few samples are enough, since the
+# This takes two forward passes for each parameter and is too slow for training. It is
+# suitable for a check: a small network and a few samples are sufficient, because the
 # formulas do not depend on the size.
 import warnings
 from itertools import pairwise
@@ -52,12 +53,12 @@ print(f"{check.error.size} parameters, largest relative error:")
 print(f"{check.max_relative_error:.0e} at {check.worst}")
 
 # %%
-# A mistake
-# ---------
-# The softplus is :math:`g(z) = \log(1 + e^z)`, and its derivative the logistic function
-# of :math:`z`. Unless an activation asks for more, its ``backward`` is given
-# :math:`a = g(z)` alone, in which that is :math:`1 - e^{-a}`. This class forgets it and
-# takes the logistic function of :math:`a` instead. It is the activation of the second
+# Check an incorrect gradient
+# ---------------------------
+# The softplus is :math:`g(z) = \log(1 + e^z)`. Its derivative is the logistic function
+# of :math:`z`. By default, ``backward`` receives only :math:`a = g(z)`. As a function
+# of :math:`a`, the derivative is :math:`1 - e^{-a}`. The following class incorrectly
+# uses the logistic function of :math:`a`. It is the activation function of the second
 # of three hidden layers.
 
 
@@ -78,14 +79,14 @@ print(f"right: {check.max_relative_error:.0e} at {check.worst}")
 print(f"wrong: {wrong_check.max_relative_error:.0e} at {wrong_check.worst}")
 
 # %%
-# The error of a derivative that is right is many orders of magnitude below 1. Beyond 1,
-# backpropagation and the differences do not even agree in the sign.
+# The error of a correct derivative is many orders of magnitude below 1. An error above
+# 1 means that backpropagation and the differences do not even agree in sign.
 #
-# Without the check, nobody would look for this mistake. The network with it learns: its
-# loss falls, and its score on test data is well above the 0 of a constant prediction.
-# Nobody could tell from these numbers which network is the wrong one.
+# Without the check, the mistake is hard to notice. The network with the wrong
+# derivative learns: its loss decreases, and its score on test data is well above 0, the
+# score of a constant prediction. These numbers do not reveal which network is wrong.
 
-# The number of epochs is the same for both, whether they have converged or not.
+# The number of epochs is the same for both, so that some may not converge.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
@@ -97,13 +98,13 @@ for name, model in ("right", reg), ("wrong", wrong):
     print(f"R2 on test data {model.score(X_test, y_test):.2f}")
 
 # %%
-# Where the mistake is
-# --------------------
-# ``error`` has the relative error of each parameter: first of all weights, layer by
-# layer, then of all biases. The deltas go from the output down. So a mistake in the
-# derivative of the second hidden layer spoils the gradients of layers 1 and 2, and
-# leaves those of layers 3 and 4 right. The topmost layer with a wrong gradient is the
-# one with the mistake.
+# Locate the mistake
+# ------------------
+# The attribute ``error`` contains the relative error of each parameter: first all
+# weights, layer by layer, then all biases. The deltas are computed from the output to
+# the input. A wrong derivative of the second hidden layer therefore affects the
+# gradients of layers 1 and 2, but not those of layers 3 and 4. The last layer with a
+# wrong gradient is the one with the mistake.
 sizes = [X.shape[1], *reg.hidden_layer_sizes, 1]
 n_weights = [n_in * n_out for n_in, n_out in pairwise(sizes)]
 layers = list(enumerate(n_weights, start=1)) + list(enumerate(sizes[1:], start=1))
@@ -119,12 +120,12 @@ ax.legend(ncols=2, loc="upper center")
 plt.show()
 
 # %%
-# How long a step?
-# ----------------
-# The differences have errors of their own. That of leaving out the higher terms of
-# Taylor's series, the truncation error, grows as :math:`h^2`. That of rounding, in the
-# difference of two numbers that are almost equal, grows as :math:`1 / h`. So there is a
-# best step, and it is not the shortest. The default, 1e-5, is near it.
+# Choose the step size
+# --------------------
+# Finite differences have two errors. The truncation error, from the higher terms of
+# Taylor's series, increases as :math:`h^2`. The rounding error, from the difference of
+# two almost equal numbers, increases as :math:`1 / h`. The best step size lies between.
+# The default, 1e-5, is close to it.
 steps = 10.0 ** np.arange(-11, 0.1, 0.5)
 errors, wrong_errors = (
     [check_gradient(model, X_few, y_few, step=h).max_relative_error for h in steps]
@@ -136,8 +137,9 @@ print(f"best step     {steps[best]:.0e}: error {errors[best]:.0e}")
 print(f"longest step  {steps[-1]:.0e}: error {errors[-1]:.0e}")
 
 # %%
-# In the picture, the error of the right derivative falls with the step along a straight
-# line, until rounding takes over. With the wrong one, no step makes the error small.
+# The error of the correct derivative decreases with the step size along a straight
+# line, until the rounding error dominates. The error of the wrong derivative is large
+# for every step size.
 _, ax = plt.subplots(layout="constrained")
 ax.loglog(steps, wrong_errors, "C1x--", label="wrong derivative")
 ax.loglog(steps, errors, "C0o-", label="right derivative")

@@ -1,25 +1,24 @@
 """
 =====================
-How the weights start
+Weight initialization
 =====================
 
-The spread of the initial weights decides whether a deep network can learn at all. With
-weights that are too small, the signal fades on its way up and the gradient on its way
-down; with weights that are too large, units saturate, or the signal explodes. This
-example measures it layer by layer, and shows which initialization suits which
-activation.
+The variance of the initial weights determines whether a deep network can be trained. If
+it is too small, activations and gradients vanish. If it is too large, units saturate or
+activations explode. This example measures both effects in each layer, and shows which
+initialization suits which activation function.
 """
 
 # %%
-# Four ways to start
-# ------------------
-# The network has 15 hidden layers of 64 units. In each of them, a unit adds up 64
-# numbers times its weights. If the weights have a variance of :math:`1 / n_{in}`, the
-# sum is about as large as the numbers are. Two of the rules that ``init`` knows aim at
-# that: ``"glorot_normal"`` has :math:`2 / (n_{in} + n_{out})`, which is the same in
-# layers of equal size, and ``"he_normal"`` has twice that, :math:`2 / n_{in}`, since a
-# ReLU sets half of the numbers to zero. The other two initializers are functions of our
-# own, whose standard deviation does not depend on the size of the layer.
+# Four initializations
+# --------------------
+# The network has 15 hidden layers of 64 units. Each unit computes a weighted sum of 64
+# numbers. If the weights have a variance of :math:`1 / n_{in}`, the sum is about as
+# large as the numbers. Two rules for ``init`` are based on this: ``"glorot_normal"``
+# uses :math:`2 / (n_{in} + n_{out})`, which is the same in layers of equal size, and
+# ``"he_normal"`` uses twice this variance, :math:`2 / n_{in}`, because a ReLU sets half
+# of the numbers to zero. The other two initializers are custom functions whose standard
+# deviation does not depend on the size of the layer.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -73,16 +72,17 @@ def network(activation, init, **options):
 
 
 # %%
-# What happens before the first step
-# ----------------------------------
-# For each layer, we look at the spread of the activations :math:`A^l`, and at the
-# gradient of the biases. That is the mean of the deltas, so it says how much of the
-# error arrives at the layer:
+# Activations and gradients before training
+# -----------------------------------------
+# For each layer, the following plots show the standard deviation of the activations
+# :math:`A^l` and the gradient of the biases. This gradient is the mean of the deltas,
+# and measures how much of the error reaches the layer:
 #
 # .. math:: \frac{\partial E}{\partial b^l} = \frac{1}{n} \sum_i \delta^l_i
 #
-# A callback can read it: the gradient is one vector, which ``Parameters`` divides among
-# the layers. The training is a single step, too short to change anything.
+# A callback can read the gradient, which is one vector. ``Parameters`` provides views
+# for the layers. The training consists of a single step that is too short to change the
+# results.
 
 
 class BiasGradients(Callback):
@@ -131,25 +131,26 @@ def plot_layers(values, ylabel):
 
 
 # %%
-# The forward pass goes from left to right. With small weights, each layer is a fraction
-# of the one below. With large ones, tanh comes close to its bounds, and ReLU, which has
-# none, explodes. ``"glorot_normal"`` keeps tanh away from its bounds, but with ReLU
-# half of the variance is lost in each layer; ``"he_normal"`` makes up for that.
+# The forward pass goes from left to right. With small weights, the activations decrease
+# in each layer. With large weights, tanh units saturate, and ReLU activations, which
+# are not bounded, explode. With ``"glorot_normal"``, tanh units do not saturate, but
+# ReLU layers lose half of the variance in each layer. ``"he_normal"`` compensates for
+# this.
 plot_layers(spreads, "standard deviation of $A^l$")
 plt.show()
 
 # %%
-# The backward pass goes from right to left, and through the same weights. Where they
-# are small, hardly anything of the error arrives at the lower layers. Where they are
-# large, the gradient grows on its way down.
+# The backward pass goes from right to left, through the same weights. With small
+# weights, the gradient of the first layers vanishes. With large weights, the gradient
+# increases towards the first layers.
 plot_layers(gradients, r"size of $\partial E / \partial b^l$ (root mean square)")
 plt.show()
 
 # %%
-# What comes of it
-# ----------------
-# The same networks, trained for 20 epochs. If the training diverges, ``fit`` raises an
-# error that says so.
+# Accuracy after training
+# -----------------------
+# The same networks are trained for 20 epochs. If the training diverges, ``fit`` raises
+# an error.
 trained = {}
 print("activation  init            test accuracy")
 for activation in "tanh", "relu":
@@ -172,10 +173,11 @@ for activation in "tanh", "relu":
         print(f"{activation:12}{name:16}{result}")
 
 # %%
-# With tanh, either rule will do. With ReLU, the larger variance of ``"he_normal"``
-# decides between learning at once and losing many epochs first. Small weights do not
-# learn at all: the loss stays at :math:`\log 10`, the dotted line, which is that of a
-# guess among ten digits.
+# With tanh, both rules are suitable. With ReLU, the larger variance of ``"he_normal"``
+# makes the network learn from the start, while ``"glorot_normal"`` needs many epochs
+# before it learns. With small weights, the network does not learn: the loss stays at
+# :math:`\log 10`, the dotted line, which is the loss of a random guess among ten
+# digits.
 display = LossCurveDisplay.from_estimators(
     {name: clf for (activation, name), clf in trained.items() if activation == "relu"}
 )
@@ -184,7 +186,7 @@ display.ax_.set_title("relu")
 plt.show()
 
 # %%
-# The default, ``init="auto"``, is scikit-learn's rule, which has the variance of
-# ``"glorot_normal"`` for all activations but the logistic one. In a network of two or
-# three layers there is little to choose between the two rules: a factor of 2 in so few
-# layers does not amount to much. For a deep network of ReLUs, take ``"he_normal"``.
+# The default, ``init="auto"``, is the rule of scikit-learn. Its variance is that of
+# ``"glorot_normal"``, except for logistic units. For networks with two or three layers,
+# the two rules give similar results, because a factor of 2 in so few layers has little
+# effect. Use ``"he_normal"`` for deep ReLU networks.

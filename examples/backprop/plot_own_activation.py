@@ -1,25 +1,25 @@
 """
-=========================
-Write your own activation
-=========================
+===========================
+Custom activation functions
+===========================
 
-An activation of your own is a class with two methods, and an instance of it goes
-wherever the name of a built-in one goes: into an estimator, a display, a grid search.
-The one on this page is the snake, a straight line with a periodic function added. A
-network with it continues a periodic signal beyond the training data, where one with
-ReLU or tanh does not.
+A custom activation function is a class with two methods. Instances of the class can be
+used wherever the name of a built-in function can be used: in estimators, displays and
+searches. This example implements the snake function, a straight line plus a periodic
+function. A network with this function extrapolates a periodic signal, which a network
+with ReLU or tanh does not.
 """
 
 # %%
-# The class
-# ---------
-# The snake and its derivative, with a frequency :math:`a`, are
+# Define the class
+# ----------------
+# The snake function with frequency :math:`a` and its derivative are
 #
 # .. math:: g(z) = z + \frac{\sin^2(a z)}{a}, \qquad g'(z) = 1 + \sin(2 a z)
 #
-# ``forward`` writes :math:`g(z)` into ``A``. ``backward`` multiplies ``delta``, which
-# comes from the layer above, by :math:`g'(z)`, in place. ``needs_z`` asks for :math:`z`
-# to be kept, since there is no formula for this derivative in :math:`g(z)` alone.
+# ``forward`` writes :math:`g(z)` into ``A``. ``backward`` multiplies ``delta`` by
+# :math:`g'(z)` in place. ``needs_z`` keeps :math:`z` for the backward pass, because the
+# derivative cannot be computed from :math:`g(z)` alone.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -48,16 +48,16 @@ class Snake(Activation):
 
 
 # %%
-# :class:`~skmlp.plotting.ActivationDisplay` draws what the two methods compute.
+# :class:`~skmlp.plotting.ActivationDisplay` plots the results of the two methods.
 ActivationDisplay.from_activation([Snake(), Snake(2.0), "tanh"])
 plt.show()
 
 # %%
-# A signal to continue
-# --------------------
-# The signal is periodic, with a trend and some noise. The last 100 samples are the test
-# set: the network has to continue the signal. Time is not scaled to unit variance, as
-# features usually are, so that several periods of the snake fit into it from the start.
+# Data: a periodic signal
+# -----------------------
+# The signal is periodic, with a trend and noise. The last 100 samples are the test set,
+# so that the network has to extrapolate. Time is not scaled to unit variance, so that
+# it covers several periods of the snake function with the initial weights.
 rng = np.random.RandomState(0)
 t = np.sort(rng.uniform(-25, 25, 500))
 clean = np.sin(2 * np.pi * t / 7) + 0.5 * np.sin(4 * np.pi * t / 7 + 1) + 0.02 * t
@@ -66,8 +66,8 @@ X = t[:, np.newaxis]
 train, test = slice(0, 400), slice(400, None)
 
 # %%
-# Is the derivative right? :func:`~skmlp.check_gradient` compares the gradient that it
-# leads to with differences of the objective, for each weight and bias.
+# :func:`~skmlp.check_gradient` verifies the derivative. It compares the gradient with
+# finite differences of the objective, for each weight and bias.
 reg = MLPRegressorScratch(
     hidden_layer_sizes=(60,),
     activation=Snake(),
@@ -82,12 +82,11 @@ error = check_gradient(reg, X[240:260], y[240:260]).max_relative_error
 print(f"largest relative error of the gradient: {error:.0e}")
 
 # %%
-# A search among activations
-# --------------------------
-# An activation is a value like others, so that
-# :class:`~sklearn.model_selection.GridSearchCV` can choose it, and its frequency. The
-# folds of :class:`~sklearn.model_selection.TimeSeriesSplit` ask of the network what the
-# test will ask: to be right about what comes later.
+# Grid search over activation functions
+# -------------------------------------
+# :class:`~sklearn.model_selection.GridSearchCV` can select the activation function and
+# its frequency. The folds of :class:`~sklearn.model_selection.TimeSeriesSplit`
+# correspond to the test: the network predicts later values from earlier ones.
 grid = {
     "activation": [Snake(1.0), Snake(2.0), Snake(4.0), "relu", "tanh"],
     "learning_rate_init": [0.01, 0.03],
@@ -105,18 +104,18 @@ SearchHeatmapDisplay.from_search(search)
 plt.show()
 
 # %%
-# The scores are negative errors: the nearer to 0, the better. The errors of the
-# built-in activations are larger than that of a constant, which is about the standard
-# deviation. But not every snake is better: its frequency has to be high enough for the
-# signal.
+# The scores are negative errors; larger values are better. The errors of the built-in
+# functions are larger than that of a constant prediction, which is about the standard
+# deviation. Not every snake function is better: its frequency must be high enough for
+# the signal.
 #
-# The test
-# --------
-# The chosen network, and the best one with a built-in activation, continue the signal
-# to the right of the dotted line. Neither has seen anything from there. The snake has
-# learned the main wave, if not its finer shape, and keeps it up. In the same 200
-# epochs, the other network hardly learns to follow the signal even to the left of the
-# line.
+# Test
+# ----
+# The selected network and the best network with a built-in function predict the signal
+# to the right of the dotted line, where there are no training data. The network with
+# the snake function has learned the main oscillation, but not its details, and
+# continues it. In the same 200 epochs, the other network hardly fits the signal to the
+# left of the line.
 results = search.cv_results_
 built_in = [isinstance(g, str) for g in results["param_activation"]]
 best_built_in = np.argmax(np.where(built_in, results["mean_test_score"], -np.inf))

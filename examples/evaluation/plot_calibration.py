@@ -1,28 +1,27 @@
 """
-============================
-Are the probabilities right?
-============================
+=======================
+Probability calibration
+=======================
 
-An overfitted network is too sure of itself: the probabilities that it predicts are
-closer to 0 and 1 than they should be. This page shows that in a calibration curve, and
-compares three remedies: early stopping, label smoothing, and calibrating the network
-afterwards.
+The predicted probabilities of an overfitted network are too extreme: they are closer to
+0 and 1 than they should be. This example shows this in a calibration curve, and
+compares three remedies: early stopping, label smoothing, and calibration after
+training.
 """
 
 # %%
 # Four networks on noisy labels
 # -----------------------------
+# A tenth of the labels is random, so that no prediction can be certain. The first
+# network has enough weights and epochs to memorize the training set, and its
+# predictions on other samples are then too certain. The other networks differ from it
+# in one setting each:
 #
-# A tenth of the labels is drawn at random, so nobody can be sure of any. The first
-# network has weights enough, and epochs enough, to learn the training set by heart, and
-# is then as certain of other samples. The others are the same network, but for one
-# thing each:
-#
-# - early stopping by the log loss sets a part of the training set aside, and keeps the
-#   weights of the epoch that was best on it;
+# - early stopping by the log loss uses a part of the training set as validation set and
+#   keeps the weights of the best epoch;
 # - label smoothing trains on targets that are never 0 or 1;
-# - :class:`~sklearn.calibration.CalibratedClassifierCV` fits the network as it is,
-#   and learns from cross-validated predictions what they are worth.
+# - :class:`~sklearn.calibration.CalibratedClassifierCV` fits the same network and
+#   calibrates its probabilities with cross-validated predictions.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -34,7 +33,7 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -67,12 +66,12 @@ print(f"overfitted, accuracy on the training set: {plain.score(X_train, y_train)
 # %%
 # Calibration curves
 # ------------------
-#
-# The curves are of the held-out samples, sorted into ten bins by their predicted
-# probability: how many of each bin are really of class 1? On the diagonal, just as many
-# as was predicted. The curve of the overfitted network is flatter than the diagonal.
-# Where it is all but certain of a class, it is wrong more often than it says. That of
-# label smoothing is steeper: this network is less sure than it could be.
+# The curves show the test samples in ten bins of the predicted probability. The
+# vertical axis is the share of class 1 in each bin. A perfectly calibrated classifier
+# is on the diagonal. The curve of the overfitted network is flatter than the diagonal:
+# where it is almost certain of a class, it is wrong more often than it predicts. The
+# curve of label smoothing is steeper than the diagonal: the probabilities of this
+# network are not extreme enough.
 fig, ax = plt.subplots(layout="constrained")
 styles = (("o", "tab:blue"), ("s", "tab:orange"), ("D", "tab:purple"), ("^", "black"))
 for (name, model), (marker, color) in zip(models.items(), styles, strict=True):
@@ -91,13 +90,12 @@ ax.set(xlabel="mean predicted probability", ylabel="share of class 1")
 plt.show()
 
 # %%
-# In numbers
-# ----------
-#
-# The confidence is the mean probability of the class that is predicted. It should be
-# equal to the accuracy, and is far above it for the overfitted network. The Brier
-# score and the log loss, which are better the lower they are, judge the probabilities
-# as a whole. The log loss is hard on those who are wrong and certain.
+# Calibration metrics
+# -------------------
+# The confidence is the mean probability of the predicted class. It should be equal to
+# the accuracy, but is much larger for the overfitted network. The Brier score and the
+# log loss evaluate the probabilities as a whole. Smaller values are better. The log
+# loss is large if wrong predictions are almost certain.
 print(f"{'':16}{'accuracy':>10}{'confidence':>12}{'Brier score':>13}{'log loss':>10}")
 for name, model in models.items():
     P = model.predict_proba(X_test)
@@ -107,10 +105,11 @@ for name, model in models.items():
     )
 
 # %%
-# All three remedies bring the log loss down by far, and early stopping is the best of
-# them here, because it prevents most of the overfitting itself: the accuracy rises,
-# too. Calibration afterwards changes the probabilities and hardly any decision. It is
-# also the remedy for a network that can't be trained again: wrap that in a
-# :class:`~sklearn.frozen.FrozenEstimator`, and calibrate it on samples that it has not
-# seen. Label smoothing costs nothing, but how much of it is right is one more thing to
-# be tuned: here it is too much, and the confidence is below the accuracy.
+# All three remedies reduce the log loss considerably. Early stopping is the best of
+# them here, because it prevents most of the overfitting, so that the accuracy also
+# increases. Calibration after training changes the probabilities but almost no
+# predicted class. It can also be applied to a network that cannot be trained again:
+# wrap the network in a :class:`~sklearn.frozen.FrozenEstimator` and calibrate it on
+# samples that were not used for training. Label smoothing takes no additional time, but
+# its strength must be tuned. Here it is too strong, and the confidence is smaller than
+# the accuracy.

@@ -3,24 +3,23 @@
 Confusion matrix and Cohen's kappa
 ==================================
 
-The accuracy says how many predictions are right, the confusion matrix which ones are
-not, and Cohen's kappa how much better they are than chance. This page has a case where
-accuracy and kappa say the same, and one where a high accuracy is worth next to nothing,
-as kappa and the matrix show.
+The accuracy is the share of correct predictions. The confusion matrix shows which
+classes are confused, and Cohen's kappa corrects the accuracy for chance. This example
+shows a problem where accuracy and kappa agree, and a problem with a high accuracy that
+is close to chance, as kappa and the confusion matrix reveal.
 """
 
 # %%
-# Ten classes of about the same size
-# ----------------------------------
+# Ten balanced classes
+# --------------------
+# Each digit is predicted by a network that was not trained on it:
+# :func:`~sklearn.model_selection.cross_val_predict` fits the whole pipeline, including
+# the scaler, for each fold.
 #
-# Each digit is predicted by a network that has not seen it:
-# :func:`~sklearn.model_selection.cross_val_predict` fits the whole pipeline, scaler
-# included, once for each fold.
-#
-# Kappa is :math:`(p_o - p_e) / (1 - p_e)`, with the accuracy :math:`p_o`, and
-# :math:`p_e` the one to be expected if the same predictions were shuffled at random.
-# It is 1 for a perfect classifier and 0 for chance. Of ten classes, chance gets a tenth
-# right, so that kappa is just below the accuracy.
+# Kappa is :math:`(p_o - p_e) / (1 - p_e)`. :math:`p_o` is the accuracy, and :math:`p_e`
+# is the expected accuracy if the same predictions are shuffled. Kappa is 1 for a
+# perfect classifier and 0 for chance. With ten balanced classes, the accuracy of chance
+# is 0.1, so that kappa is slightly smaller than the accuracy.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -38,7 +37,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 cv = StratifiedKFold(shuffle=True, random_state=0)
@@ -51,21 +50,20 @@ print(f"accuracy {accuracy_score(y, y_pred):.3f}")
 print(f"kappa    {cohen_kappa_score(y, y_pred):.3f}")
 
 # %%
-# Each row of the matrix has the images of one digit, each column those that were taken
-# for one. The few errors are not spread evenly: some pairs, such as eights that were
-# taken for ones, have several of them, and most pairs have none.
+# Rows of the matrix are true digits, and columns are predicted digits. The errors are
+# not distributed evenly: a few pairs of digits, such as eights predicted as ones, are
+# confused several times, and most pairs are never confused.
 fig, ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(y, y_pred, ax=ax, cmap="Blues", colorbar=False)
 ax.set(xlabel="predicted digit", ylabel="true digit")
 plt.show()
 
 # %%
-# One class that is rare
-# ----------------------
-#
-# Now there are two classes, and few samples are of class 1. Most of those can't be told
-# from the others, because part of the labels is noise. The same pipeline is put beside
-# a dummy that always predicts the more frequent class.
+# A rare class
+# ------------
+# The second problem has two classes, and class 1 is rare. Most of its samples cannot be
+# separated from the others, because a part of the labels is noise. The same pipeline is
+# compared with a dummy classifier that always predicts the more frequent class.
 X, y = make_classification(
     n_samples=4000,
     n_features=10,
@@ -84,10 +82,10 @@ for name, y_pred in predictions.items():
     print(f"{name:9}{accuracy:8.3f}{kappa:8.3f}")
 
 # %%
-# The accuracy of the network looks fine, until one sees that the dummy has nearly the
-# same. Kappa gives the dummy exactly zero, for it is chance, and the network not much
-# more. The matrices show why: the lower row has the samples of class 1, and nine in ten
-# of them are missed.
+# The accuracy of the network is high, but the dummy classifier has almost the same
+# accuracy. The kappa of the dummy classifier is exactly zero, and that of the network
+# is not much larger. The matrices show the reason: nine out of ten samples of class 1,
+# in the lower row, are misclassified.
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
 for ax, (name, y_pred) in zip(axes, predictions.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(
@@ -97,7 +95,7 @@ for ax, (name, y_pred) in zip(axes, predictions.items(), strict=True):
 plt.show()
 
 # %%
-# Kappa is no better than accuracy as such: it is one number, too, and depends on how
-# rare the classes are, so it compares classifiers on the same data, not data sets. To
-# use it where scikit-learn takes a scorer, or for ``early_stopping_metric``, write
+# Kappa is also only a single number, and it depends on the class frequencies. Use it to
+# compare classifiers on the same data, but not to compare data sets. To use kappa as a
+# scorer in scikit-learn, or as ``early_stopping_metric``, pass
 # ``make_scorer(cohen_kappa_score)``.

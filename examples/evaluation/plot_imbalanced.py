@@ -1,22 +1,22 @@
 """
-============
-Rare classes
-============
+==================
+Imbalanced classes
+==================
 
-Where one class is rare, a network can have a high accuracy and still miss much of it.
-This page compares two remedies, weighting the classes and moving the threshold of the
-decision, and shows that they buy the same recall at the same price, and differ in what
-they do to the probabilities.
+If a class is rare, a network can have a high accuracy and still miss most samples of
+this class. This example compares two remedies: class weights and a different decision
+threshold. Both give similar recall and precision, but they have different effects on
+the predicted probabilities.
 """
 
 # %%
-# One sample in twenty
-# --------------------
-#
-# The same network in three ways: as it is; with ``class_weight="balanced"``, which in
-# training makes an error cost the more, the rarer the class is; and as it is, but with
-# another threshold than 0.5 for its probability, which
-# :class:`~sklearn.model_selection.TunedThresholdClassifierCV` picks by
+# Class weights and decision threshold
+# ------------------------------------
+# Five percent of the samples belong to the rare class. The same network is used in
+# three ways: unchanged; with ``class_weight="balanced"``, which gives a larger weight
+# to errors of the rare class in training; and unchanged, but with another threshold
+# than 0.5 for the predicted probability.
+# :class:`~sklearn.model_selection.TunedThresholdClassifierCV` selects the threshold by
 # cross-validation on the training set.
 import warnings
 
@@ -33,7 +33,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -60,14 +60,13 @@ threshold = models["threshold"].best_threshold_
 print(f"threshold: {threshold:.2f} instead of 0.50")
 
 # %%
-# What they find, and at what price
-# ---------------------------------
-#
-# The recall is how much of the rare class is found, the precision how much of what is
-# found is of the rare class. The accuracy is highest for the network as it is, which
-# is the worst at finding. Both remedies find much more, and both pay for it with false
-# alarms. The balanced accuracy, which is the mean of the recalls of the two classes,
-# takes finding to be worth that price.
+# Recall and precision
+# --------------------
+# Recall is the share of the rare class that is found. Precision is the share of the
+# rare class among the samples that are predicted as rare. The unchanged network has the
+# highest accuracy, but the lowest recall. Both remedies increase the recall and
+# decrease the precision. The balanced accuracy is the mean of the recalls of the two
+# classes. By this metric, both remedies are better than the unchanged network.
 print("               accuracy  balanced accuracy  recall  precision")
 points = {}
 for name, model in models.items():
@@ -80,13 +79,13 @@ for name, model in models.items():
     )
 
 # %%
-# All thresholds at once
-# ----------------------
-#
-# The curve of a network has its recall and precision at every threshold, and the marks
-# are those at the threshold in use. The other threshold only moves the mark along the
-# curve of the network as it is. Class weights train another network, but its curve is
-# little different. What they change is above all which of its points is at 0.5.
+# Precision-recall curves
+# -----------------------
+# The curve of a network shows recall and precision for all thresholds. The marks show
+# the threshold in use. The tuned threshold moves the mark along the curve of the
+# unchanged network. Class weights train a different network, but its curve is almost
+# the same. Their main effect is to change the point of the curve that belongs to the
+# threshold 0.5.
 fig, ax = plt.subplots(layout="constrained")
 for name in ("as it is", "class weights"):
     PrecisionRecallDisplay.from_estimator(
@@ -106,14 +105,13 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %%
-# What becomes of the probabilities
-# ---------------------------------
-#
-# To a network that was trained with class weights, the rare class is not rare. The mean
-# of its probabilities is far above the share of that class, so they can't be taken at
-# face value. Where the probabilities are used, move the threshold. Weights are for when
-# the training itself must not neglect a class, and for more than two classes, where
-# there is no single threshold to move.
+# Predicted probabilities
+# -----------------------
+# A network that was trained with class weights overestimates the probability of the
+# rare class: its mean probability is far above the share of the class. Change the
+# threshold if the probabilities are used. Use class weights if the training itself must
+# not neglect a class, and for more than two classes, where there is no single
+# threshold.
 print(f"share of the rare class: {y_test.mean():.3f}")
 print("mean probability of it:")
 for name in ("as it is", "class weights"):

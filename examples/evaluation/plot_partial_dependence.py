@@ -3,25 +3,24 @@
 Partial dependence and permutation importance
 =============================================
 
-Two of scikit-learn's tools say what a network has made of its features: partial
-dependence draws how the prediction depends on a feature, and permutation importance
-measures how much worse it gets without that feature. Here the function that made the
-data is known, so both can be held against the truth.
+Partial dependence shows how the prediction depends on a feature. Permutation importance
+measures how much the score decreases if the values of a feature are shuffled. This
+example applies both tools of scikit-learn to a network. The function that generated the
+data is known, so that the results can be compared with the true values.
 """
 
 # %%
-# Data of a known function
-# ------------------------
-#
-# :func:`~sklearn.datasets.make_friedman1` draws ten features uniformly from
-# :math:`[0, 1]`, and a target that depends on five of them:
+# Data with a known function
+# --------------------------
+# :func:`~sklearn.datasets.make_friedman1` draws ten features uniformly from :math:`[0,
+# 1]`, and a target that depends on five of them:
 #
 # .. math::
 #
 #     y = 10 \sin(\pi x_0 x_1) + 20 (x_2 - 0.5)^2 + 10 x_3 + 5 x_4 + \text{noise}
 #
-# The network knows nothing of all that. Its R² on held-out data should come close to
-# that of the function itself, which is less than 1 because of the noise.
+# The R² of the network on test data should be close to that of the function itself,
+# which is less than 1 because of the noise.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_friedman1
@@ -57,12 +56,11 @@ print(f"  of the true function {r2_score(y_test, true_function(X_test)):.3f}")
 # %%
 # Partial dependence
 # ------------------
-#
-# The partial dependence on a feature at a value is the mean prediction when every
-# sample is given this value of it. The dashed lines are the same for the true function.
-# The network has found the parabola of :math:`x_2`, the straight lines of :math:`x_3`
-# and :math:`x_4`, of which the first is twice as steep, and that :math:`x_5` does
-# nothing.
+# The partial dependence on a feature at a value is the mean prediction if this value is
+# assigned to the feature in all samples. Dashed lines show the partial dependence of
+# the true function. The network has learned the parabola of :math:`x_2`, the straight
+# lines of :math:`x_3` and :math:`x_4`, where the first is twice as steep, and that
+# :math:`x_5` has no effect.
 features = [0, 1, 2, 3, 4, 5]
 names = [f"x{j}" for j in range(X.shape[1])]
 fig, axes = plt.subplots(2, 3, figsize=(7.2, 5.0), layout="constrained")
@@ -86,10 +84,10 @@ fig.legend(
 plt.show()
 
 # %%
-# A mean hides what two features do together. Over :math:`x_0` and :math:`x_1` at once,
-# the network shows a ridge: the prediction is highest where :math:`x_0 x_1` is about a
-# half, as the sine has it, and falls again where both features are large. The numbers
-# on the lines are the mean prediction.
+# The mean does not show interactions of features. The partial dependence on :math:`x_0`
+# and :math:`x_1` shows a ridge: as for the sine, the prediction is largest if
+# :math:`x_0 x_1` is about 0.5, and decreases if both features are large. The numbers on
+# the lines are mean predictions.
 fig, ax = plt.subplots(layout="constrained")
 PartialDependenceDisplay.from_estimator(
     model, X_test, [(0, 1)], feature_names=names, grid_resolution=25, ax=ax
@@ -99,15 +97,14 @@ plt.show()
 # %%
 # Permutation importance
 # ----------------------
+# If the values of a feature are shuffled in the test data, R² decreases by the
+# importance of this feature. The scorer of the second call ignores the network and
+# evaluates the true function, which gives the importance for a perfect network.
 #
-# When the values of one feature are shuffled among the held-out samples, R² falls by
-# what the network owes to that feature. The scorer of the second call disregards the
-# network and scores the true function, which gives what a perfect network would owe.
-#
-# The two agree, and the five features that mean nothing are at zero. An importance has
-# more in it than a curve above can show, though: shuffling :math:`x_0` also destroys
-# what it does together with :math:`x_1`. So the importances of the two must not be
-# added up: each has what they do together in it.
+# The two results agree, and the importance of the five irrelevant features is zero. The
+# importance also includes interactions, which the curves above do not show: shuffling
+# :math:`x_0` also removes its interaction with :math:`x_1`. The importances of these
+# two features must not be added, because both contain the interaction.
 repeats = {"n_repeats": 20, "random_state": 0}
 of_network = permutation_importance(model, X_test, y_test, **repeats)
 of_truth = permutation_importance(
@@ -141,6 +138,6 @@ for name, network, truth in zip(
     print(f"{name:7}{network:z9.3f}{truth:z15.3f}")
 
 # %%
-# Both tools replace the values of a feature regardless of the others. The features here
-# are independent, so nothing is wrong with that. With correlated features, both ask the
-# network about samples that may not exist.
+# Both tools change the values of a feature independently of the other features. This is
+# correct here because the features are independent. If features are correlated, both
+# tools evaluate the network at samples that may not occur.

@@ -1,21 +1,19 @@
 """
-====================================
-Quantile regression with an interval
-====================================
+============================================
+Quantile regression and prediction intervals
+============================================
 
-With ``loss="quantile"`` a network predicts a quantile of the target in place of its
-mean, and two of them make an interval that is wide where the target is uncertain, and
-narrow where it is not. This page fits three quantiles, counts how many held-out targets
-are between the outer ones, and compares with a band of constant width around the
-prediction of the mean.
+With ``loss="quantile"``, a network predicts a quantile of the target and not its mean.
+Two quantiles give a prediction interval whose width depends on the uncertainty of the
+target. This example fits three quantiles, measures the coverage on test data, and
+compares the interval with a band of constant width around the predicted mean.
 """
 
 # %%
-# Noise that grows
-# ----------------
-#
-# The noise is ten times as strong on the right as on the left, and skewed besides: it
-# goes farther up than down.
+# Data with increasing noise
+# --------------------------
+# The noise is ten times as large on the right as on the left. It is also skewed:
+# deviations above the mean are larger than deviations below.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import mean_pinball_loss
@@ -31,21 +29,21 @@ X = x[:, np.newaxis]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 # %%
-# Three quantiles
-# ---------------
-#
-# The pinball loss of a residual :math:`r = y - p` is :math:`q r` above the prediction
-# and :math:`(q - 1) r` below. For :math:`q = 0.95` an error upwards costs nineteen
-# times as much as one downwards, and the mean loss is least where 95 % of the targets
-# are below. The gradient for a sample is no smaller near the minimum than far from it,
-# so the learning rate has to fall: a cosine takes it to zero.
+# Fit three quantiles
+# -------------------
+# The pinball loss of a residual :math:`r = y - p` is :math:`q r` for positive residuals
+# and :math:`(q - 1) r` for negative residuals. For :math:`q = 0.95`, a target above the
+# prediction costs nineteen times as much as a target below, and the mean loss is
+# smallest if 95 % of the targets are below the prediction. The gradient of a sample
+# does not become smaller near the minimum. Therefore, the learning rate has to decrease
+# during training. A cosine schedule decreases it to zero.
 shared = {
     "hidden_layer_sizes": (30, 30),
     "activation": "tanh",
     "learning_rate": "cosine",
     "learning_rate_init": 0.01,
     "max_iter": 100,
-    "n_iter_no_change": np.inf,  # a cosine is to run to its end
+    "n_iter_no_change": np.inf,  # train to the end of the schedule
     "random_state": 0,
 }
 quantiles = (0.05, 0.5, 0.95)
@@ -57,20 +55,19 @@ low, median, high = (
 P_quantile = np.column_stack([reg.predict(X_test) for reg in (low, median, high)])
 
 # %%
-# A band of constant width
-# ------------------------
-#
-# What one would do without quantile regression: predict the mean, and shift the
-# prediction by the quantiles of the residuals on the training set.
+# Compare with a band of constant width
+# -------------------------------------
+# A simple alternative is to predict the mean and to add the quantiles of the residuals
+# on the training set.
 mean = MLPRegressorScratch(loss="squared_error", **shared).fit(X_train, y_train)
 shifts = np.quantile(y_train - mean.predict(X_train), quantiles)
 P_band = mean.predict(X_test)[:, np.newaxis] + shifts
 
 # %%
-# Both aim at an interval that has nine targets in ten. The band is far too wide on the
-# left, and too narrow on the right, where many targets leave it. The outer quantiles
-# follow the noise, and the median lies below the middle, as it should with noise that
-# goes farther up than down.
+# Both methods should give an interval that contains 90 % of the targets. The band is
+# too wide on the left and too narrow on the right, where many targets are outside. The
+# outer quantiles follow the noise. The median is below the center of the interval, as
+# expected for skewed noise.
 fig, axes = plt.subplots(
     2, 1, figsize=(6.4, 6.4), sharex=True, sharey=True, layout="constrained"
 )
@@ -93,12 +90,11 @@ plt.show()
 # %%
 # Coverage and loss
 # -----------------
-#
-# The coverage is the share of held-out targets in the interval. Over all of them, both
-# methods are close to the 0.9 that was asked for, so this alone can't tell them apart.
-# Each third of the axis by itself can: the quantiles are close everywhere, while the
-# band has too many targets on the left and too few on the right. The pinball loss,
-# which is the lower the better the quantile, agrees for all three.
+# The coverage is the share of test targets in the interval. Over all targets, both
+# methods are close to the required 0.9. The coverage in each third of the axis shows
+# the difference: the quantiles are close to 0.9 everywhere, but the band contains too
+# many targets on the left and too few on the right. A smaller pinball loss means a
+# better quantile. It is smaller for the quantile networks at all three quantiles.
 third = (3 * X_test[:, 0]).astype(int)
 print("                              coverage                    pinball loss")
 print("                         all  left middle right     q=0.05  q=0.5  q=0.95")
@@ -117,6 +113,7 @@ for name, P in (("quantiles", P_quantile), ("constant band", P_band)):
     )
 
 # %%
-# Each quantile is a network of its own here, and nothing keeps their curves from
-# crossing where there are few data. It is worth a look:
+# Each quantile is predicted by a separate network. Their curves can cross where there
+# are few data. The following number is the share of samples with predictions in the
+# correct order:
 print(f"predictions in order: {(np.diff(P_quantile) >= 0).all(axis=1).mean():.3f}")

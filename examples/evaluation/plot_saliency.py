@@ -1,23 +1,22 @@
 """
-=======================
-What a network looks at
-=======================
+============================
+Input gradients and saliency
+============================
 
-The gradient of an output with respect to the input says which pixels a network is
-sensitive to, and following it upwards shows the input that a unit responds to most.
-This page draws both for a network that reads digits, beside the weights of its first
-layer, and then puts the gradient to the test, to see what it tells and what it does
-not.
+The gradient of an output with respect to the input shows which pixels a network is
+sensitive to. Gradient ascent on the input finds the input that maximizes the activation
+of a unit. This example plots both for a network that classifies digits, together with
+the weights of its first layer, and then tests what the gradient explains and what it
+does not.
 """
 
 # %%
-# A network that reads digits
-# ---------------------------
-#
-# A part of MNIST is enough. A quarter of the images is held out: all that is shown or
-# counted below is about images that the network was not trained on. The penalty is
-# strong: without it, a weight of a pixel that is hardly ever inked stays at the random
-# value that it started from, and the pictures are full of noise.
+# Train a network on MNIST
+# ------------------------
+# The example uses a part of MNIST. A quarter of the images is the test set, and all
+# results below are for test images. The penalty is strong. Without it, the weights of
+# pixels that are almost always white keep their random initial values, and the plots
+# are noisy.
 import math
 import warnings
 
@@ -31,7 +30,7 @@ from skmlp import MLPClassifierScratch
 from skmlp.datasets import fetch_mnist
 from skmlp.plotting import SaliencyDisplay, WeightsDisplay
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 try:
@@ -52,12 +51,10 @@ print(f"accuracy on {len(X_test)} held-out images: {clf.score(X_test, y_test):.3
 # %%
 # Input gradients
 # ---------------
-#
 # Below each image is the gradient :math:`\partial f_k(x) / \partial x` of the logit
-# :math:`f_k` of the class that is predicted for it. Red pixels raise the logit when
-# they get darker, blue ones lower it. Look at the empty places, too: much of the
-# gradient is where there is no ink. Blue says that ink there would speak against the
-# digit, such as in the hole of the 0.
+# :math:`f_k` of the predicted class. Darker red pixels increase the logit, and darker
+# blue pixels decrease it. A large part of the gradient is in empty areas. Blue areas
+# there mean that ink would decrease the logit, such as inside the 0.
 first_of_each = [int(np.flatnonzero(y_test == k)[0]) for k in (0, 3, 4, 7, 9)]
 SaliencyDisplay.from_estimator(
     clf, X_test[first_of_each], image_shape=image_shape, signed=True
@@ -65,31 +62,29 @@ SaliencyDisplay.from_estimator(
 plt.show()
 
 # %%
-# What the first layer has learned
-# --------------------------------
-#
-# A unit of the first hidden layer multiplies the image by its weights. Each of these
-# pictures is one column of :math:`W^1`: the units are detectors of strokes here and
-# gaps there, hardly ever of a whole digit.
+# Weights of the first layer
+# --------------------------
+# A unit of the first hidden layer multiplies the image by its weights. Each picture
+# shows one column of :math:`W^1`. The units detect strokes and gaps at certain
+# positions, and almost never a complete digit.
 WeightsDisplay.from_estimator(clf, image_shape=image_shape, n_units=16)
 plt.show()
 
 # %%
-# The ideal input of a unit
-# -------------------------
+# Inputs that maximize the activation of a unit
+# ---------------------------------------------
+# :meth:`~skmlp.MLPClassifierScratch.reconstruct_input` maximizes :math:`f_k(x) -
+# \frac{\lambda}{2} \lVert x \rVert_2^2` by gradient ascent. For a unit of the first
+# layer, the result is proportional to its weights. The method is more useful for the
+# following layers, whose weights are hard to interpret. The upper row shows three
+# outputs. The lower row shows, for each of them, the unit of the second hidden layer
+# with the largest weight to this output. The gradient of an inactive ReLU unit is zero,
+# so that the ascent starts from the image that activates the unit most.
 #
-# :meth:`~skmlp.MLPClassifierScratch.reconstruct_input` climbs to an :math:`x` with a
-# large :math:`f_k(x) - \frac{\lambda}{2} \lVert x \rVert_2^2`. For a unit of the first
-# layer that is its weights again, up to a factor. It is the layers above whose weights
-# say little by themselves: the upper row has three outputs, the lower one three units
-# of the second hidden layer, each that with the largest weight to the output above it.
-# A hidden unit with a ReLU that is off has no gradient to climb along, so the ascent
-# starts from the image that activates the unit most.
-#
-# Each picture has a scale of its own, with red for ink that activates the unit and blue
-# for ink that inhibits it. The outputs want ink along the strokes of their digit, and
-# none where it would make another digit of it: the 3 is not to be closed on the left,
-# as it would be in an 8.
+# Each picture has its own color scale. Ink activates the unit in red areas and inhibits
+# it in blue areas. The outputs respond to ink along the strokes of their digit. They
+# are inhibited by ink that would turn the digit into another one: the 3 must not be
+# closed on the left, which would make it an 8.
 digits = [0, 3, 7]
 units = clf.coefs_[-1][:, digits].argmax(axis=0)
 A = clf.hidden_activations(X_test)[1]
@@ -109,14 +104,13 @@ for (above, below), k, unit in zip(axes.T, digits, units, strict=True):
 plt.show()
 
 # %%
-# What the gradient tells, and what it does not
-# ---------------------------------------------
-#
-# The gradient claims that the network is sensitive to these pixels. To test that, each
-# held-out image takes a step :math:`d` of the same length against its gradient, or in a
-# random direction. If the claim is true, the first does far more harm than the second.
-# For small steps the gradient also says how much the logit must fall, which is
-# :math:`-d \cdot \partial f_k / \partial x`.
+# Test of the gradient
+# --------------------
+# The gradient states that the network is sensitive to certain pixels. To test this,
+# each test image is moved by a step :math:`d` of the same length, either against its
+# gradient or in a random direction. If the gradient is correct, the first reduces the
+# accuracy much more than the second. For small steps, the gradient also predicts the
+# decrease of the logit, :math:`-d \cdot \partial f_k / \partial x`.
 G = clf.input_gradient(X_test)
 R = np.random.RandomState(0).normal(size=G.shape)
 G_unit, R_unit = (D / np.linalg.norm(D, axis=1, keepdims=True) for D in (G, R))
@@ -134,14 +128,15 @@ for length in (0.1, 0.5, 1.0, 1.5, 2.0):
     print(f"{length:7.1f}{random:8.3f}{accuracy:22.3f}{expected:14.2f}{actual:10.2f}")
 
 # %%
-# So the gradient does tell what the network is sensitive to: against it, a step far
-# shorter than the image itself ruins the accuracy, while one in a random direction
-# costs nothing. But
+# The gradient does show what the network is sensitive to: a step against it that is
+# much shorter than the image destroys the accuracy, while a random step of the same
+# length has no effect. The gradient has the following limitations:
 #
-# - it holds at this image alone. The further the step, the more the logit differs from
-#   what the gradient has promised, because other units of the ReLU layers are on there;
-# - it is of one logit. The prediction changes where another logit gets larger;
-# - it does not say how much a pixel has contributed to the prediction: an empty pixel
-#   has contributed nothing, and can have a large gradient;
-# - it does not say that the network sees what we see: small changes that mean nothing
-#   to us are the ones that hurt it most.
+# - It is valid only near the given image. The longer the step, the more the logit
+#   differs from the prediction of the gradient, because other ReLU units become active.
+# - It describes a single logit. The predicted class changes when another logit becomes
+#   larger.
+# - It does not measure the contribution of a pixel to the prediction. An empty pixel
+#   contributes nothing, but can have a large gradient.
+# - It does not mean that the network uses the same features as humans. Small changes
+#   that are meaningless to humans have the largest effect.

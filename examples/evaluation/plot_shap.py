@@ -1,23 +1,22 @@
 """
-======================
-SHAP values on a table
-======================
+===========
+SHAP values
+===========
 
-The `shap <https://shap.readthedocs.io>`_ package takes a network as it takes any other
-estimator, and shares out each of its predictions among the features. This page does so
-for a pipeline on a table, checks that the shares add up to the prediction, and holds
-the features that matter most against those with the largest input gradients.
+The `shap <https://shap.readthedocs.io>`_ package attributes each prediction of an
+estimator to the features. This example computes SHAP values for a pipeline on tabular
+data, verifies that they add up to the prediction, and compares the most important
+features with those that have the largest input gradients.
 """
 
 # %%
-# A network in a pipeline
-# -----------------------
-#
-# The table has ten measurements of each of 442 patients with diabetes, among them the
-# body mass index ``bmi``, the blood pressure ``bp``, and six of the blood serum, ``s1``
-# to ``s6``. The target is a measure of the disease's progression a year later. There
-# are few patients, and much is noise: a grid search on the training set finds how
-# strong the penalty on the weights should be.
+# Train a network in a pipeline
+# -----------------------------
+# The diabetes dataset contains ten measurements of 442 patients, among them the body
+# mass index ``bmi``, the blood pressure ``bp``, and six blood serum measurements,
+# ``s1`` to ``s6``. The target is a measure of the progression of the disease after one
+# year. There are few patients and the data are noisy, so that a grid search on the
+# training set selects the strength of the penalty.
 import matplotlib.pyplot as plt
 import numpy as np
 import shap
@@ -49,16 +48,15 @@ print(f"best alpha: {search.best_params_['mlpregressorscratch__alpha']}")
 print(f"R² on {len(X_test)} held-out patients: {model.score(X_test, y_test):.2f}")
 
 # %%
-# Shares of a prediction
-# ----------------------
+# Compute SHAP values
+# -------------------
+# For each prediction, shap replaces features by those of patients in a background
+# sample, here from the training set, and averages over the order of the replacements.
+# It needs only a function that predicts. Here, this is the prediction of the whole
+# pipeline, so that the features are those of the table, in their units.
 #
-# To find the share of a feature in one prediction, shap replaces other features by
-# those of patients in a background sample, here from the training set, and averages
-# over the order in which it does so. All it needs is a function that predicts: that of
-# the whole pipeline, so that the features are those of the table, in their units.
-#
-# The shares, which are the SHAP values, have to add up to the difference between this
-# prediction and the base value, which is the mean prediction for the background.
+# The SHAP values of a prediction add up to the difference between this prediction and
+# the base value, which is the mean prediction for the background sample.
 explainer = shap.Explainer(
     model.predict,
     shap.maskers.Independent(X_train, max_samples=50),
@@ -77,41 +75,39 @@ for i in range(3):
 print(f"largest difference: {np.abs(prediction - base - shares).max():.0e}")
 
 # %%
-# Each point of this plot is a patient. A feature far from zero has moved the prediction
-# for that patient much, and the colour says whether the patient has a high or a low
-# value of it. The features with the widest spread, on top, matter most: high values of
-# ``s5`` and of ``bmi`` raise the prediction.
+# Each point of this plot is a patient. The horizontal position is the effect of a
+# feature on the prediction, and the color shows the value of the feature. The features
+# with the widest spread, at the top, are the most important ones. High values of ``s5``
+# and ``bmi`` increase the prediction.
 shap.plots.beeswarm(explanation, show=False, plot_size=(6.4, 4.8))
 plt.xlabel("SHAP value (share in the predicted progression)")
 plt.show()
 
 # %%
-# Gradients of the same predictions
-# ---------------------------------
-#
-# :class:`~skmlp.plotting.SaliencyDisplay` asks something else of the same network: how
-# much would the prediction change with a small change of the feature? It looks at the
-# network alone, behind the scaler, so that the gradients are per standard deviation of
-# a feature and can be compared with each other.
+# Compare with input gradients
+# ----------------------------
+# :class:`~skmlp.plotting.SaliencyDisplay` shows how much the prediction changes with a
+# small change of a feature. It evaluates the network without the scaler, so that the
+# gradients are per standard deviation of a feature and can be compared with each other.
 scaler, mlp = model
 Z_test = scaler.transform(X_test)
 SaliencyDisplay.from_estimator(mlp, Z_test, feature_names=data.feature_names)
 plt.show()
 
 # %%
-# Side by side
-# ------------
+# Differences between the two methods
+# -----------------------------------
+# With both methods, ``s5`` and ``bmi`` are the most important features. The results
+# differ at the end of the table: the gradients of ``age`` and ``s1`` are not small, but
+# their SHAP values are close to zero. The last column shows the reason. The signed
+# gradient is close to zero on average: the feature increases the prediction for some
+# patients and decreases it for others. A gradient describes a small change. A SHAP
+# value describes the change from the background to the patient, in which increases and
+# decreases cancel.
 #
-# Both find that ``s5`` and ``bmi`` matter most. They differ at the end of the table:
-# the gradient of ``age`` and ``s1`` is not so small, and their SHAP values are next to
-# nothing. The last column hints at the reason. With its sign, their gradient is close
-# to zero on average: the feature raises the prediction for one patient and lowers it
-# for another. A gradient is about a small change. A SHAP value is about the whole way
-# from the background to the patient, on which such ups and downs cancel.
-#
-# Neither says what causes the disease. Both explain the network, whose R² shows how
-# much of the progression it has not understood, and both depend on which of several
-# correlated features the network happens to use.
+# Neither method shows the causes of the disease. Both explain the network, whose R²
+# shows that it does not explain most of the progression, and both depend on which of
+# several correlated features the network uses.
 G = mlp.input_gradient(Z_test)
 mean_shap = np.abs(explanation.values).mean(axis=0)
 print("feature  mean |SHAP value|  mean |gradient|  mean gradient")

@@ -3,28 +3,28 @@ r"""
 Bias and variance
 =================
 
-The error of a network on new data has three parts: what it gets wrong on average over
-all training sets, how much it varies from one training set to the next, and the noise
-of the data, which nothing removes. This page measures all three, for networks with
-penalties from weak to strong, and shows that they add up to the error.
+The expected error of a network on new data is the sum of the squared bias, the variance
+of the predictions over training sets, and the variance of the noise. This example
+measures all three for networks with L2 penalties of different strengths, and compares
+their sum with the measured error.
 """
 
 # %%
-# The decomposition
-# -----------------
+# Decomposition of the error
+# --------------------------
 # Let :math:`y = f(x) + \varepsilon` with noise of variance :math:`\sigma^2`, and let
-# :math:`\hat f_D` be the network that was trained on the training set :math:`D`. Over
-# training sets and noise, the expected squared error at :math:`x` is
+# :math:`\hat f_D` be the network that was trained on the training set :math:`D`. The
+# expected squared error at :math:`x`, over training sets and noise, is
 #
 # .. math::
 #
-#    \mathbb E \big( y - \hat f_D(x) \big)^2
-#    = \underbrace{\big( f(x) - \mathbb E \hat f_D(x) \big)^2}_{\text{bias}^2}
-#    + \underbrace{\operatorname{Var} \hat f_D(x)}_{\text{variance}} + \sigma^2 .
+# \mathbb E \big( y - \hat f_D(x) \big)^2 = \underbrace{\big( f(x) - \mathbb E \hat
+# f_D(x) \big)^2}_{\text{bias}^2} + \underbrace{\operatorname{Var} \hat
+# f_D(x)}_{\text{variance}} + \sigma^2 .
 #
-# Here :math:`f` is known, so the parts can be computed, and we can draw as many
-# training sets as we like. With real data neither is possible, but the parts are still
-# there.
+# Here, :math:`f` is known and many training sets can be drawn, so that the terms can be
+# computed. This is not possible with real data, but the decomposition applies to them
+# as well.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -33,7 +33,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import MLPRegressorScratch
 
-# The number of iterations is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of iterations.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 n_sets, n_samples, sigma = 40, 25, 0.3
@@ -54,14 +54,14 @@ x_test, y_test = draw(10_000, rng)
 
 
 # %%
-# From a weak penalty to a strong one
-# -----------------------------------
-# A network with 30 hidden units is trained on each of the training sets, with each
-# strength of the L2 penalty. The mean of finitely many networks is itself a little off:
-# its variance is that of one network, divided by their number. That is subtracted from
-# the squared bias, which can therefore come out just below zero. All networks begin
-# with the same weights. The last column is no sum, but what was measured: the mean
-# squared error on test samples with noise of their own.
+# Strength of the penalty
+# -----------------------
+# A network with 30 hidden units is trained on each training set with each strength of
+# the L2 penalty. The mean of finitely many networks is not exact: its variance is that
+# of one network, divided by the number of networks. This is subtracted from the squared
+# bias, which can therefore be slightly negative. All networks start from the same
+# weights. The last column is not the sum, but the measured mean squared error on test
+# samples with independent noise.
 alphas = np.logspace(-3, 0, 7)
 predictions, parts, errors = [], [], []
 print("   alpha   bias^2  variance   noise     sum  measured error")
@@ -86,12 +86,12 @@ for alpha in alphas:
     )
 
 # %%
-# The parts, one on top of the other, reach up to the points, which are the measured
-# errors. With a weak penalty nearly all of what can be avoided is variance: the network
-# follows the noise of its training set. With a strong one it is bias: the network
-# cannot bend any more. Just before, at ``alpha=0.316``, the variance rises once more:
-# from some training sets the network is already nearly flat, from others it still
-# bends. The least error is in between, and is still above the noise.
+# The stacked areas reach the points, which are the measured errors. With a weak
+# penalty, almost all of the avoidable error is variance: the network fits the noise of
+# its training set. With a strong penalty, it is bias: the network is almost linear. At
+# ``alpha=0.316``, the variance increases again, because with some training sets the
+# network is already almost flat and with others it is not. The smallest error lies
+# between, and is still larger than the noise.
 _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 colors = ["0.8", "tab:blue", "tab:orange"]
 labels = [r"noise $\sigma^2$", "variance", r"bias$^2$"]
@@ -102,9 +102,9 @@ ax.legend(loc="upper center", reverse=True)
 plt.show()
 
 # %%
-# The learned functions themselves: thin lines are networks from different training
-# sets, and their spread is the variance. The thick line is the mean of all of them, and
-# its distance from the true function, which is dashed, is the bias.
+# The following plot shows the learned functions. Thin lines are networks from different
+# training sets. Their spread is the variance. The thick line is the mean of all
+# networks. Its distance from the true function, the dashed line, is the bias.
 order = x_test[:, 0].argsort()[::50]
 grid = x_test[order]
 _, axes = plt.subplots(

@@ -3,19 +3,19 @@
 Dropout and batch normalization
 ===============================
 
-Dropout is for networks that overfit, batch normalization for networks that are hard to
-train. This page shows a problem of each kind, and what each of the two does about it.
+Dropout reduces overfitting. Batch normalization makes networks easier to train. This
+example applies each of them to a problem of this kind.
 """
 
 # %%
-# Dropout, for few and noisy data
-# -------------------------------
+# Dropout for few and noisy data
+# ------------------------------
 # With rate :math:`r`, dropout sets each hidden activation to zero with probability
-# :math:`r` in each step, and multiplies the others by :math:`1 / (1 - r)`, so that no
-# unit can rely on any particular other. In predictions, all units take part.
+# :math:`r` in each step, and multiplies the others by :math:`1 / (1 - r)`. Units can
+# therefore not rely on particular other units. All units are used in predictions.
 #
-# This network has many more weights than there are samples, and a tenth of the labels
-# is drawn at random.
+# The network has many more weights than there are samples, and a tenth of the labels is
+# random.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -46,8 +46,8 @@ X_train, X_val, y_train, y_val = train_test_split(
 )
 
 # %%
-# The table has the losses of the finished networks, both computed with all units, the
-# least validation loss of all epochs, and the validation accuracy at the end.
+# The table shows the losses of the trained networks, computed with all units, the
+# smallest validation loss of all epochs, and the final validation accuracy.
 print("dropout  training  validation     gap  least validation  accuracy")
 trained = {}
 for rate in (0.0, 0.25, 0.5, 0.7):
@@ -69,30 +69,31 @@ for rate in (0.0, 0.25, 0.5, 0.7):
     )
 
 # %%
-# Without dropout the training loss goes to zero, noise and all, while the validation
-# loss rises after the first epochs: the network becomes ever more certain, even of what
-# is wrong. The higher the rate, the smaller the gap. The best epoch is hardly better
-# with dropout than without, so that early stopping would do nearly as much here. But
-# with dropout it matters much less when the training ends. (The curve of the training
-# loss is measured in training, with units dropped, and is therefore above that of the
-# table.)
+# Without dropout, the training loss decreases to zero although the labels are noisy,
+# and the validation loss increases after the first epochs: the predicted probabilities
+# become too extreme. The gap between the losses decreases as the rate increases. The
+# best epoch is only slightly better with dropout than without, so that early stopping
+# would have a similar effect here. With dropout, however, the number of epochs is much
+# less critical. The curve of the training loss is measured during training with dropped
+# units. It is therefore above the training loss in the table.
 LossCurveDisplay.from_estimators(
     {k: trained[k] for k in ("dropout=0.0", "dropout=0.5")}
 )
 plt.show()
 
 # %%
-# Batch normalization, for networks that are hard to train
-# --------------------------------------------------------
-# Batch normalization gives the sums of a unit, :math:`U = A^{l-1} W^l`, the mean 0 and
-# the variance 1 in each batch, and then a scale and a shift that are learned,
-# :math:`Z^l = \gamma \odot \hat U + b^l`. So it hardly matters any more how large the
-# inputs and the weights are.
+# Batch normalization for networks that are hard to train
+# -------------------------------------------------------
+# Batch normalization standardizes the sums of a unit, :math:`U = A^{l-1} W^l`, to mean
+# 0 and variance 1 in each batch. It then applies a learned scale and shift, :math:`Z^l
+# = \gamma \odot \hat U + b^l`. The scale of the inputs and weights has therefore little
+# effect.
 #
-# Two things make the digits hard to learn here: pixels that are multiplied by a
-# constant, and many layers of logistic units, whose slope is 1/4 at most, so that the
-# gradient gets smaller from layer to layer. Everything else is left at its default, and
-# training takes 10 epochs. The accuracies are means over two seeds.
+# In this example, the digits are hard to learn for two reasons: the pixels are
+# multiplied by a constant factor, and there are many layers of logistic units. The
+# derivative of a logistic unit is at most 1/4, so that the gradient decreases from
+# layer to layer. All other parameters have their default values. Training takes 10
+# epochs. The accuracies are means over two seeds.
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X / 16, y, test_size=0.5, stratify=y, random_state=0
@@ -135,11 +136,10 @@ for title, values, curves in [
         print(f"{name:16}" + "".join(f"{score:8.3f}" for score in curve))
 
 # %%
-# With batch normalization the factor makes hardly any difference, and even the deepest
-# network learns. A plain network of two layers is good for one scale of the inputs, and
-# less so for any other. Where the inputs have that scale already, and the network is
-# not deep, the gain is small: a :class:`~sklearn.preprocessing.StandardScaler` is the
-# simpler way to get there.
+# With batch normalization, the factor has almost no effect, and even the deepest
+# network learns. A plain network with two layers needs inputs of a certain scale. If
+# the inputs are already scaled and the network is not deep, the benefit is small. A
+# :class:`~sklearn.preprocessing.StandardScaler` is then the simpler solution.
 _, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained", sharey=True)
 for name, style in [("plain", "o-"), ("batch_norm=True", "s--")]:
     axes[0].plot(factors, by_factor[name], style, label=name)

@@ -1,16 +1,17 @@
 """
-==============================
-L1 makes zeros, L2 makes small
-==============================
+===================
+L1 and L2 penalties
+===================
 
-Where only a few features matter, a network with an L1 penalty relies on them more, and
-predicts better, than one with an L2 penalty. This page fits networks with either, and
-counts the weights that are exactly zero and the features that are left.
+If only a few features are relevant, a network with an L1 penalty uses mainly these
+features and predicts better than a network with an L2 penalty. This example fits
+networks with each penalty, and counts the weights that are exactly zero and the
+features that are used.
 """
 
 # %%
-# Five features that matter, and twenty that do not
-# -------------------------------------------------
+# Data with five relevant and twenty irrelevant features
+# ------------------------------------------------------
 # The penalty is
 #
 # .. math::
@@ -20,8 +21,8 @@ counts the weights that are exactly zero and the features that are left.
 #
 # with :math:`\alpha` = ``alpha`` and :math:`\rho` = ``l1_ratio``. In the data of
 # :func:`~sklearn.datasets.make_friedman1`, the target depends on the first five
-# features only. All the others are noise, which a network can use to learn the training
-# set by heart.
+# features only. All other features are noise, which a network can use to memorize the
+# training set.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -34,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPRegressorScratch
 from skmlp.plotting import WeightsDisplay
 
-# The number of iterations is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of iterations.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_friedman1(n_samples=1400, n_features=25, noise=1.0, random_state=0)
@@ -47,13 +48,13 @@ y_mean, y_std = y_train.mean(), y_train.std()
 y_train, y_test = (y_train - y_mean) / y_std, (y_test - y_mean) / y_std
 
 # %%
-# The strength of the penalty
-# ---------------------------
-# ``alpha`` is chosen by cross-validation, for each penalty by itself. The table says
-# what share of the weights of the first layer are exactly zero, and of how many
-# features any weight is left: of the five relevant ones, and of the twenty that are
-# noise. With L2, no weight is ever zero. With L1, the zeros grow in number with
-# ``alpha``, and the first features to lose all of their weights are those of noise.
+# Strength of the penalty
+# -----------------------
+# For each penalty, ``alpha`` is selected by cross-validation. The table shows the share
+# of the weights of the first layer that are exactly zero, and the number of relevant
+# and irrelevant features that have a nonzero weight. With L2, no weight is zero. With
+# L1, the number of zeros increases with ``alpha``, and the irrelevant features are the
+# first to lose all of their weights.
 alphas = [0.3, 1.0, 3.0, 10.0, 30.0]
 best = {}
 print("                                               features used")
@@ -78,12 +79,13 @@ for name, l1_ratio in {"L2": 0.0, "L1": 1.0}.items():
         )
 
 # %%
-# The best network of each penalty
-# --------------------------------
-# On the test set, L1 is clearly better. The norm of the weights that leave a feature
-# says how much the network looks at it: with L1, much less at noise. The best ``alpha``
-# does leave every noise feature some weight: a penalty that is strong enough to remove
-# them also shrinks what is needed, and costs accuracy.
+# Best network of each penalty
+# ----------------------------
+# On the test set, L1 is clearly better. The norm of the weights of a feature measures
+# how much the network uses the feature. With L1, it is much smaller for the irrelevant
+# features. With the best ``alpha``, every irrelevant feature still has nonzero weights:
+# a penalty that is strong enough to remove them also shrinks the weights of relevant
+# features, and reduces the accuracy.
 norms = {name: np.linalg.norm(reg.coefs_[0], axis=1) for name, reg in best.items()}
 print("                           mean norm of")
 print("penalty  alpha  test R2  relevant  noise")
@@ -94,10 +96,10 @@ for name, reg in best.items():
     )
 
 # %%
-# Histograms of the weights of the first layer show the two ways to be small. L2 pulls
-# at a weight in proportion to its size, so that it moves ever slower towards zero, and
-# never gets there: the weights in its peak are small, but none is zero. L1 pulls at all
-# weights with the same force, and keeps those at zero on which the data pull less.
+# The histograms show the weights of the first layer. The L2 penalty reduces a weight in
+# proportion to its size. Weights approach zero, but do not reach it. The L1 penalty
+# reduces all weights by the same amount, and keeps weights at zero if the gradient of
+# the loss is smaller than this amount.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.6), layout="constrained", sharex=True, sharey=True
 )
@@ -108,7 +110,8 @@ for ax, (name, reg) in zip(axes, best.items(), strict=True):
 plt.show()
 
 # %%
-# The same weights, feature by feature: with L2, the network looks at noise as well.
+# The following plot shows the norm of the weights of each feature. With L2, the network
+# also uses the irrelevant features.
 features = np.arange(X.shape[1])
 _, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 ax.bar(features - 0.2, norms["L2"], 0.4, label="L2")

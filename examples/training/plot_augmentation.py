@@ -1,20 +1,22 @@
 """
-============================
-More data from the same data
-============================
+=================
+Data augmentation
+=================
 
-With ``augment``, a network never sees quite the same batch twice: a function changes
-the samples in ways that leave their classes as they are. This page shifts images of
-digits by a pixel, and shows what the network learns from that, and what it does not.
+The parameter ``augment`` is a function that changes each training batch in ways that do
+not change the classes. This example shifts images of digits by one pixel at random, and
+compares the accuracy with and without augmentation on original and on shifted test
+images.
 """
 
 # %%
-# A function that changes a batch
+# Define an augmentation function
 # -------------------------------
-# ``augment`` is called with each batch of X, and with the random generator of the
-# training, so that ``random_state`` fixes the augmentation, too. It returns an array of
-# the same shape. This one shifts images by -1, 0 or 1 pixels in both directions, and
-# leaves about half of them as they are. What is shifted out of an image is lost.
+# ``augment`` is called with each batch of X and with the random generator of the
+# training. The augmentation is therefore determined by ``random_state``. The function
+# returns an array of the same shape. This one shifts images by -1, 0 or 1 pixels in
+# both directions, and does not change about half of them. Pixels that are shifted out
+# of an image are lost.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,7 +28,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
@@ -49,8 +51,8 @@ X_pool, X_test, y_pool, y_test = train_test_split(
 )
 
 # %%
-# The first row shows six images as they are. Below them is what the network could see
-# in three epochs.
+# The first row shows six original images. The other rows show them as the network could
+# see them in three epochs.
 rng = np.random.default_rng(1)
 rows = [X_pool[:6]] + [shift_half(X_pool[:6], rng) for _ in range(3)]
 _, axes = plt.subplots(4, 6, figsize=(6.4, 4.4), layout="constrained")
@@ -65,13 +67,12 @@ for ax, name in zip(
 plt.show()
 
 # %%
-# Learning from 100 images
-# ------------------------
-# The validation images are shifted once, and stay so. Without augmentation the training
-# loss falls to nearly nothing, for the network knows its images by heart, while the
-# validation loss soon rises: it has learned nothing about shifted images. With
-# augmentation there is always something left to learn, and the validation loss falls.
-# (The training loss is then that of the images that were trained on, shifted or not.)
+# Train on 100 images
+# -------------------
+# The validation images are shifted once. Without augmentation, the network memorizes
+# the training images: the training loss decreases almost to zero, and the validation
+# loss soon increases. With augmentation, the validation loss decreases. The training
+# loss is then computed on the augmented images.
 params = {
     "hidden_layer_sizes": (100,),
     "batch_size": 20,
@@ -91,11 +92,11 @@ LossCurveDisplay.from_estimators(trained)
 plt.show()
 
 # %%
-# Accuracy against the number of images
+# Accuracy by number of training images
 # -------------------------------------
-# There are two test sets: the images as they are, and the same ones shifted. Training
-# sets of each size are drawn four times. The numbers are means over the draws, and the
-# bands in the picture standard deviations.
+# There are two test sets: the original images and the same images after a shift.
+# Training sets of each size are drawn four times. The table shows means over the draws.
+# The bands in the plot show standard deviations.
 X_shifted = shift(X_test, rng)
 tests = {"test images as they are": X_test, "shifted test images": X_shifted}
 sizes = [50, 100, 200, 400]
@@ -116,11 +117,10 @@ for test, (plain, augmented) in zip(tests, scores.mean(axis=3), strict=True):
     print(f"{'  augmented':24}" + "".join(f"{score:13.3f}" for score in augmented))
 
 # %%
-# On images as they are, which are all centred, hardly anything is gained. On shifted
-# images a great deal is: the plain network has learned at which pixels the strokes of a
-# centred digit are, and is lost when they move by one. More images of the same kind
-# hardly help. Augmentation tells the network what you know and the data does not say,
-# so it pays where the data to come varies more than the data at hand.
+# All original images are centered, and augmentation has little effect on them. On
+# shifted images, it increases the accuracy considerably: the plain network has learned
+# the pixel positions of centered digits. More images of the same kind do not help much.
+# Use augmentation if new data will vary more than the training data.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.8), layout="constrained", sharex=True, sharey=True
 )

@@ -1,22 +1,23 @@
 """
-============
-Stop in time
-============
+==============
+Early stopping
+==============
 
-A network that is trained for too long learns its samples by heart: the training loss
-keeps falling, while the loss on other data rises. Early stopping watches data that the
-network does not learn from, and keeps the weights that were best there. This example
-shows what it watches, how to choose that, and what it saves in test error.
+A network that is trained for too many epochs overfits: the training loss keeps
+decreasing, while the loss on other data increases. Early stopping monitors a validation
+set and keeps the weights of the best epoch. This example shows how to choose the
+validation set and the metric, and measures the effect on the test error.
 """
 
 # %%
-# Too long
-# --------
-# Two classes, one of them four times as frequent, with some labels that are wrong. The
-# samples are divided three ways: to learn from, to decide when to stop, and to say in
-# the end how good the network is. The last ones must not take part in any decision.
+# Overfitting
+# -----------
+# The data have two classes, one of them four times as frequent as the other, and some
+# wrong labels. The samples are divided into a training set, a validation set that
+# determines when to stop, and a test set for the final evaluation. The test set must
+# not be used for any decision.
 #
-# Without early stopping, ``X_val`` and ``y_val`` are only watched.
+# Without early stopping, ``X_val`` and ``y_val`` are only evaluated after each epoch.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -30,7 +31,7 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# Some of the networks are meant to train to the last epoch.
+# Some of the networks are expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_classification(
@@ -72,22 +73,22 @@ print(f"at best:                          {min(val_losses):.3f}")
 print(f"in the end:                       {val_losses[-1]:.3f}")
 
 # %%
-# The training loss falls to the end. The validation loss has its minimum early, where
-# the mark is, and rises from there to far above where it began. The panel below has the
-# accuracy. It suffers less: the network does not so much change its mind as get too
-# sure of it.
+# The training loss decreases until the end. The validation loss has an early minimum,
+# which is marked, and then increases to far above its initial value. The lower panel
+# shows the accuracy, which decreases less: most predicted classes stay the same, but
+# the predicted probabilities become too extreme.
 LossCurveDisplay.from_estimator(too_long)
 plt.show()
 
 # %%
-# Early stopping
-# --------------
-# ``early_stopping=True`` ends the training when there has been no progress for
-# ``n_iter_no_change`` epochs, and goes back to the weights of the best one. By default,
-# a part of the training data is set aside for it, ``validation_fraction``. The metric
-# is the accuracy, unless ``early_stopping_metric`` says otherwise. Here it is the loss:
-# it is less noisy, since it changes with every probability, not only where a sample is
-# put into another class.
+# Enable early stopping
+# ---------------------
+# With ``early_stopping=True``, training ends if there has been no improvement for
+# ``n_iter_no_change`` epochs, and the weights of the best epoch are restored. By
+# default, the validation set is a fraction of the training data,
+# ``validation_fraction``, and the metric is the accuracy. Here,
+# ``early_stopping_metric`` is the loss. It is less noisy than the accuracy, because it
+# depends on all probabilities and not only on the predicted classes.
 stopping = clone(too_long).set_params(
     early_stopping=True,
     early_stopping_metric="loss",
@@ -102,12 +103,12 @@ print(f"stopped after epoch {split_off.n_iter_}, the best was {best_epoch}")
 print(f"its validation loss: {-split_off.best_validation_score_:.3f}")
 
 # %%
-# With ``X_val`` and ``y_val``, the validation set is one of our own. That is the way
-# where a random part would not do: where samples belong together, as those of one
-# patient, or where what is later has to be predicted from what is before. And it is the
-# same for several networks, which can then be compared.
+# Pass ``X_val`` and ``y_val`` to use a given validation set. This is necessary if a
+# random split is not appropriate, for example if several samples belong to one patient,
+# or if later samples are predicted from earlier ones. It also allows a comparison of
+# several networks on the same validation set.
 #
-# Any metric of scikit-learn's goes. Which epoch is the best depends on it.
+# The metric can be any scikit-learn scorer. The best epoch depends on the metric.
 networks = {"none, 150 epochs": too_long, "loss, split off": split_off}
 for metric in "loss", "score", "roc_auc":
     clf = clone(stopping).set_params(early_stopping_metric=metric)
@@ -124,19 +125,20 @@ for name, clf in networks.items():
     )
 
 # %%
-# All that stop are better than the one that does not, by each of the three measures.
-# Among themselves they differ much less. Those that watch the loss are ahead here, by
-# each of the measures, but on a single split such small differences may be chance. The
-# mark in the next picture is at the epoch that is best by the area under the ROC curve,
-# which is not where the loss is least.
+# All networks with early stopping are better than the network without it, by each of
+# the three metrics. The differences between them are much smaller. Here, the networks
+# that monitor the loss are best by each metric, but on a single split such small
+# differences may be random. The mark in the next plot shows the best epoch by the area
+# under the ROC curve, which is not the epoch with the smallest loss.
 LossCurveDisplay.from_estimator(networks["roc_auc"])
 plt.show()
 
 # %%
-# What it saves
-# -------------
-# One split of the data says little. Here are ten, each with a training to the last
-# epoch and one that stops. The lines join the two of a split.
+# Effect on the test error
+# ------------------------
+# A single split of the data is not conclusive. The following plot compares training to
+# the last epoch with early stopping for ten splits. Lines connect the results of a
+# split.
 test_losses = []
 for seed in range(10):
     X_train, X_val, X_test, y_train, y_val, y_test = split(seed)
@@ -161,5 +163,6 @@ ax.set_xticks([0, 1], ["150 epochs", "early stopping"])
 plt.show()
 
 # %%
-# The dotted line is the loss of a constant probability, here in the last split. By this
-# measure, a network that is trained for too long is worse than none.
+# The dotted line is the loss of a constant probability, for the last split. By this
+# metric, a network that is trained for too many epochs is worse than a constant
+# prediction.

@@ -1,24 +1,24 @@
 """
-================
-How large a step
-================
+=======================
+Learning rate schedules
+=======================
 
-The learning rate is the parameter to tune first. With one that is too small, training
-takes forever; with one that is too large, the loss jumps, or grows without bound. This
-example shows all of these, and what a learning rate that changes during training is
-good for.
+The learning rate is the most important parameter to tune. If it is too small, training
+is slow. If it is too large, the loss oscillates or diverges. This example shows the
+effect of constant learning rates, and compares learning rate schedules that change the
+rate during training.
 """
 
 # %%
-# Too small, good, too large
-# --------------------------
+# Constant learning rates
+# -----------------------
 # A training step is :math:`\theta \leftarrow \theta - \eta g`, with the gradient
-# :math:`g` and the learning rate :math:`\eta`. To see its effect alone, we begin with
-# all samples in each step, and without momentum.
+# :math:`g` and the learning rate :math:`\eta`. To isolate its effect, the first
+# networks are trained with full batches and without momentum.
 #
-# The gradient is local: it says that the objective falls in the direction of
-# :math:`-g`, not how far. So the loss falls in every epoch while the steps are
-# short, and a step that is too long jumps across the valley.
+# The gradient is local: the objective decreases in the direction of :math:`-g`, but the
+# gradient does not determine for how far. The loss decreases in every epoch if the
+# steps are short. It can increase if a step is too long.
 import textwrap
 import warnings
 
@@ -33,7 +33,7 @@ from sklearn.preprocessing import scale
 from skmlp import MLPRegressorScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the same for all, whether they have converged or not.
+# The number of epochs is the same for all, so that some may not converge.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = make_friedman1(3000, n_features=5, noise=0.5, random_state=0)
@@ -61,38 +61,38 @@ for learning_rate in 0.001, 0.01, 0.3, 0.7:
     print(f"{learning_rate:<15}{model.loss_:<9.3f}{n_rises}")
 
 # %%
-# The smallest rate has hardly begun after 100 epochs, and the next one takes all of
-# them to come to where a good one is after three. With the largest rate, the loss jumps
-# far above where it started in the first epochs, and then comes down. The last loss
-# does not tell of that, but the picture does.
+# With the smallest rate, the loss has decreased very little after 100 epochs. With the
+# next one, 100 epochs give the result of three epochs with a good rate. With the
+# largest rate, the loss first increases far above its initial value and then decreases.
+# The final loss does not show this, but the plot does.
 LossCurveDisplay.from_estimators(trained)
 plt.show()
 
 # %%
-# A rate that is larger still never recovers. Each step ends higher up than it began,
-# where the gradient is larger, and the next step longer. ``fit`` raises an error as
-# soon as the weights are no longer finite.
+# With an even larger rate, training diverges. The objective and its gradient are larger
+# after each step, and the next step is longer. ``fit`` raises an error as soon as the
+# weights are no longer finite.
 try:
     clone(reg).set_params(learning_rate_init=20.0).fit(X_train, y_train)
 except ValueError as error:
     print(textwrap.fill(str(error), 80))
 
 # %%
-# A rate that changes
-# -------------------
-# On mini-batches, each gradient is that of a few samples: right on average, but noisy.
-# With a constant rate, the noise keeps the weights moving around the minimum, the
-# farther the larger the rate. So a large rate is good at the beginning, to come close,
-# and a small one at the end, to settle. That is what a schedule is for:
+# Learning rate schedules
+# -----------------------
+# With mini-batches, the gradient is noisy. With a constant learning rate, the noise
+# keeps the weights at a distance from the minimum that increases with the rate. A large
+# rate is therefore useful at the beginning of the training, and a small rate at the
+# end. A schedule changes the rate during training:
 #
 # - ``"step"`` divides the rate by 10, here every 20 epochs;
-# - ``"cosine"`` lets it sink to 0, slowly at first and at the end;
-# - ``"one_cycle"`` lets it rise first, and then sink;
-# - ``warmup_steps`` lets any of them begin with a linear rise, which spares the initial
-#   weights steps that are too long for them.
+# - ``"cosine"`` decreases it to 0, slowly at the beginning and at the end;
+# - ``"one_cycle"`` increases it first and then decreases it;
+# - ``warmup_steps`` adds a linear increase at the beginning of any schedule, to avoid
+#   steps that are too long for the initial weights.
 #
-# They all begin with, or rise to, the same rate of 0.2, which is rather large. For
-# comparison there is also a smaller constant one.
+# All schedules start from, or increase to, the same rate of 0.2, which is rather large.
+# They are compared with this constant rate and with a smaller one.
 reg.set_params(batch_size=20, momentum=0.9, learning_rate_init=0.2, max_iter=50)
 schedules = {
     "constant, 0.2": {"learning_rate": "constant"},
@@ -111,16 +111,18 @@ for name, model in trained.items():
     print(f"{name:18}{model.loss_:<15.4f}{model.score(X_test, y_test):.3f}")
 
 # %%
-# While the rate is high, the loss is high and restless. It sinks with the rate: at once
-# where that is divided, smoothly in the others. All that sink end with a lower loss
-# than both constant rates, and on test data with a better score than the larger one.
+# While the rate is large, the loss is large and noisy. It decreases with the rate:
+# abruptly with the step schedule, and smoothly with the others. All schedules that
+# decrease the rate end with a smaller loss than both constant rates, and with a better
+# test score than the larger constant rate.
 LossCurveDisplay.from_estimators(trained)
 plt.show()
 
 # %%
-# On test data, the smaller constant rate is as good, but one has to find it. A schedule
-# that ends low forgives a rate that is too large at first. Which schedule it is makes
-# less of a difference.
+# The smaller constant rate has an equally good test score, but it has to be found
+# first. With a schedule that ends with a small rate, the initial rate is less critical.
+# The choice of the schedule matters less.
 #
-# Any of them works with any solver that has a learning rate, and so does a function of
-# the number of the step, ``learning_rate=lambda step: ...``.
+# Every schedule can be used with every solver that has a learning rate.
+# ``learning_rate`` can also be a function of the step number, as in
+# ``learning_rate=lambda step: ...``.

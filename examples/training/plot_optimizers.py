@@ -1,18 +1,19 @@
 """
-=========================
-Optimizers on one problem
-=========================
+========================
+Comparison of optimizers
+========================
 
-Which solver is best depends on the learning rate that each of them is given. Here each
-has the one that suits it, chosen by the same small search. On test data, the solvers
-with mini-batches then do about equally well; what differs is the rate that they want.
+The best solver depends on the learning rate. In this example, the learning rate of each
+solver is selected by the same search. On test data, all mini-batch solvers then give
+similar results, but their best learning rates differ.
 """
 
 # %%
-# The problem
-# -----------
-# Images of handwritten digits, one hidden layer, and 20 epochs. There is no penalty on
-# the weights, since in the loss of a batch it would depend on the size of the batch.
+# Data and network
+# ----------------
+# The data are images of handwritten digits. The network has one hidden layer and is
+# trained for 20 epochs. The penalty on the weights is switched off, because its share
+# in the loss of a batch depends on the batch size.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,7 +27,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the same for all, whether they have converged or not.
+# The number of epochs is the same for all, so that some may not converge.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -44,10 +45,10 @@ clf = MLPClassifierScratch(
 )
 
 # %%
-# The search
-# ----------
-# All solvers that take mini-batches, each at seven rates, compared by their
-# cross-validated loss. The test data have no part in it.
+# Search for the learning rate
+# ----------------------------
+# Each mini-batch solver is trained with seven learning rates, which are compared by
+# their cross-validated loss. The test data are not used.
 solvers = ["sgd", "adam", "adamw", "nadam", "amsgrad", "rmsprop", "adagrad"]
 rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 grid = {"solver": solvers, "learning_rate_init": rates}
@@ -60,11 +61,11 @@ losses = {
 chosen = {solver: rates[np.argmin(losses[solver])] for solver in solvers}
 
 # %%
-# Each line has a valley. The valleys are about equally deep, but not at the same place.
-# Adam, its variants and RMSProp divide the step by the size of recent gradients: there,
-# the rate is about how far a weight goes in a step, and has to be small. ``"sgd"``
-# and ``"adagrad"`` want a larger one. So a comparison at one rate for all would be one
-# of rates, not of solvers.
+# Each curve has a minimum. The minima are about equally low, but at different rates.
+# Adam, its variants and RMSProp divide the step by the size of recent gradients. Their
+# rate is approximately the change of a weight in one step, and has to be small.
+# ``"sgd"`` and ``"adagrad"`` need larger rates. A comparison with the same rate for all
+# solvers would therefore compare rates and not solvers.
 _, ax = plt.subplots(layout="constrained")
 looks = ["C0o-", "C1s--", "C4^-.", "C5v:", "C6D-", "C8P--", "kX-."]
 for solver, look in zip(solvers, looks, strict=True):
@@ -75,12 +76,13 @@ ax.legend()
 plt.show()
 
 # %%
-# The training
-# ------------
-# Each solver learns from all training data, at its rate. Two others need none, and take
-# one step per epoch, on all samples: ``"armijo"`` tries shorter and shorter steps until
-# the loss falls enough, and ``"random_search"`` knows no gradient at all. And there is
-# ``"lbfgs"``, which may evaluate the objective as often as the others see the data.
+# Training with all solvers
+# -------------------------
+# Each mini-batch solver is trained on all training data with its best rate. Two other
+# solvers need no learning rate and take one full-batch step per epoch: ``"armijo"``
+# reduces the step size until the loss decreases enough, and ``"random_search"`` does
+# not use gradients. ``"lbfgs"`` may evaluate the objective as often as the others
+# process the data.
 trained = {
     solver: clone(clf).set_params(solver=solver, learning_rate_init=chosen[solver])
     for solver in solvers
@@ -101,11 +103,11 @@ for solver, model in trained.items():
     print(f"{model.score(X_test, y_test):.3f}")
 
 # %%
-# On test data, the solvers with mini-batches are close to each other, though some come
-# to a much lower training loss. All are ahead of those that see all samples in each
-# step: in 20 epochs they take hundreds of steps, not 20. Of the latter, ``"lbfgs"``,
-# which learns from earlier gradients, is far ahead of steepest descent. Random steps
-# without a gradient get nowhere among thousands of weights.
+# On test data, the mini-batch solvers are close to each other, although their training
+# losses differ. They are better than the full-batch solvers, because they take hundreds
+# of steps in 20 epochs and not 20. Among the full-batch solvers, ``"lbfgs"``, which
+# uses earlier gradients, is much better than steepest descent. Random search does not
+# make progress with thousands of weights.
 mini_batch = {solver: trained[solver] for solver in solvers}
 full_batch = {solver: trained[solver] for solver in ("armijo", "random_search")}
 
@@ -123,6 +125,7 @@ plot_losses(mini_batch, "mini-batches")
 plt.show()
 
 # %%
-# The same for those that take one step per epoch. Mind the scale.
+# The following plot shows the solvers that take one step per epoch. Its scale is
+# different.
 plot_losses(full_batch, "all samples in each step")
 plt.show()

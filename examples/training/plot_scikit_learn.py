@@ -1,22 +1,22 @@
 """
-=================
-Change one import
-=================
+======================================
+Replacing scikit-learn's MLPClassifier
+======================================
 
-A script with scikit-learn's neural networks gets the same numbers from skmlp, and gets
-them sooner, when one import is changed. This page fits the same network with both,
-compares the numbers and the times, and then uses what scikit-learn's networks do not
-have.
+A script that uses scikit-learn's neural networks gives the same results with skmlp, in
+less time, if one import is changed. This example fits the same network with both
+libraries, compares the results and the times, and then uses features that scikit-learn
+does not have.
 """
 
 # %%
-# The same network three times
-# ----------------------------
+# Fit the same network three times
+# --------------------------------
 # :class:`~skmlp.MLPClassifierScratch` has the parameters of
 # :class:`~sklearn.neural_network.MLPClassifier`, and draws the same random numbers from
-# the same ``random_state``. So ``from skmlp import MLPClassifierScratch as
-# MLPClassifier`` is all that a script has to change. There are two engines: one in
-# NumPy, and a compiled one, which is used wherever it is installed.
+# the same ``random_state``. It is therefore sufficient to write ``from skmlp import
+# MLPClassifierScratch as MLPClassifier``. skmlp has a NumPy engine and a compiled
+# engine, which is used if it is installed.
 import time
 import warnings
 
@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPClassifierScratch
 from skmlp.plotting import LossCurveDisplay
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -51,12 +51,12 @@ classifiers = {
 }
 
 # %%
-# The same numbers
-# ----------------
-# The columns are the largest differences from scikit-learn's probabilities on the test
-# set and from its loss curve, and the accuracy on the test set. With NumPy the numbers
-# are equal to the last bit. The compiled engine adds up its sums in another order, so
-# that it differs by rounding, and by nothing else.
+# Compare the results
+# -------------------
+# The columns show the largest differences from scikit-learn's probabilities on the test
+# set and from its loss curve, and the accuracy on the test set. The results of the
+# NumPy engine are bitwise identical. The compiled engine computes sums in another
+# order, so that its results differ by rounding.
 reference = classifiers["scikit-learn"].fit(X_train, y_train)
 print(f"{'':24}{'probabilities':>15}{'loss curve':>13}{'accuracy':>10}")
 for name, clf in classifiers.items():
@@ -69,12 +69,12 @@ for name, clf in classifiers.items():
     )
 
 # %%
-# The time of a fit
+# Compare the times
 # -----------------
-# The rounds alternate, so that whatever else the machine does slows all of them alike,
-# and the median leaves out the outliers. The times are those of the machine on which
-# this page was built. How much is gained depends on the network: most where the matrix
-# products are small, as here, and least where they take nearly all of the time.
+# The fits are timed in alternation, so that other processes affect all of them equally.
+# The median reduces the effect of outliers. The times are those of the machine that has
+# built this page. The speedup depends on the network. It is largest if the matrix
+# products are small, as here, and smallest if they take most of the time.
 seconds = {name: [] for name in classifiers}
 for _ in range(7):
     for name, clf in classifiers.items():
@@ -95,12 +95,13 @@ ax.set(xlabel="median time of fit (ms)", title="The same fit, three times")
 plt.show()
 
 # %%
-# What scikit-learn's networks do not have
-# ----------------------------------------
-# Everything else is a constructor parameter as well. So it goes into a pipeline and a
-# search like any other: here GELU, dropout, a learning rate that falls along a cosine,
-# and label smoothing. Whether dropout helps is for the search to say; the test set has
-# no part in it. ``n_iter_no_change=np.inf`` lets the schedule run to its end.
+# Use additional features
+# -----------------------
+# Additional features are also constructor parameters, so that they can be used in
+# pipelines and searches. This example uses GELU, dropout, a cosine schedule of the
+# learning rate, and label smoothing. The search selects the dropout rate by
+# cross-validation, without the test set. With ``n_iter_no_change=np.inf``, training
+# runs to the end of the schedule.
 pipeline = make_pipeline(
     StandardScaler(),
     MLPClassifierScratch(
@@ -126,8 +127,8 @@ for candidate, score in zip(
 print(f"test accuracy of the best: {search.score(X_test, y_test):.4f}")
 
 # %%
-# Dropout does not help here. The history of the training is kept, and drawn by
-# :class:`~skmlp.plotting.LossCurveDisplay`. The learning rate, which varies, has a
-# panel of its own.
+# Dropout does not improve the result here. :class:`~skmlp.plotting.LossCurveDisplay`
+# plots the training history. A second panel shows the learning rate, because it
+# changes.
 LossCurveDisplay.from_estimator(search.best_estimator_[-1])
 plt.show()

@@ -3,20 +3,20 @@
 Transfer learning: digits 0-4 to 5-9
 ====================================
 
-Weights that were learned on one task help with another where the two have much in
-common, and may do harm where they have not. Here a network that knows the digits 0 to 4
-goes on to the digits 5 to 9, and to a camera with a bad sensor, with few images to
-learn from.
+Weights that were learned on one task can help with a similar task, but they can also
+reduce the accuracy if the tasks differ too much. This example pretrains a network on
+the digits 0 to 4. It then trains the network on few images of the digits 5 to 9, and on
+few images of the digits 0 to 4 from a different camera.
 """
 
 # %%
-# One source task, two target tasks
-# ---------------------------------
-# The source task is to tell the digits 0 to 4 apart, on half of their images. The first
-# target task has new classes, the digits 5 to 9. The second one has the classes of the
-# source, in new images by a bad sensor: each of its pixels has an offset of its own,
-# and noise besides. Half of the images of a target task are its test set. The training
-# sets, which are small, are drawn from the other half.
+# Source and target tasks
+# -----------------------
+# The source task is to classify the digits 0 to 4, with half of their images. The first
+# target task has new classes, the digits 5 to 9. The second target task has the same
+# classes as the source, but new images of a low-quality sensor: every pixel has a fixed
+# offset and noise. Half of the images of a target task are its test set. Small training
+# sets are drawn from the other half.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPClassifierScratch
 
-# The number of epochs is the training budget: reaching it needs no warning.
+# Training is expected to reach the maximum number of epochs.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
@@ -56,14 +56,16 @@ plt.show()
 # %%
 # Pretraining and fine-tuning
 # ---------------------------
-# ``coefs_init`` and ``intercepts_init`` of ``fit`` are the weights to begin with, where
-# None stands for a layer that is drawn afresh. For new classes, the first layer is
-# carried over, whose units look at the images, and the layers above it are new. For the
-# classes of the source, all layers are carried over. The training has two stages: at
-# first, ``frozen_layers`` keeps the first layer as it is. Then, with ``warm_start``,
-# all layers are trained, at half the learning rate. So the large gradients of new
-# layers do not spoil at once what was carried over. From scratch, the network gets as
-# many epochs as both stages have.
+# The arguments ``coefs_init`` and ``intercepts_init`` of ``fit`` are the initial
+# weights. None stands for a layer that is drawn at random. For new classes, only the
+# first layer is transferred. For the classes of the source task, all layers are
+# transferred.
+#
+# The training has two stages. In the first stage, ``frozen_layers`` keeps the first
+# layer fixed. In the second stage, ``warm_start=True`` continues the training of all
+# layers with half the learning rate. This avoids large changes of the transferred
+# layers by the initially large gradients of new layers. The network that is trained
+# from scratch has as many epochs as both stages together.
 params = {
     "hidden_layer_sizes": (128, 32),
     "batch_size": 10,
@@ -91,12 +93,12 @@ def fine_tuned(X, y, seed):
 
 
 # %%
-# Accuracy against the number of samples
-# --------------------------------------
-# Each training set is drawn six times, and both ways learn from the same draws. The
-# numbers are means and standard deviations over the draws, of the accuracy on the test
-# set; chance is 0.2. On the images of the bad sensor, the source network can be tested
-# as it is, too, for its classes are the same.
+# Accuracy by number of samples
+# -----------------------------
+# Each training set is drawn six times, and both methods use the same training sets. The
+# table shows means and standard deviations of the test accuracy over the draws. Random
+# guessing has an accuracy of 0.2. On the images of the low-quality sensor, the source
+# network can also be tested without further training, because it has the same classes.
 ways = {"from scratch": from_scratch, "fine-tuned": fine_tuned}
 sizes = [10, 20, 50, 100, 180]
 n_draws = 6
@@ -119,13 +121,13 @@ for task, (X_pool, X_test, y_pool, y_test) in tasks.items():
 print(f"a bad sensor, the source network as it is: {as_it_is:.3f}")
 
 # %%
-# With new classes nothing is gained, and the fewer the samples, the more accuracy is
-# lost: what tells 0 to 4 apart is not what tells 5 to 9 apart, and images this small
-# and clean are easily learned from scratch. With the bad sensor the gain is the larger,
-# the fewer the samples: what the digits look like is known already, and only the
-# offsets are to be learned. The source network as it is does not know them. To call a
-# transfer a success, compare it with training from scratch: without that curve, the
-# left panel would look like a success, too.
+# With new classes, transfer reduces the accuracy, and more so with fewer samples:
+# features that separate the digits 0 to 4 do not separate the digits 5 to 9, and images
+# this small can easily be learned from scratch. With the low-quality sensor, transfer
+# increases the accuracy, and more so with fewer samples: the shapes of the digits are
+# already known, and only the offsets have to be learned. Always compare transfer
+# learning with training from scratch. Without this comparison, the result in the left
+# panel would also look good.
 _, axes = plt.subplots(
     1, 2, figsize=(8, 3.8), layout="constrained", sharex=True, sharey=True
 )
