@@ -57,6 +57,7 @@ __all__ = [
     "ELU",
     "GELU",
     "HIDDEN_ACTIVATIONS",
+    "OUTPUT_ACTIVATIONS",
     "SELU",
     "Activation",
     "Exp",
@@ -78,6 +79,9 @@ ACTIVATIONS: dict = {}
 HIDDEN_ACTIVATIONS: dict = {}
 """Those that a hidden layer can have."""
 
+OUTPUT_ACTIVATIONS: dict = {}
+"""Those that the output layer of a regressor can have."""
+
 
 class Activation:
     """Base class of the activations.
@@ -97,6 +101,12 @@ class Activation:
 
     positive : bool
         Whether g(z) > 0 for every z.
+
+    Notes
+    -----
+    With ``output=True`` in the class statement, the activation is one of
+    `OUTPUT_ACTIVATIONS`. With ``hidden=False``, it is not one of `HIDDEN_ACTIVATIONS`.
+    `aliases` are further names.
     """
 
     name: str = "activation"
@@ -108,6 +118,7 @@ class Activation:
         cls,
         name: str | None = None,
         hidden: bool = True,
+        output: bool = False,
         aliases: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
@@ -120,6 +131,8 @@ class Activation:
             ACTIVATIONS[key] = activation
             if hidden:
                 HIDDEN_ACTIVATIONS[key] = activation
+            if output:
+                OUTPUT_ACTIVATIONS[key] = activation
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -154,7 +167,7 @@ def row_blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + step] for array in arrays)
 
 
-class Identity(Activation, name="identity"):
+class Identity(Activation, name="identity", output=True):
     """g(z) = z."""
 
     def forward(self, Z: Array, A: Array) -> None:
@@ -165,7 +178,7 @@ class Identity(Activation, name="identity"):
         pass
 
 
-class Logistic(Activation, name="logistic", aliases=("sigmoid",)):
+class Logistic(Activation, name="logistic", output=True, aliases=("sigmoid",)):
     """g(z) = 1 / (1 + exp(-z)), g'(z) = a (1 - a)."""
 
     init_factor = 2.0
@@ -180,7 +193,7 @@ class Logistic(Activation, name="logistic", aliases=("sigmoid",)):
         delta *= work
 
 
-class Tanh(Activation, name="tanh"):
+class Tanh(Activation, name="tanh", output=True):
     """g(z) = tanh(z), g'(z) = 1 - a^2."""
 
     def forward(self, Z: Array, A: Array) -> None:
@@ -192,7 +205,7 @@ class Tanh(Activation, name="tanh"):
         delta *= work
 
 
-class ReLU(Activation, name="relu"):
+class ReLU(Activation, name="relu", output=True):
     """g(z) = max(0, z), g'(z) = 1 where a > 0, else 0."""
 
     def forward(self, Z: Array, A: Array) -> None:
@@ -291,7 +304,7 @@ class SELU(ELU, name="selu"):
         """Both constants follow from the mean and the variance."""
 
 
-class Softplus(Activation, name="softplus"):
+class Softplus(Activation, name="softplus", output=True):
     """g(z) = log(1 + exp(z)), g'(z) = 1 - exp(-a).
 
     References
@@ -440,7 +453,7 @@ class Mish(Activation, name="mish"):
 # For the output layer only.
 
 
-class Exp(Activation, name="exp", hidden=False):
+class Exp(Activation, name="exp", hidden=False, output=True):
     """g(z) = exp(z), g'(z) = a."""
 
     positive = True

@@ -68,6 +68,11 @@ LOSSES: dict = {}
 """Classes of the losses, by name."""
 
 
+def names_of_losses(task: str) -> set[str]:
+    """Return the names of the losses for 'classification' or 'regression'."""
+    return {name for name, loss in LOSSES.items() if task in loss.tasks}
+
+
 class Loss:
     """Base class of the losses.
 
@@ -79,6 +84,14 @@ class Loss:
 
     hyperparameters : tuple of str
         Parameters of the estimators that the constructor takes.
+
+    tasks : tuple of str
+        'classification', 'regression' or both: the estimators whose parameter `loss`
+        accepts the name.
+
+    divisors : tuple of str
+        Hyperparameters that must not be zero or infinite in the data type of the
+        computation.
 
     output_activation : str
         Name of the activation that the output layer has by default.
@@ -99,6 +112,8 @@ class Loss:
 
     name: str = "loss"
     hyperparameters: tuple = ()
+    tasks: tuple = ()
+    divisors: tuple = ()
     output_activation = "identity"
     canonical: str | None = None
     mean_over_outputs = False
@@ -109,12 +124,17 @@ class Loss:
         cls,
         name: str | None = None,
         hyperparameters: tuple[str, ...] = (),
+        tasks: tuple[str, ...] = (),
+        divisors: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = cls.__name__ if name is None else name
+        cls.tasks = tasks
         if hyperparameters:
             cls.hyperparameters = tuple(hyperparameters)
+        if divisors:
+            cls.divisors = tuple(divisors)
         if name is not None:
             LOSSES[name] = cls
         # What is canonical for a loss is not for one that differs from it.
@@ -179,7 +199,7 @@ class Loss:
         return float(np.add.reduce(row))
 
 
-class SquaredError(Loss, name="squared_error"):
+class SquaredError(Loss, name="squared_error", tasks=("classification", "regression")):
     """Half the squared error, l = (p - y)^2 / 2."""
 
     canonical = "identity"
@@ -194,7 +214,7 @@ class SquaredError(Loss, name="squared_error"):
         np.subtract(P, Y, out=out)
 
 
-class AbsoluteError(Loss, name="absolute_error"):
+class AbsoluteError(Loss, name="absolute_error", tasks=("regression",)):
     """The absolute error, l = abs(y - p), dl/dp = sign(p - y)."""
 
     mean_over_outputs = True
@@ -208,7 +228,13 @@ class AbsoluteError(Loss, name="absolute_error"):
         np.sign(out, out=out)
 
 
-class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
+class Huber(
+    Loss,
+    name="huber",
+    tasks=("regression",),
+    hyperparameters=("huber_delta",),
+    divisors=("huber_delta",),
+):
     """Squared error of small residuals r = p - y, absolute error of large ones.
 
     l = r^2 / 2 where abs(r) <= d, else d (abs(r) - d / 2); dl/dp = r, clipped to
@@ -243,7 +269,9 @@ class Huber(Loss, name="huber", hyperparameters=("huber_delta",)):
         np.clip(out, -self.huber_delta, self.huber_delta, out=out)
 
 
-class Quantile(Loss, name="quantile", hyperparameters=("quantile",)):
+class Quantile(
+    Loss, name="quantile", tasks=("regression",), hyperparameters=("quantile",)
+):
     """Pinball loss, l = q max(y - p, 0) + (1 - q) max(p - y, 0).
 
     dl/dp = -q where p < y, 1 - q where p > y, and 0 where the fit is exact.
@@ -276,7 +304,7 @@ class Quantile(Loss, name="quantile", hyperparameters=("quantile",)):
         np.clip(out, -self.quantile, 1 - self.quantile, out=out)
 
 
-class Poisson(Loss, name="poisson"):
+class Poisson(Loss, name="poisson", tasks=("regression",)):
     """Half the Poisson deviance, l = y log(y / p) - y + p, dl/dp = 1 - y / p."""
 
     output_activation = canonical = "exp"
@@ -341,7 +369,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
             p /= variance
 
 
-class LogLoss(Loss, name="log_loss"):
+class LogLoss(Loss, name="log_loss", tasks=("classification",)):
     """Cross-entropy of K classes, -sum_k y_k log p_k, dl/dp = -y / p."""
 
     output_activation = canonical = "softmax"

@@ -25,6 +25,8 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+from skmlp.core.optimizers import OPTIMIZERS
+
 __all__ = [
     "SCHEDULES",
     "Adaptive",
@@ -41,9 +43,6 @@ __all__ = [
 
 SCHEDULES: dict = {}
 """Schedules, by name."""
-
-# As in scikit-learn, whose 'adam' has no schedule.
-_IGNORED = {"adam": ("adaptive", "invscaling")}
 
 
 class Schedule:
@@ -311,7 +310,8 @@ def followed_by(
     >>> [followed_by(solver, "adaptive") for solver in ("sgd", "adam", "adamw")]
     ['adaptive', 'constant', 'adaptive']
     """
-    if isinstance(learning_rate, str) and learning_rate in _IGNORED.get(solver, ()):
+    ignored = OPTIMIZERS[solver].ignored_schedules if solver in OPTIMIZERS else ()
+    if isinstance(learning_rate, str) and learning_rate in ignored:
         return "constant"
     return learning_rate
 

@@ -345,8 +345,8 @@ def check_numbers(estimator, dtype):
         names.append("batch_norm_epsilon")
     if estimator.max_norm is not None:
         names.append("max_norm")
-    if estimator.loss == "huber":
-        names.append("huber_delta")
+    if isinstance(estimator.loss, str):
+        names += LOSSES[estimator.loss].divisors
     limits = np.finfo(dtype)
     for name in names:
         value = getattr(estimator, name)
@@ -372,7 +372,7 @@ def make_optimizer(estimator, theta):
 def weight_decay(estimator):
     """Decoupled weight decay, whose default depends on the solver."""
     if estimator.weight_decay is None:
-        return 0.01 if estimator.solver == "adamw" else 0.0
+        return OPTIMIZERS[estimator.solver].default_weight_decay
     return float(estimator.weight_decay)
 
 

@@ -25,7 +25,7 @@ from skmlp._sklearn import (
     _fit_context,
 )
 from skmlp.core.activations import Activation
-from skmlp.core.losses import Loss
+from skmlp.core.losses import Loss, names_of_losses
 from skmlp.estimators import build
 from skmlp.estimators.base import BaseMLP, Unchanged, has_partial_fit
 from skmlp.estimators.fitted import (
@@ -488,7 +488,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         StrOptions({"auto", "logistic", "sigmoid", "softmax"}), default="auto"
     )
     loss: str | Loss = param(
-        StrOptions({"log_loss", "squared_error"}), Loss, default="log_loss"
+        StrOptions(names_of_losses("classification")), Loss, default="log_loss"
     )
     label_smoothing: float = param(Interval(Real, 0, 1, closed="left"), default=0.0)
     class_weight: str | dict | list | None = param(

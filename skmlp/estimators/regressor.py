@@ -15,8 +15,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from skmlp._sklearn import Interval, StrOptions, _fit_context
-from skmlp.core.activations import Activation
-from skmlp.core.losses import Loss
+from skmlp.core.activations import OUTPUT_ACTIVATIONS, Activation
+from skmlp.core.losses import Loss, names_of_losses
 from skmlp.estimators import build
 from skmlp.estimators.base import BaseMLP, Unchanged, has_partial_fit
 from skmlp.estimators.parameters import (
@@ -26,17 +26,6 @@ from skmlp.estimators.parameters import (
     parameters,
 )
 from skmlp.persistence.model import register_estimator
-
-_LOSSES = ("squared_error", "poisson", "absolute_error", "huber", "quantile")
-_OUTPUT_ACTIVATIONS = (
-    "identity",
-    "logistic",
-    "sigmoid",
-    "tanh",
-    "softplus",
-    "relu",
-    "exp",
-)
 
 
 @register_estimator
@@ -469,7 +458,10 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     """
 
     loss: str | Loss = param(
-        StrOptions(set(_LOSSES)), Loss, default="squared_error", kw_only=False
+        StrOptions(names_of_losses("regression")),
+        Loss,
+        default="squared_error",
+        kw_only=False,
     )
     hidden_layer_sizes: int | ArrayLike = param(
         *HIDDEN_LAYER_SIZES, default=(100,), kw_only=False
@@ -478,7 +470,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         *ACTIVATION, default="relu", kw_only=False
     )
     output_activation: str = param(
-        StrOptions({"auto", *_OUTPUT_ACTIVATIONS}), default="auto"
+        StrOptions({"auto", *OUTPUT_ACTIVATIONS}), default="auto"
     )
     huber_delta: float = param(Interval(Real, 0, None, closed="neither"), default=1.0)
     quantile: float = param(Interval(Real, 0, 1, closed="neither"), default=0.5)
@@ -593,7 +585,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     def _loss_and_output(self):
         loss = build.make_loss(self, self.loss)
         output = build.make_output_activation(
-            loss, self.output_activation, _OUTPUT_ACTIVATIONS
+            loss, self.output_activation, OUTPUT_ACTIVATIONS
         )
         return loss, output
 

@@ -13,6 +13,7 @@ class Adam(
     name="adam",
     hyperparameters=("beta_1", "beta_2", "epsilon"),
     state=("t", "m", "v"),
+    ignored_schedules=("adaptive", "invscaling"),  # as in scikit-learn
 ):
     r"""Adam, in the efficient order of its paper's section 2.
 
@@ -110,6 +111,7 @@ class AdamW(
     name="adamw",
     hyperparameters=("beta_1", "beta_2", "epsilon"),
     state=("t", "m", "v"),
+    default_weight_decay=0.01,
 ):
     r"""Adam with epsilon outside of the bias correction, for decoupled decay.
 

@@ -43,6 +43,15 @@ class Optimizer:
     needs_gradient : bool
         Whether it looks at the gradient.
 
+    draws : bool
+        Whether `search` draws random numbers.
+
+    default_weight_decay : float
+        The decoupled weight decay that ``weight_decay=None`` stands for.
+
+    ignored_schedules : tuple of str
+        Names of learning rate schedules that the solver ignores.
+
     learning_rate_init : float
         Step size to begin with.
 
@@ -67,6 +76,9 @@ class Optimizer:
     state: tuple[str, ...]
     full_batch = False
     needs_gradient = True
+    draws = False
+    default_weight_decay: float
+    ignored_schedules: tuple[str, ...]
     stationary = False
 
     def __init_subclass__(
@@ -74,10 +86,14 @@ class Optimizer:
         name: str,
         hyperparameters: tuple[str, ...],
         state: tuple[str, ...],
+        default_weight_decay: float = 0.0,
+        ignored_schedules: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name, cls.hyperparameters, cls.state = name, hyperparameters, state
+        cls.default_weight_decay = default_weight_decay
+        cls.ignored_schedules = ignored_schedules
         OPTIMIZERS[name] = cls
 
     def __init__(self, learning_rate: float) -> None:

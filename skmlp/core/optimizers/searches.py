@@ -171,6 +171,7 @@ class RandomSearch(
     """
 
     full_batch = True
+    draws = True
     needs_gradient = False
 
     def __init__(
