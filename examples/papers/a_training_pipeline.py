@@ -168,8 +168,8 @@ def picture_functions(page, trained, data):
     page.picture(
         fig,
         "functions",
-        f"Functions learned by the network {layers} with each activation function after "
-        f"{N_EPOCHS} epochs, the target, and the validation samples.",
+        f"Functions learned by the network {layers} with each activation function "
+        f"after {N_EPOCHS} epochs, the target, and the validation samples.",
     )
 
 
@@ -200,8 +200,8 @@ def compare_learning_rates(page, data):
     page.picture(
         display.figure_,
         "learning_rates",
-        "Loss of the network 1-64-32-1 with tanh. It decreases slowly at the rate 0.001 "
-        "and steadily at 0.01, and oscillates at 0.1.",
+        "Loss of the network 1-64-32-1 with tanh. It decreases slowly at the rate "
+        "0.001 and steadily at 0.01, and oscillates at 0.1.",
     )
 
 

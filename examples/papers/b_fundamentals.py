@@ -1,10 +1,10 @@
 """B: "Neural Networks - Fundamentals and MLPs" (guide and worked exercise)
 
 The document explains the components of a multilayer perceptron and computes one step of
-gradient descent by hand. Its closing example is meant to be compared with scikit-learn's
-`MLPClassifier`. The document contains no results, and its exercise contains no numbers.
-The exercise on this page uses 50 samples, weights drawn from N(0, 1), and a learning
-rate of 0.3.
+gradient descent by hand. Its closing example is meant to be compared with
+scikit-learn's `MLPClassifier`. The document contains no results, and its exercise
+contains no numbers. The exercise on this page uses 50 samples, weights drawn from N(0,
+1), and a learning rate of 0.3.
 
 The loss of the exercise is the mean squared error. The loss of `skmlp` is half the mean
 squared error, so that the learning rate must be twice that of the document. In the
@@ -127,8 +127,8 @@ def add_exercise(page):
 
     page.add(
         "The weight w1[1,2] connects the first input with the second of three hidden "
-        "units. According to the document, its value after one step of gradient descent "
-        "is `w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
+        "units. According to the document, its value after one step of gradient "
+        "descent is `w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
     )
     values = {
         "before the step": W1[0, 1],
@@ -201,8 +201,8 @@ def add_progress(page, data):
             X, y, X_val=X_test, y_val=y_test
         )
     page.add(
-        "The document prints the loss every 100 epochs. With `verbose=100` and the test "
-        "samples as `X_val` and `y_val`, the closing example prints:"
+        "The document prints the loss every 100 epochs. With `verbose=100` and the "
+        "test samples as `X_val` and `y_val`, the closing example prints:"
     )
     page.add(f"```text\n{printed.getvalue().rstrip()}\n```")
     display = LossCurveDisplay.from_estimator(clf, panels=["loss"])
@@ -212,8 +212,8 @@ def add_progress(page, data):
     page.picture(
         display.figure_,
         "loss",
-        "Loss of the closing example on the training and test samples. The test loss is "
-        f"smallest after {best} of {clf.n_iter_} epochs.",
+        "Loss of the closing example on the training and test samples. The test loss "
+        f"is smallest after {best} of {clf.n_iter_} epochs.",
     )
 
 
@@ -279,9 +279,9 @@ def add_initializations(page, data):
         columns["test accuracy"].append(f"{clf.score(X_test, y_test):.3f}")
     page.add(
         f"The table shows a network with {n_layers} hidden layers of {n_units} ReLU "
-        f"units each, on the same data, with at most {clf.max_iter} epochs. The gradient "
-        "is that of the first epoch. With small random weights, the gradient of the "
-        "first layer vanishes."
+        f"units each, on the same data, with at most {clf.max_iter} epochs. The "
+        "gradient is that of the first epoch. With small random weights, the gradient "
+        "of the first layer vanishes."
     )
     page.table(columns)
 
@@ -316,16 +316,17 @@ def add_search(page, data):
     best = search.best_params_
     page.add(
         "scikit-learn provides grid search, randomized search and successive halving. "
-        "`HalvingRandomSearchCV` with `resource='max_iter'` corresponds to one bracket "
-        "of Hyperband: it trains many candidates for a few epochs, and the best of them "
-        f"for more epochs. Here, {search.n_candidates_[0]} candidates are trained for "
-        f"{search.n_resources_[0]} epochs, and {search.n_candidates_[-1]} of them is "
-        f"trained for {search.n_resources_[-1]} epochs at the end. The best candidate has "
+        "`HalvingRandomSearchCV` with `resource='max_iter'` corresponds to one "
+        "bracket of Hyperband: it trains many candidates for a few epochs, and the "
+        f"best of them for more epochs. Here, {search.n_candidates_[0]} candidates "
+        f"are trained for {search.n_resources_[0]} epochs, and "
+        f"{search.n_candidates_[-1]} of them is trained for {search.n_resources_[-1]} "
+        "epochs at the end. The best candidate has "
         f"`hidden_layer_sizes={best['hidden_layer_sizes']}`, "
         f"`learning_rate_init={best['learning_rate_init']:.2g}` and "
         f"`alpha={best['alpha']:.2g}`, and a test accuracy of "
-        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna, can "
-        "search the same parameters."
+        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna, "
+        "can search the same parameters."
     )
 
 
@@ -336,13 +337,14 @@ def add_transfer(page):
     scores = [transfer(n_samples, seed) for seed in range(n_splits)]
     with_transfer, alone = np.mean(scores, axis=0)
     page.add(
-        "A network is trained to classify the ten digits on half of the digits dataset. "
-        "A second network classifies digits as even or odd. It is trained on "
-        f"{n_samples} images of the other half. It starts from the two hidden layers of "
-        "the first network (`coefs_init` and `intercepts_init`), and only its last layer "
-        "is trained (`frozen_layers=[0, 1]`). Its accuracy on the remaining images is "
-        f"{with_transfer:.3f}. The accuracy of a network trained from scratch on the "
-        f"same {n_samples} images is {alone:.3f}. Both are means over {n_splits} splits."
+        "A network is trained to classify the ten digits on half of the digits "
+        "dataset. A second network classifies digits as even or odd. It is trained on "
+        f"{n_samples} images of the other half. It starts from the two hidden layers "
+        "of the first network (`coefs_init` and `intercepts_init`), and only its last "
+        "layer is trained (`frozen_layers=[0, 1]`). Its accuracy on the remaining "
+        f"images is {with_transfer:.3f}. The accuracy of a network trained from "
+        f"scratch on the same {n_samples} images is {alone:.3f}. Both are means over "
+        f"{n_splits} splits."
     )
 
 
@@ -398,12 +400,12 @@ def add_interpretability(page, clf, data):
     shapley = shapley_values(probability, x, background)
     start, end = probability(background).mean(), probability(x[None])[0]
     page.add(
-        "Tools that explain scikit-learn classifiers by means of `predict_proba` can be "
-        "used. The closing example has only ten features, so that SHAP values can be "
-        "computed from their definition, over all sets of features. The values of the "
-        f"first test sample add up to {shapley.sum():.4f}. As required, this is the "
-        f"difference between its probability, {end:.4f}, and the mean probability of the "
-        f"{len(background)} background samples, {start:.4f}. The method "
+        "Tools that explain scikit-learn classifiers by means of `predict_proba` can "
+        "be used. The closing example has only ten features, so that SHAP values can "
+        "be computed from their definition, over all sets of features. The values of "
+        f"the first test sample add up to {shapley.sum():.4f}. As required, this is "
+        f"the difference between its probability, {end:.4f}, and the mean probability "
+        f"of the {len(background)} background samples, {start:.4f}. The method "
         "`input_gradient` computes saliency, and `reconstruct_input` computes feature "
         "visualizations."
     )

@@ -5,13 +5,13 @@ The document trains a 1-12-12-1 network (ReLU, ReLU, sigmoid) on the function x^
 step size. An episode is one pass through all samples.
 
 The document does not state its seed, initial weights and learning rate. The experiments
-on this page use seed 0 and He initialization. Gradient descent uses batches of 10 samples
-and a learning rate of 1. The samples are not shuffled, so that the plain loop and `skmlp`
-process them in the same order. Both start from the same weights.
+on this page use seed 0 and He initialization. Gradient descent uses batches of 10
+samples and a learning rate of 1. The samples are not shuffled, so that the plain loop
+and `skmlp` process them in the same order. Both start from the same weights.
 
 The cost is half the mean squared error. The document does not state whether its cost is
-halved. "Outputs" are the predictions for 0.1, 0.5 and 0.01. Their exact values are 0.01,
-0.25 and 0.0001.
+halved. "Outputs" are the predictions for 0.1, 0.5 and 0.01. Their exact values are
+0.01, 0.25 and 0.0001.
 """
 
 import sys
@@ -104,8 +104,8 @@ def over_seeds(reg, X, y, n_seeds=10):
         for low, high in zip(outputs.min(axis=0), outputs.max(axis=0), strict=True)
     )
     return (
-        f"With {n_seeds} different seeds, the outputs of `skmlp` range {ranges}, and its "
-        f"cost ranges from {min(costs):.2g} to {max(costs):.2g}."
+        f"With {n_seeds} different seeds, the outputs of `skmlp` range {ranges}, and "
+        f"its cost ranges from {min(costs):.2g} to {max(costs):.2g}."
     )
 
 
@@ -201,8 +201,8 @@ def add_gradient_descent(page, X, y):
         X,
         y,
         "the initial weights and the learning rate of the document are not known. "
-        f"{over_seeds(reg, X, y)} The gradient of a sigmoid is smallest if its output is "
-        "near 0 or 1, so that outputs near 0 are learned slowly.",
+        f"{over_seeds(reg, X, y)} The gradient of a sigmoid is smallest if its output "
+        "is near 0 or 1, so that outputs near 0 are learned slowly.",
     )
     return reg
 
@@ -243,9 +243,9 @@ def add_armijo(page, X, y):
         max_iter=n_beside,
     )
     page.add(
-        "The document states no results for this method. The experiment uses "
-        f"sigma = {SIGMA:g} and a = {FACTOR:g}. The first {n_beside} steps are compared "
-        "with the plain loop."
+        "The document states no results for this method. The experiment uses sigma = "
+        f"{SIGMA:g} and a = {FACTOR:g}. The first {n_beside} steps are compared with "
+        "the plain loop."
     )
     compare(
         page,

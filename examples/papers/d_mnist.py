@@ -36,13 +36,13 @@ def mnist(page):
     X /= 255
     data = train_test_split(X, y, test_size=0.2, random_state=0)
     page.add(
-        f"The data are {len(X)} images in float32, with pixels divided by 255. 20 % of "
-        "them are test images. The network has hidden layers of 128 and 64 leaky ReLU "
-        "units and a softmax output. It is trained with Adam and a learning rate of "
-        "1e-3. Settings that the document does not state are chosen as follows: "
-        f"{EPOCHS} epochs in batches of 100, and a cosine schedule of the learning rate, "
-        "so that the last steps are small. scikit-learn has no leaky ReLU and no "
-        "schedules for Adam. Its network uses ReLU and a constant learning rate."
+        f"The data are {len(X)} images in float32, with pixels divided by 255. 20 % "
+        "of them are test images. The network has hidden layers of 128 and 64 leaky "
+        "ReLU units and a softmax output. It is trained with Adam and a learning rate "
+        "of 1e-3. Settings that the document does not state are chosen as follows: "
+        f"{EPOCHS} epochs in batches of 100, and a cosine schedule of the learning "
+        "rate, so that the last steps are small. scikit-learn has no leaky ReLU and "
+        "no schedules for Adam. Its network uses ReLU and a constant learning rate."
     )
     y_pred = mnist_figures(page, data)
     mnist_confusion(page, data[3], y_pred)
@@ -91,8 +91,8 @@ def mnist_figures(page, data):
                 f"{np.mean(y_peer == y_test):.4f}",
                 seconds,
                 peer_seconds,
-                why="the number of epochs of the document is not known. The accuracy of "
-                f"skmlp after a single epoch is {first:.4f}.",
+                why="the number of epochs of the document is not known. The accuracy "
+                f"of skmlp after a single epoch is {first:.4f}.",
             ),
             Figure(
                 "MNIST, Cohen's kappa",
@@ -143,8 +143,8 @@ def mnist_beside_plain_loop(page, data, n_samples=5000):
     what = f"one epoch of {n_samples} images, float64"
     page.figures([Figure(what, UNKNOWN, ours, theirs, seconds, loop_seconds)])
     page.add(
-        f"The accuracy is that on {len(y_test)} test images. The predicted probabilities "
-        f"of both {agreement(largest([probabilities]))}."
+        f"The accuracy is that on {len(y_test)} test images. The predicted "
+        f"probabilities of both {agreement(largest([probabilities]))}."
     )
 
 

@@ -49,11 +49,12 @@ def gradients(page):
             )
             columns["PyTorch's autograd"].append(f"{error.max():.0e}")
     page.add(
-        "The gradient computed by backpropagation is compared with central differences, "
-        "by `skmlp.check_gradient`, and with automatic differentiation. The network has "
-        "two hidden layers of 20 and 10 units, and the gradient is that of 20 samples at "
-        "the initial weights. The table shows the largest relative differences. Central "
-        "differences also have a truncation and rounding error."
+        "The gradient computed by backpropagation is compared with central "
+        "differences, by `skmlp.check_gradient`, and with automatic differentiation. "
+        "The network has two hidden layers of 20 and 10 units, and the gradient is "
+        "that of 20 samples at the initial weights. The table shows the largest "
+        "relative differences. Central differences also have a truncation and "
+        "rounding error."
     )
     page.table({name: cells for name, cells in columns.items() if cells})
     if not HAS_TORCH:
@@ -99,12 +100,12 @@ def libraries(page):
     """Beside scikit-learn, PyTorch and the plain loop."""
     page.heading("Comparison with scikit-learn and PyTorch")
     page.add(
-        "The networks have two hidden layers of 100 tanh units. They are trained for 500 "
-        "epochs of Adam with a learning rate of 1e-3 and an L2 penalty of 1e-4, without "
-        "noise, from the same weights and with the samples in the same order. The batch "
-        "size and the number of epochs of the document are not known. The tables show "
-        "full batches, which scikit-learn uses by default for few samples, and batches "
-        "of 8."
+        "The networks have two hidden layers of 100 tanh units. They are trained for "
+        "500 epochs of Adam with a learning rate of 1e-3 and an L2 penalty of 1e-4, "
+        "without noise, from the same weights and with the samples in the same order. "
+        "The batch size and the number of epochs of the document are not known. The "
+        "tables show full batches, which scikit-learn uses by default for few "
+        "samples, and batches of 8."
     )
     its_loop = "R² 0.9995 in 11.5 s"
     peers = {
@@ -124,8 +125,8 @@ def libraries(page):
         )
         if peer == "PyTorch":
             page.add(
-                f"The version is PyTorch {version('torch')}. Its Adam adds epsilon after "
-                "the bias correction. scikit-learn and skmlp add it before."
+                f"The version is PyTorch {version('torch')}. Its Adam adds epsilon "
+                "after the bias correction. scikit-learn and skmlp add it before."
             )
         seconds[peer] = figures[0].peer_seconds
         predictions.append(pairs)
@@ -194,13 +195,13 @@ def add_conclusion(page, slower, predictions):
     ]
     spread = np.ptp(r2, axis=(0, 2)).max()
     page.add(
-        "The loop of the document took 29 times as long as scikit-learn. Here, the plain "
-        f"loop takes {slower:.0f} times as long with full batches. The two values of R² "
-        "in the document differ by 0.006. Here, with the same weights, batches and "
-        f"epochs, the values of R² of each case differ by at most {spread:.0e}. "
-        "Therefore, at least one of these must have been different in the document. By "
-        "default, scikit-learn draws other weights, and stops when the loss no longer "
-        "improves."
+        "The loop of the document took 29 times as long as scikit-learn. Here, the "
+        f"plain loop takes {slower:.0f} times as long with full batches. The two "
+        "values of R² in the document differ by 0.006. Here, with the same weights, "
+        "batches and epochs, the values of R² of each case differ by at most "
+        f"{spread:.0e}. Therefore, at least one of these must have been different in "
+        "the document. By default, scikit-learn draws other weights, and stops when "
+        "the loss no longer improves."
     )
 
 

@@ -37,10 +37,11 @@ def least_squares(page):
     page.heading("Runge function")
     page.add(
         "A polynomial of degree 13 is fitted by ordinary least squares (OLS), with "
-        "scikit-learn's `PolynomialFeatures` and `LinearRegression`. It is compared with "
-        "networks with one hidden layer of 50 sigmoid units and with two of 100 units, "
-        "after 1000 epochs of Adam with a learning rate of 5e-3. MSE and R² are those of "
-        "the test samples. Test samples have noise if the training samples have noise."
+        "scikit-learn's `PolynomialFeatures` and `LinearRegression`. It is compared "
+        "with networks with one hidden layer of 50 sigmoid units and with two of 100 "
+        "units, after 1000 epochs of Adam with a learning rate of 5e-3. MSE and R² "
+        "are those of the test samples. Test samples have noise if the training "
+        "samples have noise."
     )
     fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     figures, pairs, by_ols = [], [], {}
@@ -173,12 +174,13 @@ def solver_maps(page):
     flat.fit(X, y)
     page.add(
         "`GridSearchCV` computes the MSE and R² for each learning rate and number of "
-        f"epochs, on the {len(y_test)} test samples without noise. The network has two "
-        "hidden layers of 100 tanh units and is trained in batches of 8. Each cell is a "
-        "separate training from the initial weights. The sigmoid network and the full "
-        "batches of the previous section are not used, because a constant learning rate "
-        f"is then too slow. With the largest rate, {RATES[0]:g}, R² is "
-        f"{flat.score(X_test, y_test):.3f} after {EPOCHS[-1]} epochs."
+        f"epochs, on the {len(y_test)} test samples without noise. The network has "
+        "two hidden layers of 100 tanh units and is trained in batches of 8. Each "
+        "cell is a separate training from the initial weights. The sigmoid network "
+        "and the full batches of the previous section are not used, because a "
+        "constant learning rate is then too slow. With the largest rate, "
+        f"{RATES[0]:g}, R² is {flat.score(X_test, y_test):.3f} after {EPOCHS[-1]} "
+        "epochs."
     )
     grid = {"learning_rate_init": RATES, "max_iter": EPOCHS}
     columns = {"solver": [], "best R²": [], "rate": [], "epochs": [], "time": []}

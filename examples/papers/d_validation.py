@@ -16,9 +16,9 @@ def cross_validation(page):
     """Add a cross-validation, which the document does not have."""
     page.heading("Cross-validation")
     page.add(
-        "The document states that it has no cross-validation. The table shows means and "
-        "standard deviations over 5 folds of the 100 points, with noise. The networks "
-        "are trained for 1000 epochs of Adam with a learning rate of 5e-3."
+        "The document states that it has no cross-validation. The table shows means "
+        "and standard deviations over 5 folds of the 100 points, with noise. The "
+        "networks are trained for 1000 epochs of Adam with a learning rate of 5e-3."
     )
     cv = KFold(5, shuffle=True, random_state=0)
     models = {
@@ -72,11 +72,11 @@ def bias_and_variance(page, n_sets=60):
     page.add(
         "The document states that it has no bias-variance decomposition. Here, each "
         f"model is fitted {n_sets} times to 80 equidistant points with new noise. "
-        "Networks also start from new weights. The expected squared error on new noisy "
-        "targets, at 400 equidistant points, is the sum of the squared bias, the "
-        f"variance of the predictions, and the variance of the noise, {NOISE**2:g}. The "
-        "networks have one hidden layer of sigmoid units and are trained by 1000 "
-        "iterations of L-BFGS without a penalty."
+        "Networks also start from new weights. The expected squared error on new "
+        "noisy targets, at 400 equidistant points, is the sum of the squared bias, "
+        "the variance of the predictions, and the variance of the noise, "
+        f"{NOISE**2:g}. The networks have one hidden layer of sigmoid units and are "
+        "trained by 1000 iterations of L-BFGS without a penalty."
     )
     families = {
         "degree of the polynomial": {d: polynomial(d) for d in range(1, 19)},

@@ -3,11 +3,11 @@
 The document trains a network with one hidden layer of sigmoid units and a linear output
 by gradient descent on 1000 samples, and examines each weight during the training. The
 targets on [-5, 5] are f1 = exp(x / 5) and f2 = sin(x) (25 - x^2). `h` includes the bias
-unit, so that the hidden layer has h - 1 units. Samples and initial weights are drawn with
-the seeds of the document, so that all settings are known.
+unit, so that the hidden layer has h - 1 units. Samples and initial weights are drawn
+with the seeds of the document, so that all settings are known.
 
-The loss is half the mean squared error, in the document and in `skmlp`. The test loss is
-the loss of 100 additional samples. The plain loop and `skmlp` compute it after each
+The loss is half the mean squared error, in the document and in `skmlp`. The test loss
+is the loss of 100 additional samples. The plain loop and `skmlp` compute it after each
 epoch. The published time of 14 s was measured on another machine.
 """
 
@@ -192,8 +192,8 @@ def failure(experiment, published, error):
         published,
         f"`fit` raises an error: it diverged in {epoch}",
         f"overflow in epoch {n_finite + 1}",
-        why="`fit` ends when the weights or their gradient overflow. The loss overflows "
-        "earlier. The error names the learning rate.",
+        why="`fit` ends when the weights or their gradient overflow. The loss "
+        "overflows earlier. The error names the learning rate.",
     )
 
 
@@ -201,8 +201,8 @@ def add_differences(page, differences):
     """How far the plain loop and skmlp are apart."""
     page.add(
         "The plain loop and `skmlp` start from the same weights, but have different "
-        "rounding errors. The table shows the largest relative difference between their "
-        "test losses. Unstable training amplifies rounding errors."
+        "rounding errors. The table shows the largest relative difference between "
+        "their test losses. Unstable training amplifies rounding errors."
     )
     page.table(
         {
