@@ -53,11 +53,11 @@ CLOSING = {
 
 
 def add_noise(X, rng):
-    """A batch with noise added, to train on."""
+    """Return a batch with added noise."""
     return X + rng.normal(0, 0.1, X.shape)
 
 
-# What the document explains, and the parameters that give it.
+# Techniques of the document, and the corresponding parameters.
 TECHNIQUES = {
     "(none)": {},
     "sigmoid": {"activation": "logistic"},
@@ -78,7 +78,7 @@ TECHNIQUES = {
     "data augmentation": {"augment": add_noise},
     "batch normalization": {"batch_norm": True},
 }
-# Its rules for the initial weights: skmlp's name, and the standard deviation.
+# Rules for the initial weights: name in skmlp and standard deviation.
 RULES = {
     "small random": ("normal", lambda n: 0.01),
     "Xavier, N(0, 1/n)": ("lecun_normal", lambda n: np.sqrt(1 / n)),
@@ -100,7 +100,7 @@ def run(page):
 
 
 def add_exercise(page):
-    """One gradient step on the weight from x1 to h2."""
+    """Add a gradient step for the weight from x1 to h2."""
     page.heading("Exercise: one step of gradient descent")
     rng = np.random.default_rng(0)
     n, rate = 50, 0.3
@@ -150,7 +150,7 @@ def add_exercise(page):
 
 
 def make_data():
-    """The closing example's samples, scaled: for training, and for the test."""
+    """Return the scaled training and test samples of the closing example."""
     X, y = make_classification(1000, n_features=10, random_state=42)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
     scaler = StandardScaler().fit(X)
@@ -158,7 +158,7 @@ def make_data():
 
 
 def add_closing_example(page, data):
-    """The same network by scikit-learn and by skmlp."""
+    """Train the closing example with scikit-learn and skmlp."""
     X, y, X_test, y_test = data
     page.heading("Closing example")
     ours, seconds, theirs, their_seconds = side_by_side(
@@ -192,7 +192,7 @@ def add_closing_example(page, data):
 
 
 def add_progress(page, data):
-    """The loss, printed every 100 epochs."""
+    """Add the loss, printed every 100 epochs."""
     X, y, X_test, y_test = data
     page.heading("Printing the loss")
     printed = io.StringIO()
@@ -218,7 +218,7 @@ def add_progress(page, data):
 
 
 def add_techniques(page, data):
-    """The closing example with each of the document's techniques."""
+    """Add the closing example with each technique of the document."""
     X, y, X_test, y_test = data
     page.heading("Other techniques")
     page.add(
@@ -246,7 +246,7 @@ def add_techniques(page, data):
 
 
 def add_initializations(page, data):
-    """Each rule for the initial weights, in a network where it matters."""
+    """Compare the rules for the initial weights in a deep network."""
     X, y, X_test, y_test = data
     page.heading("Weight initialization and vanishing gradients")
     n_layers, n_units = 8, 50
@@ -287,7 +287,7 @@ def add_initializations(page, data):
 
 
 def first_gradient(clf, X, y):
-    """The initial weights of each layer, and the gradient there."""
+    """Return the initial weights of each layer and their gradient."""
     recorder = WeightRecorder()
     params = {**GRADIENT_DESCENT, "learning_rate_init": 1, "max_iter": 1}
     clone(clf).set_params(**params, callbacks=recorder).fit(X, y)
@@ -296,7 +296,7 @@ def first_gradient(clf, X, y):
 
 
 def add_search(page, data):
-    """Successive halving, as in Hyperband."""
+    """Add a search with successive halving."""
     X, y, X_test, y_test = data
     page.heading("Hyperparameter tuning")
     search = HalvingRandomSearchCV(
@@ -331,7 +331,7 @@ def add_search(page, data):
 
 
 def add_transfer(page):
-    """Start from trained weights, and train the last layer only."""
+    """Add transfer learning: start from trained weights, train the last layer."""
     page.heading("Transfer learning")
     n_splits, n_samples = 5, 10
     scores = [transfer(n_samples, seed) for seed in range(n_splits)]
@@ -349,7 +349,7 @@ def add_transfer(page):
 
 
 def transfer(n_samples, seed):
-    """Accuracy on a new task, with the old one's hidden layers and without."""
+    """Return the accuracy on a new task, with and without transfer."""
     X, y = load_digits(return_X_y=True)
     X_source, X, y_source, y = train_test_split(
         X / 16, y, test_size=0.5, random_state=seed
@@ -389,7 +389,7 @@ def shapley_values(function, x, background):
 
 
 def add_interpretability(page, clf, data):
-    """SHAP values and saliency."""
+    """Add SHAP values and saliency."""
     X, _, X_test, _ = data
     page.heading("Interpretability")
     x, background = X_test[0], X[:100]

@@ -1,4 +1,4 @@
-"""D's network for MNIST."""
+"""Network of D for MNIST."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +26,7 @@ SIZES = (128, 64)
 
 
 def mnist(page):
-    """The ten digits: accuracy, confusion matrix, kappa, and cross-validation."""
+    """Add accuracy, confusion matrix, kappa and cross-validation for MNIST."""
     page.heading("MNIST")
     try:
         X, y = fetch_mnist(return_X_y=True)
@@ -51,7 +51,7 @@ def mnist(page):
 
 
 def digits_network(**params):
-    """The document's network for MNIST."""
+    """Return the network of the document for MNIST."""
     defaults = {
         "hidden_layer_sizes": SIZES,
         "activation": "leaky_relu",
@@ -66,7 +66,7 @@ def digits_network(**params):
 
 
 def mnist_figures(page, data):
-    """Accuracy and kappa beside scikit-learn's; returns our predictions."""
+    """Compare accuracy and kappa with scikit-learn, and return the predictions."""
     X, X_test, y, y_test = data
     ours = digits_network()
     theirs = MLPClassifier(
@@ -107,14 +107,14 @@ def mnist_figures(page, data):
 
 
 def mnist_confusion(page, y_test, y_pred):
-    """The confusion matrix."""
+    """Add the confusion matrix."""
     fig, ax = plt.subplots(figsize=(7.2, 6.4), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(
         y_test,
         y_pred,
         ax=ax,
         cmap="Blues",
-        # Errors are rare: on a linear scale, they would all look like zeros.
+        # Errors are rare and would not be visible on a linear scale.
         im_kw={"norm": "symlog"},
     )
     ax.set(xlabel="predicted digit", ylabel="true digit")
@@ -127,7 +127,7 @@ def mnist_confusion(page, y_test, y_pred):
 
 
 def mnist_beside_plain_loop(page, data, n_samples=5000):
-    """One epoch of a part of the images: of all, the loop would need minutes."""
+    """Compare one epoch on a part of the images with the plain loop."""
     X, y = data[0][:n_samples].astype(np.float64), data[2][:n_samples]
     X_test, y_test = data[1][:1000], data[3][:1000]
     clf = digits_network(max_iter=1, shuffle=False, learning_rate="constant")
@@ -149,7 +149,7 @@ def mnist_beside_plain_loop(page, data, n_samples=5000):
 
 
 def mnist_cross_validation(page, X, y, n_epochs=5):
-    """5 folds, which the document names as missing."""
+    """Add a cross-validation with 5 folds."""
     found, seconds = timed(
         cross_validate,
         digits_network(max_iter=n_epochs),

@@ -1,4 +1,4 @@
-"""D beside other implementations: gradients, and whole trainings."""
+"""Comparison of D with other implementations: gradients and trained networks."""
 
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +26,7 @@ HAS_TORCH = find_spec("torch") is not None
 
 
 def gradients(page):
-    """Backpropagation against differences and automatic differentiation."""
+    """Compare backpropagation with finite differences and autograd."""
     page.heading("Gradient check")
     X, _, y, _ = standardized(*runge_split())
     X, y = X[:20], y[:20]
@@ -62,7 +62,7 @@ def gradients(page):
 
 
 def autograd(weights, activation, X, y):
-    """PyTorch's gradient of the loss, in the order of `check_gradient`."""
+    """Return the gradient of PyTorch, in the order of `check_gradient`."""
     import torch
 
     coefs, intercepts = (
@@ -97,7 +97,7 @@ CASES = {
 
 
 def libraries(page):
-    """Beside scikit-learn, PyTorch and the plain loop."""
+    """Compare with scikit-learn, PyTorch and the plain loop."""
     page.heading("Comparison with scikit-learn and PyTorch")
     page.add(
         "The networks have two hidden layers of 100 tanh units. They are trained for "
@@ -134,14 +134,14 @@ def libraries(page):
 
 
 def compare(train, published):
-    """All cases by skmlp and by another implementation.
+    """Train all cases with skmlp and with another implementation.
 
     Returns
     -------
     figures : list of Figure
 
     pairs : list of (ndarray, ndarray)
-        What both predict for the test samples.
+        Predictions of both for the test samples.
     """
     figures, pairs = [], []
     for name, (batch_size, dtype) in CASES.items():
@@ -176,7 +176,7 @@ def compare(train, published):
 
 
 def add_conclusion(page, slower, predictions):
-    """What the document found, and what it is here.
+    """Add a comparison with the conclusions of the document.
 
     Parameters
     ----------
@@ -206,9 +206,9 @@ def add_conclusion(page, slower, predictions):
 
 
 def scikit_learn(estimator, weights, X, y):
-    """A function that trains scikit-learn's network, and returns its `predict`.
+    """Return a function that trains scikit-learn's network, and returns its `predict`.
 
-    With the same random_state it draws the same weights.
+    With the same random_state, it draws the same weights.
     """
     names = MLPRegressor().get_params()
     params = {k: v for k, v in estimator.get_params().items() if k in names}
@@ -216,7 +216,7 @@ def scikit_learn(estimator, weights, X, y):
 
 
 def plain_loop(estimator, weights, X, y):
-    """The same of the plain loop."""
+    """Return a function that trains the plain loop, and returns its `predict`."""
     Y = y[:, np.newaxis]
 
     def train():
@@ -227,7 +227,7 @@ def plain_loop(estimator, weights, X, y):
 
 
 def pytorch(estimator, weights, X, y):
-    """The same of PyTorch."""
+    """Return a function that trains with PyTorch, and returns a `predict`."""
     import torch
 
     torch.set_num_threads(1)

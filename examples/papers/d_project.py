@@ -54,7 +54,7 @@ def run(page):
 
 
 def activations(page):
-    """Each activation with its derivative, and a network with several of them."""
+    """Plot the activation functions, and train networks with several of them."""
     page.heading("Activation functions")
     fig, axes = plt.subplots(2, 3, figsize=(8.4, 4.8), layout="constrained")
     display = ActivationDisplay.from_activation(HIDDEN, ax=axes.flat[:5])
@@ -90,7 +90,7 @@ def activations(page):
 
 
 def softmax_curve(z):
-    """The first of three probabilities, by its own logit where the others are 0."""
+    """Return the first of three probabilities as a function of its logit."""
     softmax = ACTIVATIONS["softmax"]
     Z = z[:, np.newaxis] * [1, 0, 0]
     A = softmax.apply(Z.copy())

@@ -1,4 +1,4 @@
-"""What D names as missing: cross-validation, and bias and variance."""
+"""Cross-validation and bias-variance decomposition, which D does not have."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +48,7 @@ def cross_validation(page):
 
 
 def decompose(predictions, truth):
-    """Bias and variance of a model's predictions.
+    """Return the bias and variance of the predictions of a model.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def bias_and_variance(page, n_sets=60):
 
 
 def fitted_to_sets(model, n_sets):
-    """Predictions after training on each of many sets, and the truth."""
+    """Return the predictions after training on each of many sets, and the truth."""
     X, grid = (np.linspace(-1, 1, n)[:, np.newaxis] for n in (80, 400))
     predictions = []
     for seed in range(n_sets):
@@ -133,7 +133,7 @@ def fitted_to_sets(model, n_sets):
 
 
 def draw_decomposition(ax, parts):
-    """Bias, variance and error over the size of a model."""
+    """Plot bias, variance and error as functions of the size of a model."""
     sizes = list(parts)
     bias, variance = np.transpose(list(parts.values()))
     error = bias + variance + NOISE**2
