@@ -1,13 +1,12 @@
 """Cross-validate a multi-layer perceptron on the MNIST digits.
 
-Runs a stratified k-fold ``cross_validate`` of a scaler and
-:class:`skmlp.MLPClassifierScratch`, then a small ``GridSearchCV``. Prints the
-accuracies and a classification report, and saves a confusion matrix. The report
-and the matrix are about out-of-fold predictions: every image is classified by the
-one network that has not been trained on it.
+Run a stratified k-fold ``cross_validate`` of a scaler and
+:class:`skmlp.MLPClassifierScratch`, and a small ``GridSearchCV``. Print the accuracies
+and a classification report, and save a confusion matrix. The report and the matrix use
+out-of-fold predictions: every image is classified by the network that was not trained
+on it.
 
-Where MNIST cannot be downloaded, the 8 x 8 digits that come with scikit-learn are
-used instead.
+If MNIST cannot be downloaded, the 8 x 8 digits of scikit-learn are used instead.
 """
 
 import argparse

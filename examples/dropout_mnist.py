@@ -1,8 +1,8 @@
-"""What dropout and a max-norm constraint are worth on MNIST.
+"""Measure the effect of dropout and a max-norm constraint on MNIST.
 
-Trains the same network with and without them on the first 60 000 images, and
-prints its accuracy on the last 10 000, which are used for nothing else. The
-number of epochs is fixed beforehand.
+Train the same network with and without them on the first 60 000 images, and print
+its accuracy on the last 10 000 images, which are the test set. The number of epochs is
+fixed in advance.
 """
 
 import argparse

@@ -63,7 +63,7 @@ print(f"{check.max_relative_error:.0e} at {check.worst}")
 
 
 class WrongSoftplus(Activation):
-    """The softplus, with a derivative that takes a for z."""
+    """Softplus with a wrong derivative, which uses a instead of z."""
 
     def forward(self, Z, A):
         np.logaddexp(0, Z, out=A)

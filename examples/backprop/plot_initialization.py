@@ -60,7 +60,7 @@ STYLES = ["C0o-", "C1s--", "C4^-.", "kx:"]
 
 
 def network(activation, init, **options):
-    """A deep network, and what it is trained with."""
+    """Return a deep network."""
     return MLPClassifierScratch(
         (64,) * 15,
         activation=activation,
@@ -86,7 +86,7 @@ def network(activation, init, **options):
 
 
 class BiasGradients(Callback):
-    """Root mean square of the biases' gradient, layer by layer."""
+    """Record the root mean square of the gradient of the biases of each layer."""
 
     needs_gradient = True
 
@@ -115,7 +115,7 @@ for activation in "tanh", "relu":
 
 
 def plot_layers(values, ylabel):
-    """One panel for each activation, one line for each initialization."""
+    """Plot a panel for each activation function, with a line per initialization."""
     _, axes = plt.subplots(
         ncols=2, figsize=(8, 4.2), sharex=True, sharey=True, layout="constrained"
     )

@@ -31,7 +31,7 @@ from skmlp.plotting import ActivationDisplay, SearchHeatmapDisplay
 
 
 class Snake(Activation):
-    """g(z) = z + sin(a z)^2 / a, with the frequency a."""
+    """Activation function g(z) = z + sin(a z)^2 / a, with the frequency a."""
 
     needs_z = True
 

@@ -1,4 +1,4 @@
-"""An activation of one's own: the Swish, with a slope that can be chosen."""
+"""Custom activation function: Swish with a parameter beta."""
 
 import numpy as np
 from scipy.special import expit
@@ -7,7 +7,7 @@ from skmlp.core.activations import Activation
 
 
 class Swish(Activation):
-    """g(z) = z s(beta z), with the logistic function s."""
+    """Activation function g(z) = z s(beta z), where s is the logistic function."""
 
     needs_z = True
 

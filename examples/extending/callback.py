@@ -1,16 +1,16 @@
-"""A callback of one's own: a learning rate that is halved when the loss jumps."""
+"""Custom callback: halve the learning rate when the loss increases."""
 
 from skmlp.callbacks import Callback
 
 
 class HalveOnJump(Callback):
-    """Halve the learning rate when the loss grows by more than a factor."""
+    """Halve the learning rate when the loss increases by more than a factor."""
 
     def __init__(self, factor=1.5):
         self.factor = factor
 
     def on_fit_begin(self, training):
-        self.halved_ = []  # the epochs after which it was
+        self.halved_ = []  # epochs after which the rate was halved
 
     def on_epoch_end(self, training):
         loss = training.history["loss"]

@@ -1,4 +1,4 @@
-"""A loss of one's own: the log-cosh, a smooth form of the absolute error."""
+"""Custom loss function: log-cosh, a smooth variant of the absolute error."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skmlp.core.losses import Loss
 
 
 class LogCosh(Loss):
-    """l = log cosh(p - y), whose derivative by p is tanh(p - y)."""
+    """Loss l = log cosh(p - y), with the derivative tanh(p - y)."""
 
     def pointwise(self, Y, P, out):
         np.subtract(P, Y, out=out)

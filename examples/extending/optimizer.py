@@ -1,4 +1,4 @@
-"""An optimizer of one's own: Adamax, which is Adam with a maximum for a mean."""
+"""Custom optimizer: Adamax, which replaces a mean of Adam by a maximum."""
 
 import numpy as np
 

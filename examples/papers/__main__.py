@@ -23,9 +23,9 @@ scratch. These pages repeat the experiments of the documents and compare the pub
 results with those of `skmlp`.
 
 Where possible, the method of the document is also run: the plain loop, which processes
-one sample after the other in plain NumPy (`examples/papers/plain.py`). It starts from the
-same weights and runs on the same machine. `tests/test_papers.py` compares the estimators
-with the published results.
+one sample after the other in plain NumPy (`examples/papers/plain.py`). It starts from
+the same weights and runs on the same machine. `tests/test_papers.py` compares the
+estimators with the published results.
 
 {pages}
 
@@ -33,8 +33,9 @@ with the published results.
 
 The table shows all results that the documents state.{silent} The times of `skmlp` were
 measured here. The time ratio is the time of another method, divided by the time of
-`skmlp`, measured on the same machine. The other method is the plain loop or scikit-learn.
-The pages show the results of both methods, and give reasons for differences.
+`skmlp`, measured on the same machine. The other method is the plain loop or
+scikit-learn. The pages show the results of both methods, and give reasons for
+differences.
 
 {published}
 

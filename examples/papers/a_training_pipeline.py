@@ -60,18 +60,18 @@ def run(page):
 
 
 def target(X):
-    """The function to be learned."""
+    """Return the values of the target function."""
     return np.sin(2 * X[:, 0])
 
 
 def make_data():
-    """Samples and targets, for training and for validation."""
+    """Return training and validation samples and targets."""
     X = np.random.default_rng(0).uniform(-3, 3, (250, 1))
     return X[:200], target(X[:200]), X[200:], target(X[200:])
 
 
 def network(sizes=(64, 32), activation="tanh", **params):
-    """A network as the document trains it."""
+    """Return a network with the settings of the document."""
     return MLPRegressorScratch(
         hidden_layer_sizes=sizes,
         activation=activation,
@@ -86,7 +86,7 @@ def fit(reg, data):
 
 
 def train_plain(reg, weights, data):
-    """The same by the plain loop, from these weights."""
+    """Train the plain loop from these weights."""
     X, y, X_val, y_val = data
     activations = [reg.activation] * len(reg.hidden_layer_sizes)
     loop = PlainNetwork(*weights, [*activations, "identity"])
@@ -100,7 +100,7 @@ def train_plain(reg, weights, data):
 
 
 def errors(net, data):
-    """MSE on the training and on the validation samples."""
+    """Return the MSE on the training and validation samples."""
     X, y, X_val, y_val = data
     return mean_squared_error(y, net.predict(X)), mean_squared_error(
         y_val, net.predict(X_val)
@@ -108,7 +108,7 @@ def errors(net, data):
 
 
 def compare_networks(page, data):
-    """The table of three architectures, with three activations."""
+    """Add the table of three architectures and three activation functions."""
     page.heading("Three architectures")
     figures, pairs, val_errors, trained = [], [], {}, {}
     for sizes, published in PUBLISHED.items():
@@ -168,13 +168,13 @@ def picture_functions(page, trained, data):
     page.picture(
         fig,
         "functions",
-        f"Functions learned by the network {layers} with each activation function after "
-        f"{N_EPOCHS} epochs, the target, and the validation samples.",
+        f"Functions learned by the network {layers} with each activation function "
+        f"after {N_EPOCHS} epochs, the target, and the validation samples.",
     )
 
 
 def compare_learning_rates(page, data):
-    """The learning rates 0.001, 0.01 and 0.1."""
+    """Add the comparison of three learning rates."""
     page.heading("Learning rates")
     remarks = {0.001: "slow", 0.01: "good", 0.1: "may oscillate"}
     regs = {rate: fit(network(learning_rate_init=rate), data) for rate in remarks}
@@ -200,8 +200,8 @@ def compare_learning_rates(page, data):
     page.picture(
         display.figure_,
         "learning_rates",
-        "Loss of the network 1-64-32-1 with tanh. It decreases slowly at the rate 0.001 "
-        "and steadily at 0.01, and oscillates at 0.1.",
+        "Loss of the network 1-64-32-1 with tanh. It decreases slowly at the rate "
+        "0.001 and steadily at 0.01, and oscillates at 0.1.",
     )
 
 
@@ -256,7 +256,7 @@ MISSING = {
 
 
 def classify(data):
-    """Three classes of targets, by softmax and cross-entropy.
+    """Classify three classes of targets, with softmax and cross-entropy.
 
     Returns
     -------

@@ -1,10 +1,10 @@
 """B: "Neural Networks - Fundamentals and MLPs" (guide and worked exercise)
 
 The document explains the components of a multilayer perceptron and computes one step of
-gradient descent by hand. Its closing example is meant to be compared with scikit-learn's
-`MLPClassifier`. The document contains no results, and its exercise contains no numbers.
-The exercise on this page uses 50 samples, weights drawn from N(0, 1), and a learning
-rate of 0.3.
+gradient descent by hand. Its closing example is meant to be compared with
+scikit-learn's `MLPClassifier`. The document contains no results, and its exercise
+contains no numbers. The exercise on this page uses 50 samples, weights drawn from N(0,
+1), and a learning rate of 0.3.
 
 The loss of the exercise is the mean squared error. The loss of `skmlp` is half the mean
 squared error, so that the learning rate must be twice that of the document. In the
@@ -53,11 +53,11 @@ CLOSING = {
 
 
 def add_noise(X, rng):
-    """A batch with noise added, to train on."""
+    """Return a batch with added noise."""
     return X + rng.normal(0, 0.1, X.shape)
 
 
-# What the document explains, and the parameters that give it.
+# Techniques of the document, and the corresponding parameters.
 TECHNIQUES = {
     "(none)": {},
     "sigmoid": {"activation": "logistic"},
@@ -78,7 +78,7 @@ TECHNIQUES = {
     "data augmentation": {"augment": add_noise},
     "batch normalization": {"batch_norm": True},
 }
-# Its rules for the initial weights: skmlp's name, and the standard deviation.
+# Rules for the initial weights: name in skmlp and standard deviation.
 RULES = {
     "small random": ("normal", lambda n: 0.01),
     "Xavier, N(0, 1/n)": ("lecun_normal", lambda n: np.sqrt(1 / n)),
@@ -100,7 +100,7 @@ def run(page):
 
 
 def add_exercise(page):
-    """One gradient step on the weight from x1 to h2."""
+    """Add a gradient step for the weight from x1 to h2."""
     page.heading("Exercise: one step of gradient descent")
     rng = np.random.default_rng(0)
     n, rate = 50, 0.3
@@ -127,8 +127,8 @@ def add_exercise(page):
 
     page.add(
         "The weight w1[1,2] connects the first input with the second of three hidden "
-        "units. According to the document, its value after one step of gradient descent "
-        "is `w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
+        "units. According to the document, its value after one step of gradient "
+        "descent is `w - lr * (2/n) sum (o - y) o (1 - o) w2[2] h2 (1 - h2) x1`."
     )
     values = {
         "before the step": W1[0, 1],
@@ -150,7 +150,7 @@ def add_exercise(page):
 
 
 def make_data():
-    """The closing example's samples, scaled: for training, and for the test."""
+    """Return the scaled training and test samples of the closing example."""
     X, y = make_classification(1000, n_features=10, random_state=42)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
     scaler = StandardScaler().fit(X)
@@ -158,7 +158,7 @@ def make_data():
 
 
 def add_closing_example(page, data):
-    """The same network by scikit-learn and by skmlp."""
+    """Train the closing example with scikit-learn and skmlp."""
     X, y, X_test, y_test = data
     page.heading("Closing example")
     ours, seconds, theirs, their_seconds = side_by_side(
@@ -192,7 +192,7 @@ def add_closing_example(page, data):
 
 
 def add_progress(page, data):
-    """The loss, printed every 100 epochs."""
+    """Add the loss, printed every 100 epochs."""
     X, y, X_test, y_test = data
     page.heading("Printing the loss")
     printed = io.StringIO()
@@ -201,8 +201,8 @@ def add_progress(page, data):
             X, y, X_val=X_test, y_val=y_test
         )
     page.add(
-        "The document prints the loss every 100 epochs. With `verbose=100` and the test "
-        "samples as `X_val` and `y_val`, the closing example prints:"
+        "The document prints the loss every 100 epochs. With `verbose=100` and the "
+        "test samples as `X_val` and `y_val`, the closing example prints:"
     )
     page.add(f"```text\n{printed.getvalue().rstrip()}\n```")
     display = LossCurveDisplay.from_estimator(clf, panels=["loss"])
@@ -212,13 +212,13 @@ def add_progress(page, data):
     page.picture(
         display.figure_,
         "loss",
-        "Loss of the closing example on the training and test samples. The test loss is "
-        f"smallest after {best} of {clf.n_iter_} epochs.",
+        "Loss of the closing example on the training and test samples. The test loss "
+        f"is smallest after {best} of {clf.n_iter_} epochs.",
     )
 
 
 def add_techniques(page, data):
-    """The closing example with each of the document's techniques."""
+    """Add the closing example with each technique of the document."""
     X, y, X_test, y_test = data
     page.heading("Other techniques")
     page.add(
@@ -246,7 +246,7 @@ def add_techniques(page, data):
 
 
 def add_initializations(page, data):
-    """Each rule for the initial weights, in a network where it matters."""
+    """Compare the rules for the initial weights in a deep network."""
     X, y, X_test, y_test = data
     page.heading("Weight initialization and vanishing gradients")
     n_layers, n_units = 8, 50
@@ -279,15 +279,15 @@ def add_initializations(page, data):
         columns["test accuracy"].append(f"{clf.score(X_test, y_test):.3f}")
     page.add(
         f"The table shows a network with {n_layers} hidden layers of {n_units} ReLU "
-        f"units each, on the same data, with at most {clf.max_iter} epochs. The gradient "
-        "is that of the first epoch. With small random weights, the gradient of the "
-        "first layer vanishes."
+        f"units each, on the same data, with at most {clf.max_iter} epochs. The "
+        "gradient is that of the first epoch. With small random weights, the gradient "
+        "of the first layer vanishes."
     )
     page.table(columns)
 
 
 def first_gradient(clf, X, y):
-    """The initial weights of each layer, and the gradient there."""
+    """Return the initial weights of each layer and their gradient."""
     recorder = WeightRecorder()
     params = {**GRADIENT_DESCENT, "learning_rate_init": 1, "max_iter": 1}
     clone(clf).set_params(**params, callbacks=recorder).fit(X, y)
@@ -296,7 +296,7 @@ def first_gradient(clf, X, y):
 
 
 def add_search(page, data):
-    """Successive halving, as in Hyperband."""
+    """Add a search with successive halving."""
     X, y, X_test, y_test = data
     page.heading("Hyperparameter tuning")
     search = HalvingRandomSearchCV(
@@ -316,38 +316,40 @@ def add_search(page, data):
     best = search.best_params_
     page.add(
         "scikit-learn provides grid search, randomized search and successive halving. "
-        "`HalvingRandomSearchCV` with `resource='max_iter'` corresponds to one bracket "
-        "of Hyperband: it trains many candidates for a few epochs, and the best of them "
-        f"for more epochs. Here, {search.n_candidates_[0]} candidates are trained for "
-        f"{search.n_resources_[0]} epochs, and {search.n_candidates_[-1]} of them is "
-        f"trained for {search.n_resources_[-1]} epochs at the end. The best candidate has "
+        "`HalvingRandomSearchCV` with `resource='max_iter'` corresponds to one "
+        "bracket of Hyperband: it trains many candidates for a few epochs, and the "
+        f"best of them for more epochs. Here, {search.n_candidates_[0]} candidates "
+        f"are trained for {search.n_resources_[0]} epochs, and "
+        f"{search.n_candidates_[-1]} of them is trained for {search.n_resources_[-1]} "
+        "epochs at the end. The best candidate has "
         f"`hidden_layer_sizes={best['hidden_layer_sizes']}`, "
         f"`learning_rate_init={best['learning_rate_init']:.2g}` and "
         f"`alpha={best['alpha']:.2g}`, and a test accuracy of "
-        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna, can "
-        "search the same parameters."
+        f"{search.score(X_test, y_test):.3f}. Bayesian optimizers, such as Optuna, "
+        "can search the same parameters."
     )
 
 
 def add_transfer(page):
-    """Start from trained weights, and train the last layer only."""
+    """Add transfer learning: start from trained weights, train the last layer."""
     page.heading("Transfer learning")
     n_splits, n_samples = 5, 10
     scores = [transfer(n_samples, seed) for seed in range(n_splits)]
     with_transfer, alone = np.mean(scores, axis=0)
     page.add(
-        "A network is trained to classify the ten digits on half of the digits dataset. "
-        "A second network classifies digits as even or odd. It is trained on "
-        f"{n_samples} images of the other half. It starts from the two hidden layers of "
-        "the first network (`coefs_init` and `intercepts_init`), and only its last layer "
-        "is trained (`frozen_layers=[0, 1]`). Its accuracy on the remaining images is "
-        f"{with_transfer:.3f}. The accuracy of a network trained from scratch on the "
-        f"same {n_samples} images is {alone:.3f}. Both are means over {n_splits} splits."
+        "A network is trained to classify the ten digits on half of the digits "
+        "dataset. A second network classifies digits as even or odd. It is trained on "
+        f"{n_samples} images of the other half. It starts from the two hidden layers "
+        "of the first network (`coefs_init` and `intercepts_init`), and only its last "
+        "layer is trained (`frozen_layers=[0, 1]`). Its accuracy on the remaining "
+        f"images is {with_transfer:.3f}. The accuracy of a network trained from "
+        f"scratch on the same {n_samples} images is {alone:.3f}. Both are means over "
+        f"{n_splits} splits."
     )
 
 
 def transfer(n_samples, seed):
-    """Accuracy on a new task, with the old one's hidden layers and without."""
+    """Return the accuracy on a new task, with and without transfer."""
     X, y = load_digits(return_X_y=True)
     X_source, X, y_source, y = train_test_split(
         X / 16, y, test_size=0.5, random_state=seed
@@ -387,7 +389,7 @@ def shapley_values(function, x, background):
 
 
 def add_interpretability(page, clf, data):
-    """SHAP values and saliency."""
+    """Add SHAP values and saliency."""
     X, _, X_test, _ = data
     page.heading("Interpretability")
     x, background = X_test[0], X[:100]
@@ -398,12 +400,12 @@ def add_interpretability(page, clf, data):
     shapley = shapley_values(probability, x, background)
     start, end = probability(background).mean(), probability(x[None])[0]
     page.add(
-        "Tools that explain scikit-learn classifiers by means of `predict_proba` can be "
-        "used. The closing example has only ten features, so that SHAP values can be "
-        "computed from their definition, over all sets of features. The values of the "
-        f"first test sample add up to {shapley.sum():.4f}. As required, this is the "
-        f"difference between its probability, {end:.4f}, and the mean probability of the "
-        f"{len(background)} background samples, {start:.4f}. The method "
+        "Tools that explain scikit-learn classifiers by means of `predict_proba` can "
+        "be used. The closing example has only ten features, so that SHAP values can "
+        "be computed from their definition, over all sets of features. The values of "
+        f"the first test sample add up to {shapley.sum():.4f}. As required, this is "
+        f"the difference between its probability, {end:.4f}, and the mean probability "
+        f"of the {len(background)} background samples, {start:.4f}. The method "
         "`input_gradient` computes saliency, and `reconstruct_input` computes feature "
         "visualizations."
     )

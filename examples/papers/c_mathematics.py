@@ -5,13 +5,13 @@ The document trains a 1-12-12-1 network (ReLU, ReLU, sigmoid) on the function x^
 step size. An episode is one pass through all samples.
 
 The document does not state its seed, initial weights and learning rate. The experiments
-on this page use seed 0 and He initialization. Gradient descent uses batches of 10 samples
-and a learning rate of 1. The samples are not shuffled, so that the plain loop and `skmlp`
-process them in the same order. Both start from the same weights.
+on this page use seed 0 and He initialization. Gradient descent uses batches of 10
+samples and a learning rate of 1. The samples are not shuffled, so that the plain loop
+and `skmlp` process them in the same order. Both start from the same weights.
 
 The cost is half the mean squared error. The document does not state whether its cost is
-halved. "Outputs" are the predictions for 0.1, 0.5 and 0.01. Their exact values are 0.01,
-0.25 and 0.0001.
+halved. "Outputs" are the predictions for 0.1, 0.5 and 0.01. Their exact values are
+0.01, 0.25 and 0.0001.
 """
 
 import sys
@@ -63,23 +63,23 @@ def run(page):
 
 
 def cost(net, X, y):
-    """Half the mean squared error."""
+    """Return half the mean squared error."""
     return np.mean((np.ravel(net.predict(X)) - y) ** 2) / 2
 
 
 def outcome(net, X, y):
-    """Cost and outputs as text."""
+    """Return the cost and the outputs as text."""
     outputs = ", ".join(f"{p:.3f}" for p in np.ravel(net.predict(INPUTS)))
     return f"cost {cost(net, X, y):.6f}; outputs {outputs}"
 
 
 def make_loop(weights):
-    """The plain loop, from these initial weights."""
+    """Return the plain loop with these initial weights."""
     return PlainNetwork(*weights, ["relu", "relu", "logistic"])
 
 
 def compare(page, what, published, reg, train_plain, X, y, why=""):
-    """A table of one training by both, and how far their weights are apart."""
+    """Add a table of one training with both methods, and their difference."""
     weights = initial_weights(reg, X, y)
     _, seconds, loop, loop_seconds = side_by_side(
         lambda: reg.fit(X, y), lambda: train_plain(make_loop(weights))
@@ -95,7 +95,7 @@ def compare(page, what, published, reg, train_plain, X, y, why=""):
 
 
 def over_seeds(reg, X, y, n_seeds=10):
-    """The results with other initial weights and random numbers, as text."""
+    """Return the ranges of the results over several seeds, as text."""
     nets = [clone(reg).set_params(random_state=i).fit(X, y) for i in range(n_seeds)]
     costs = [cost(net, X, y) for net in nets]
     outputs = np.array([net.predict(INPUTS) for net in nets])
@@ -104,8 +104,8 @@ def over_seeds(reg, X, y, n_seeds=10):
         for low, high in zip(outputs.min(axis=0), outputs.max(axis=0), strict=True)
     )
     return (
-        f"With {n_seeds} different seeds, the outputs of `skmlp` range {ranges}, and its "
-        f"cost ranges from {min(costs):.2g} to {max(costs):.2g}."
+        f"With {n_seeds} different seeds, the outputs of `skmlp` range {ranges}, and "
+        f"its cost ranges from {min(costs):.2g} to {max(costs):.2g}."
     )
 
 
@@ -113,7 +113,7 @@ def over_seeds(reg, X, y, n_seeds=10):
 
 
 def random_search(loop, X, y, noise, n_episodes):
-    """Add noise to every parameter, and keep it if the cost is no worse."""
+    """Add noise to every parameter, and accept it if the cost does not increase."""
     least = cost(loop, X, y)
     for _ in range(n_episodes):
         before = loop.coefs, loop.intercepts
@@ -129,7 +129,7 @@ def random_search(loop, X, y, noise, n_episodes):
 
 
 def same_noise(loop, seed, radius):
-    """Noise as the solver draws it, after the initial weights."""
+    """Return a function that draws the same noise as the solver."""
     random_state = np.random.RandomState(seed)
     for W in loop.coefs:
         random_state.normal(size=W.shape)
@@ -138,7 +138,7 @@ def same_noise(loop, seed, radius):
 
 
 def add_random_search(page, X, y):
-    """500 episodes of it."""
+    """Add 500 episodes of random search."""
     page.heading("Random search")
     n_episodes = 500
     reg = MLPRegressorScratch(
@@ -164,7 +164,7 @@ def add_random_search(page, X, y):
 
 
 def count_kept(reg, X, y):
-    """In how many episodes of a random search the weights have changed."""
+    """Return the number of episodes in which the weights have changed."""
     recorder = WeightRecorder()
     clone(reg).set_params(callbacks=recorder).fit(X, y)
     return sum(
@@ -177,7 +177,7 @@ def count_kept(reg, X, y):
 
 
 def add_gradient_descent(page, X, y):
-    """50 episodes of it."""
+    """Add 50 episodes of gradient descent."""
     page.heading("Gradient descent")
     n_episodes, batch_size, rate = 50, 10, 1.0
     reg = MLPRegressorScratch(
@@ -201,8 +201,8 @@ def add_gradient_descent(page, X, y):
         X,
         y,
         "the initial weights and the learning rate of the document are not known. "
-        f"{over_seeds(reg, X, y)} The gradient of a sigmoid is smallest if its output is "
-        "near 0 or 1, so that outputs near 0 are learned slowly.",
+        f"{over_seeds(reg, X, y)} The gradient of a sigmoid is smallest if its output "
+        "is near 0 or 1, so that outputs near 0 are learned slowly.",
     )
     return reg
 
@@ -211,7 +211,7 @@ def add_gradient_descent(page, X, y):
 
 
 def armijo(loop, X, y, n_episodes):
-    """Steepest descent with the longest step a^l that decreases the cost enough."""
+    """Run steepest descent with Armijo's step size."""
     value = cost(loop, X, y)
     for _ in range(n_episodes):
         start = *loop.coefs, *loop.intercepts
@@ -232,7 +232,7 @@ def armijo(loop, X, y, n_episodes):
 
 
 def add_armijo(page, X, y):
-    """Steepest descent with Armijo's step size."""
+    """Add steepest descent with Armijo's step size."""
     page.heading("Armijo's step size")
     n_beside, n_episodes = 100, 2000
     reg = MLPRegressorScratch(
@@ -243,9 +243,9 @@ def add_armijo(page, X, y):
         max_iter=n_beside,
     )
     page.add(
-        "The document states no results for this method. The experiment uses "
-        f"sigma = {SIGMA:g} and a = {FACTOR:g}. The first {n_beside} steps are compared "
-        "with the plain loop."
+        "The document states no results for this method. The experiment uses sigma = "
+        f"{SIGMA:g} and a = {FACTOR:g}. The first {n_beside} steps are compared with "
+        "the plain loop."
     )
     compare(
         page,
@@ -282,7 +282,7 @@ def add_armijo(page, X, y):
 
 
 def add_pictures(page, trained, X):
-    """The costs, and what was learned."""
+    """Add plots of the costs and of the learned functions."""
     page.heading("Costs and learned functions")
     display = LossCurveDisplay.from_estimators(trained, panels=["loss"])
     display.figure_.set_size_inches(8.5, 3.8)

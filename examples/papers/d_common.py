@@ -1,4 +1,4 @@
-"""The Runge data and networks of D, and their comparison with the plain loop."""
+"""Runge data and networks of D, and the comparison with the plain loop."""
 
 import numpy as np
 from plain import PlainNetwork, adam
@@ -18,12 +18,12 @@ COLORS = ("#D55E00", "#009E73", "#CC79A7")  # safe for colour-blind readers
 
 
 def runge(x):
-    """The Runge function."""
+    """Return the Runge function."""
     return 1 / (1 + 25 * x**2)
 
 
 def runge_points(noise=0.0):
-    """The 100 points, with noise or without."""
+    """Return the 100 points, with or without noise."""
     x = np.linspace(-1, 1, 100)
     y = runge(x) + noise * np.random.default_rng(0).normal(size=len(x))
     return x[:, np.newaxis], y
@@ -35,13 +35,13 @@ def runge_split(noise=0.0):
 
 
 def standardized(X, X_test, y, y_test):
-    """The same data with X standardized, by the training samples."""
+    """Return the data with X standardized by the training samples."""
     scaler = StandardScaler().fit(X)
     return scaler.transform(X), scaler.transform(X_test), y, y_test
 
 
 def network(sizes=(100, 100), **params):
-    """A network of the document."""
+    """Return a network of the document."""
     defaults = {
         "hidden_layer_sizes": sizes,
         "activation": "logistic",
@@ -58,14 +58,14 @@ def network(sizes=(100, 100), **params):
 
 
 def polynomial(degree=13):
-    """Ordinary least squares on powers of x."""
+    """Return a model of ordinary least squares on powers of x."""
     return make_pipeline(
         PolynomialFeatures(degree, include_bias=False), LinearRegression()
     )
 
 
 def penalized(optimizer, model, strength):
-    """An optimizer of a plain network that adds the gradient of an L2 penalty."""
+    """Return an optimizer that adds the gradient of an L2 penalty."""
 
     def step(grads):
         n_layers = len(model.coefs)
@@ -111,6 +111,6 @@ def beside_plain_loop(estimator, X, y, optimizer=adam):
 
 
 def scores(y, predicted):
-    """MSE and R^2 as text."""
+    """Return the MSE and R^2 as text."""
     mse = mean_squared_error(y, predicted)
     return f"MSE {mse:.2g}, R² {r2_score(y, predicted):.4f}"

@@ -1,4 +1,4 @@
-"""D's network for MNIST."""
+"""Network of D for MNIST."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +26,7 @@ SIZES = (128, 64)
 
 
 def mnist(page):
-    """The ten digits: accuracy, confusion matrix, kappa, and cross-validation."""
+    """Add accuracy, confusion matrix, kappa and cross-validation for MNIST."""
     page.heading("MNIST")
     try:
         X, y = fetch_mnist(return_X_y=True)
@@ -36,13 +36,13 @@ def mnist(page):
     X /= 255
     data = train_test_split(X, y, test_size=0.2, random_state=0)
     page.add(
-        f"The data are {len(X)} images in float32, with pixels divided by 255. 20 % of "
-        "them are test images. The network has hidden layers of 128 and 64 leaky ReLU "
-        "units and a softmax output. It is trained with Adam and a learning rate of "
-        "1e-3. Settings that the document does not state are chosen as follows: "
-        f"{EPOCHS} epochs in batches of 100, and a cosine schedule of the learning rate, "
-        "so that the last steps are small. scikit-learn has no leaky ReLU and no "
-        "schedules for Adam. Its network uses ReLU and a constant learning rate."
+        f"The data are {len(X)} images in float32, with pixels divided by 255. 20 % "
+        "of them are test images. The network has hidden layers of 128 and 64 leaky "
+        "ReLU units and a softmax output. It is trained with Adam and a learning rate "
+        "of 1e-3. Settings that the document does not state are chosen as follows: "
+        f"{EPOCHS} epochs in batches of 100, and a cosine schedule of the learning "
+        "rate, so that the last steps are small. scikit-learn has no leaky ReLU and "
+        "no schedules for Adam. Its network uses ReLU and a constant learning rate."
     )
     y_pred = mnist_figures(page, data)
     mnist_confusion(page, data[3], y_pred)
@@ -51,7 +51,7 @@ def mnist(page):
 
 
 def digits_network(**params):
-    """The document's network for MNIST."""
+    """Return the network of the document for MNIST."""
     defaults = {
         "hidden_layer_sizes": SIZES,
         "activation": "leaky_relu",
@@ -66,7 +66,7 @@ def digits_network(**params):
 
 
 def mnist_figures(page, data):
-    """Accuracy and kappa beside scikit-learn's; returns our predictions."""
+    """Compare accuracy and kappa with scikit-learn, and return the predictions."""
     X, X_test, y, y_test = data
     ours = digits_network()
     theirs = MLPClassifier(
@@ -91,8 +91,8 @@ def mnist_figures(page, data):
                 f"{np.mean(y_peer == y_test):.4f}",
                 seconds,
                 peer_seconds,
-                why="the number of epochs of the document is not known. The accuracy of "
-                f"skmlp after a single epoch is {first:.4f}.",
+                why="the number of epochs of the document is not known. The accuracy "
+                f"of skmlp after a single epoch is {first:.4f}.",
             ),
             Figure(
                 "MNIST, Cohen's kappa",
@@ -107,14 +107,14 @@ def mnist_figures(page, data):
 
 
 def mnist_confusion(page, y_test, y_pred):
-    """The confusion matrix."""
+    """Add the confusion matrix."""
     fig, ax = plt.subplots(figsize=(7.2, 6.4), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(
         y_test,
         y_pred,
         ax=ax,
         cmap="Blues",
-        # Errors are rare: on a linear scale, they would all look like zeros.
+        # Errors are rare and would not be visible on a linear scale.
         im_kw={"norm": "symlog"},
     )
     ax.set(xlabel="predicted digit", ylabel="true digit")
@@ -127,7 +127,7 @@ def mnist_confusion(page, y_test, y_pred):
 
 
 def mnist_beside_plain_loop(page, data, n_samples=5000):
-    """One epoch of a part of the images: of all, the loop would need minutes."""
+    """Compare one epoch on a part of the images with the plain loop."""
     X, y = data[0][:n_samples].astype(np.float64), data[2][:n_samples]
     X_test, y_test = data[1][:1000], data[3][:1000]
     clf = digits_network(max_iter=1, shuffle=False, learning_rate="constant")
@@ -143,13 +143,13 @@ def mnist_beside_plain_loop(page, data, n_samples=5000):
     what = f"one epoch of {n_samples} images, float64"
     page.figures([Figure(what, UNKNOWN, ours, theirs, seconds, loop_seconds)])
     page.add(
-        f"The accuracy is that on {len(y_test)} test images. The predicted probabilities "
-        f"of both {agreement(largest([probabilities]))}."
+        f"The accuracy is that on {len(y_test)} test images. The predicted "
+        f"probabilities of both {agreement(largest([probabilities]))}."
     )
 
 
 def mnist_cross_validation(page, X, y, n_epochs=5):
-    """5 folds, which the document names as missing."""
+    """Add a cross-validation with 5 folds."""
     found, seconds = timed(
         cross_validate,
         digits_network(max_iter=n_epochs),

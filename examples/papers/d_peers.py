@@ -1,4 +1,4 @@
-"""D beside other implementations: gradients, and whole trainings."""
+"""Comparison of D with other implementations: gradients and trained networks."""
 
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +26,7 @@ HAS_TORCH = find_spec("torch") is not None
 
 
 def gradients(page):
-    """Backpropagation against differences and automatic differentiation."""
+    """Compare backpropagation with finite differences and autograd."""
     page.heading("Gradient check")
     X, _, y, _ = standardized(*runge_split())
     X, y = X[:20], y[:20]
@@ -49,11 +49,12 @@ def gradients(page):
             )
             columns["PyTorch's autograd"].append(f"{error.max():.0e}")
     page.add(
-        "The gradient computed by backpropagation is compared with central differences, "
-        "by `skmlp.check_gradient`, and with automatic differentiation. The network has "
-        "two hidden layers of 20 and 10 units, and the gradient is that of 20 samples at "
-        "the initial weights. The table shows the largest relative differences. Central "
-        "differences also have a truncation and rounding error."
+        "The gradient computed by backpropagation is compared with central "
+        "differences, by `skmlp.check_gradient`, and with automatic differentiation. "
+        "The network has two hidden layers of 20 and 10 units, and the gradient is "
+        "that of 20 samples at the initial weights. The table shows the largest "
+        "relative differences. Central differences also have a truncation and "
+        "rounding error."
     )
     page.table({name: cells for name, cells in columns.items() if cells})
     if not HAS_TORCH:
@@ -61,7 +62,7 @@ def gradients(page):
 
 
 def autograd(weights, activation, X, y):
-    """PyTorch's gradient of the loss, in the order of `check_gradient`."""
+    """Return the gradient of PyTorch, in the order of `check_gradient`."""
     import torch
 
     coefs, intercepts = (
@@ -96,15 +97,15 @@ CASES = {
 
 
 def libraries(page):
-    """Beside scikit-learn, PyTorch and the plain loop."""
+    """Compare with scikit-learn, PyTorch and the plain loop."""
     page.heading("Comparison with scikit-learn and PyTorch")
     page.add(
-        "The networks have two hidden layers of 100 tanh units. They are trained for 500 "
-        "epochs of Adam with a learning rate of 1e-3 and an L2 penalty of 1e-4, without "
-        "noise, from the same weights and with the samples in the same order. The batch "
-        "size and the number of epochs of the document are not known. The tables show "
-        "full batches, which scikit-learn uses by default for few samples, and batches "
-        "of 8."
+        "The networks have two hidden layers of 100 tanh units. They are trained for "
+        "500 epochs of Adam with a learning rate of 1e-3 and an L2 penalty of 1e-4, "
+        "without noise, from the same weights and with the samples in the same order. "
+        "The batch size and the number of epochs of the document are not known. The "
+        "tables show full batches, which scikit-learn uses by default for few "
+        "samples, and batches of 8."
     )
     its_loop = "R² 0.9995 in 11.5 s"
     peers = {
@@ -124,8 +125,8 @@ def libraries(page):
         )
         if peer == "PyTorch":
             page.add(
-                f"The version is PyTorch {version('torch')}. Its Adam adds epsilon after "
-                "the bias correction. scikit-learn and skmlp add it before."
+                f"The version is PyTorch {version('torch')}. Its Adam adds epsilon "
+                "after the bias correction. scikit-learn and skmlp add it before."
             )
         seconds[peer] = figures[0].peer_seconds
         predictions.append(pairs)
@@ -133,14 +134,14 @@ def libraries(page):
 
 
 def compare(train, published):
-    """All cases by skmlp and by another implementation.
+    """Train all cases with skmlp and with another implementation.
 
     Returns
     -------
     figures : list of Figure
 
     pairs : list of (ndarray, ndarray)
-        What both predict for the test samples.
+        Predictions of both for the test samples.
     """
     figures, pairs = [], []
     for name, (batch_size, dtype) in CASES.items():
@@ -175,7 +176,7 @@ def compare(train, published):
 
 
 def add_conclusion(page, slower, predictions):
-    """What the document found, and what it is here.
+    """Add a comparison with the conclusions of the document.
 
     Parameters
     ----------
@@ -194,20 +195,20 @@ def add_conclusion(page, slower, predictions):
     ]
     spread = np.ptp(r2, axis=(0, 2)).max()
     page.add(
-        "The loop of the document took 29 times as long as scikit-learn. Here, the plain "
-        f"loop takes {slower:.0f} times as long with full batches. The two values of R² "
-        "in the document differ by 0.006. Here, with the same weights, batches and "
-        f"epochs, the values of R² of each case differ by at most {spread:.0e}. "
-        "Therefore, at least one of these must have been different in the document. By "
-        "default, scikit-learn draws other weights, and stops when the loss no longer "
-        "improves."
+        "The loop of the document took 29 times as long as scikit-learn. Here, the "
+        f"plain loop takes {slower:.0f} times as long with full batches. The two "
+        "values of R² in the document differ by 0.006. Here, with the same weights, "
+        "batches and epochs, the values of R² of each case differ by at most "
+        f"{spread:.0e}. Therefore, at least one of these must have been different in "
+        "the document. By default, scikit-learn draws other weights, and stops when "
+        "the loss no longer improves."
     )
 
 
 def scikit_learn(estimator, weights, X, y):
-    """A function that trains scikit-learn's network, and returns its `predict`.
+    """Return a function that trains scikit-learn's network, and returns its `predict`.
 
-    With the same random_state it draws the same weights.
+    With the same random_state, it draws the same weights.
     """
     names = MLPRegressor().get_params()
     params = {k: v for k, v in estimator.get_params().items() if k in names}
@@ -215,7 +216,7 @@ def scikit_learn(estimator, weights, X, y):
 
 
 def plain_loop(estimator, weights, X, y):
-    """The same of the plain loop."""
+    """Return a function that trains the plain loop, and returns its `predict`."""
     Y = y[:, np.newaxis]
 
     def train():
@@ -226,7 +227,7 @@ def plain_loop(estimator, weights, X, y):
 
 
 def pytorch(estimator, weights, X, y):
-    """The same of PyTorch."""
+    """Return a function that trains with PyTorch, and returns a `predict`."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,23 +1,23 @@
 """D: "Project 2: Building a Neural Network code" (2025)
 
-The document is a student project. It implements networks with an activation function for
-each layer, three solvers, and L1 and L2 penalties. It trains them on the Runge function
-$1 / (1 + 25 x^2)$ and on MNIST, and compares them with least squares, scikit-learn and
-PyTorch.
+The document is a student project. It implements networks with an activation function
+for each layer, three solvers, and L1 and L2 penalties. It trains them on the Runge
+function $1 / (1 + 25 x^2)$ and on MNIST, and compares them with least squares,
+scikit-learn and PyTorch.
 
 The Runge data are 100 points on [-1, 1]. Data "with noise" have normal noise with a
 standard deviation of 0.1. 20 % of the points are test samples. $x$ is standardized with
 the mean and standard deviation of the training samples.
 
 The document does not state all settings. The experiments on this page use equidistant
-points, a split with seed 0, scikit-learn's initial weights, and a decay rate of 0.99 for
-RMSProp. They use full batches, so that an epoch is one step, unless stated otherwise.
-Losses are half the mean squared error. "MSE" is the mean squared error. A dash means that
-no published result is known.
+points, a split with seed 0, scikit-learn's initial weights, and a decay rate of 0.99
+for RMSProp. They use full batches, so that an epoch is one step, unless stated
+otherwise. Losses are half the mean squared error. "MSE" is the mean squared error. A
+dash means that no published result is known.
 
 Training always runs to the last epoch. Training on the Runge function uses one thread,
-and training on MNIST uses one thread per core. The plain loop starts from the weights of
-skmlp and processes the samples in the same order.
+and training on MNIST uses one thread per core. The plain loop starts from the weights
+of skmlp and processes the samples in the same order.
 """
 
 import os
@@ -54,7 +54,7 @@ def run(page):
 
 
 def activations(page):
-    """Each activation with its derivative, and a network with several of them."""
+    """Plot the activation functions, and train networks with several of them."""
     page.heading("Activation functions")
     fig, axes = plt.subplots(2, 3, figsize=(8.4, 4.8), layout="constrained")
     display = ActivationDisplay.from_activation(HIDDEN, ax=axes.flat[:5])
@@ -90,7 +90,7 @@ def activations(page):
 
 
 def softmax_curve(z):
-    """The first of three probabilities, by its own logit where the others are 0."""
+    """Return the first of three probabilities as a function of its logit."""
     softmax = ACTIVATIONS["softmax"]
     Z = z[:, np.newaxis] * [1, 0, 0]
     A = softmax.apply(Z.copy())

@@ -1,4 +1,4 @@
-"""D's Runge function: least squares, the solvers, and heat maps of grids."""
+"""Runge function of D: least squares, solvers, and heat maps of searches."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,14 +33,15 @@ SOLVERS = {
 
 
 def least_squares(page):
-    """The Runge function: a polynomial against two networks."""
+    """Compare a polynomial and two networks on the Runge function."""
     page.heading("Runge function")
     page.add(
         "A polynomial of degree 13 is fitted by ordinary least squares (OLS), with "
-        "scikit-learn's `PolynomialFeatures` and `LinearRegression`. It is compared with "
-        "networks with one hidden layer of 50 sigmoid units and with two of 100 units, "
-        "after 1000 epochs of Adam with a learning rate of 5e-3. MSE and R² are those of "
-        "the test samples. Test samples have noise if the training samples have noise."
+        "scikit-learn's `PolynomialFeatures` and `LinearRegression`. It is compared "
+        "with networks with one hidden layer of 50 sigmoid units and with two of 100 "
+        "units, after 1000 epochs of Adam with a learning rate of 5e-3. MSE and R² "
+        "are those of the test samples. Test samples have noise if the training "
+        "samples have noise."
     )
     fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     figures, pairs, by_ols = [], [], {}
@@ -79,7 +80,7 @@ def least_squares(page):
 
 
 def draw_models(ax, models, X, y):
-    """Several models as functions of x, and the Runge function."""
+    """Plot several models and the Runge function."""
     grid = np.linspace(X.min(), X.max(), 400)[:, np.newaxis]
     # From the standardized x back to [-1, 1].
     scale = StandardScaler().fit(runge_split()[0])
@@ -94,7 +95,7 @@ def draw_models(ax, models, X, y):
 
 
 def solvers(page):
-    """500 epochs of each solver, with the document's times."""
+    """Train 500 epochs with each solver, and compare with the published times."""
     page.heading("Solvers")
     page.add(
         "The network has two hidden layers of 100 sigmoid units. It is trained for 500 "
@@ -121,7 +122,7 @@ def solvers(page):
 
 
 def search(estimator, grid, n_jobs=2):
-    """All networks of a grid, scored by MSE and R^2 on the test samples of a split."""
+    """Search a grid by MSE and R^2 on the test samples of a split."""
     x, y = runge_points()
     X = StandardScaler().fit(runge_split()[0]).transform(x)
     # The indices of the samples that runge_split chooses.
@@ -139,7 +140,7 @@ def search(estimator, grid, n_jobs=2):
 
 
 def draw_maps(results, y):
-    """Heat maps of the MSE and of R^2 by the learning rate."""
+    """Plot heat maps of the MSE and R^2."""
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     # Errors span orders of magnitude, and how negative an R^2 is says nothing.
     results = {
@@ -166,19 +167,20 @@ def draw_maps(results, y):
 
 
 def solver_maps(page):
-    """Learning rate by epochs, for each solver."""
+    """Add maps of learning rate and number of epochs for each solver."""
     page.heading("Learning rate and number of epochs")
     X, X_test, y, y_test = standardized(*runge_split())
     flat = network(solver="sgd", learning_rate_init=RATES[0], max_iter=EPOCHS[-1])
     flat.fit(X, y)
     page.add(
         "`GridSearchCV` computes the MSE and R² for each learning rate and number of "
-        f"epochs, on the {len(y_test)} test samples without noise. The network has two "
-        "hidden layers of 100 tanh units and is trained in batches of 8. Each cell is a "
-        "separate training from the initial weights. The sigmoid network and the full "
-        "batches of the previous section are not used, because a constant learning rate "
-        f"is then too slow. With the largest rate, {RATES[0]:g}, R² is "
-        f"{flat.score(X_test, y_test):.3f} after {EPOCHS[-1]} epochs."
+        f"epochs, on the {len(y_test)} test samples without noise. The network has "
+        "two hidden layers of 100 tanh units and is trained in batches of 8. Each "
+        "cell is a separate training from the initial weights. The sigmoid network "
+        "and the full batches of the previous section are not used, because a "
+        "constant learning rate is then too slow. With the largest rate, "
+        f"{RATES[0]:g}, R² is {flat.score(X_test, y_test):.3f} after {EPOCHS[-1]} "
+        "epochs."
     )
     grid = {"learning_rate_init": RATES, "max_iter": EPOCHS}
     columns = {"solver": [], "best R²": [], "rate": [], "epochs": [], "time": []}
@@ -209,7 +211,7 @@ def solver_maps(page):
 
 
 def penalty_maps(page):
-    """Penalty by learning rate, for L1 and for L2."""
+    """Add maps of learning rate and penalty for L1 and L2."""
     page.heading("L1 and L2 penalties")
     page.add(
         "The following maps show the MSE and R² for each learning rate and strength of "

@@ -1,4 +1,4 @@
-"""What D names as missing: cross-validation, and bias and variance."""
+"""Cross-validation and bias-variance decomposition, which D does not have."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,9 +16,9 @@ def cross_validation(page):
     """Add a cross-validation, which the document does not have."""
     page.heading("Cross-validation")
     page.add(
-        "The document states that it has no cross-validation. The table shows means and "
-        "standard deviations over 5 folds of the 100 points, with noise. The networks "
-        "are trained for 1000 epochs of Adam with a learning rate of 5e-3."
+        "The document states that it has no cross-validation. The table shows means "
+        "and standard deviations over 5 folds of the 100 points, with noise. The "
+        "networks are trained for 1000 epochs of Adam with a learning rate of 5e-3."
     )
     cv = KFold(5, shuffle=True, random_state=0)
     models = {
@@ -48,7 +48,7 @@ def cross_validation(page):
 
 
 def decompose(predictions, truth):
-    """Bias and variance of a model's predictions.
+    """Return the bias and variance of the predictions of a model.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ def bias_and_variance(page, n_sets=60):
     page.add(
         "The document states that it has no bias-variance decomposition. Here, each "
         f"model is fitted {n_sets} times to 80 equidistant points with new noise. "
-        "Networks also start from new weights. The expected squared error on new noisy "
-        "targets, at 400 equidistant points, is the sum of the squared bias, the "
-        f"variance of the predictions, and the variance of the noise, {NOISE**2:g}. The "
-        "networks have one hidden layer of sigmoid units and are trained by 1000 "
-        "iterations of L-BFGS without a penalty."
+        "Networks also start from new weights. The expected squared error on new "
+        "noisy targets, at 400 equidistant points, is the sum of the squared bias, "
+        "the variance of the predictions, and the variance of the noise, "
+        f"{NOISE**2:g}. The networks have one hidden layer of sigmoid units and are "
+        "trained by 1000 iterations of L-BFGS without a penalty."
     )
     families = {
         "degree of the polynomial": {d: polynomial(d) for d in range(1, 19)},
@@ -120,7 +120,7 @@ def bias_and_variance(page, n_sets=60):
 
 
 def fitted_to_sets(model, n_sets):
-    """Predictions after training on each of many sets, and the truth."""
+    """Return the predictions after training on each of many sets, and the truth."""
     X, grid = (np.linspace(-1, 1, n)[:, np.newaxis] for n in (80, 400))
     predictions = []
     for seed in range(n_sets):
@@ -133,7 +133,7 @@ def fitted_to_sets(model, n_sets):
 
 
 def draw_decomposition(ax, parts):
-    """Bias, variance and error over the size of a model."""
+    """Plot bias, variance and error as functions of the size of a model."""
     sizes = list(parts)
     bias, variance = np.transpose(list(parts.values()))
     error = bias + variance + NOISE**2

@@ -3,11 +3,11 @@
 The document trains a network with one hidden layer of sigmoid units and a linear output
 by gradient descent on 1000 samples, and examines each weight during the training. The
 targets on [-5, 5] are f1 = exp(x / 5) and f2 = sin(x) (25 - x^2). `h` includes the bias
-unit, so that the hidden layer has h - 1 units. Samples and initial weights are drawn with
-the seeds of the document, so that all settings are known.
+unit, so that the hidden layer has h - 1 units. Samples and initial weights are drawn
+with the seeds of the document, so that all settings are known.
 
-The loss is half the mean squared error, in the document and in `skmlp`. The test loss is
-the loss of 100 additional samples. The plain loop and `skmlp` compute it after each
+The loss is half the mean squared error, in the document and in `skmlp`. The test loss
+is the loss of 100 additional samples. The plain loop and `skmlp` compute it after each
 epoch. The published time of 14 s was measured on another machine.
 """
 
@@ -33,12 +33,12 @@ WEIGHTS_SEED = 36255793825986746149655859236796938907
 
 
 def f1(X):
-    """exp(x / 5)"""
+    """Return exp(x / 5)."""
     return np.exp(X[:, 0] / 5)
 
 
 def f2(X):
-    """sin(x) (25 - x^2)"""
+    """Return sin(x) (25 - x^2)."""
     return np.sin(X[:, 0]) * (25 - X[:, 0] ** 2)
 
 
@@ -54,7 +54,7 @@ EXPERIMENTS = {
     OSCILLATING: "test loss reaches 1.089, then oscillates",
 }
 SHOWN = (SETTLING, OSCILLATING)
-# Until then the training of f2 is stable, however it is rounded.
+# Number of epochs in which the training of f2 is stable for any rounding errors.
 N_STABLE = 900
 
 
@@ -69,14 +69,14 @@ def run(page):
 
 
 def make_data(f):
-    """The document's samples: for training, then for the test."""
+    """Return the training and test samples of the document."""
     rng = np.random.default_rng(DATA_SEED)
     X, X_test = ((rng.random((n, 1)) - 0.5) * 10 for n in (1000, 100))
     return X, f(X), X_test, f(X_test)
 
 
 def make_weights(h):
-    """The document's initial weights, as `coefs_init` and `intercepts_init`."""
+    """Return the initial weights of the document."""
     rng = np.random.default_rng(WEIGHTS_SEED)
     U, V = rng.normal(0, 0.01, (h - 1, 2)), rng.normal(0, 0.01, (1, h))
     return [U[:, :1].T, V[:, :-1].T], [U[:, 1], V[:, -1]]
@@ -105,7 +105,7 @@ def train(f, h, rate, n_epochs, **params):
 
 
 def train_plain(f, h, rate, n_epochs):
-    """The test loss after each epoch of the plain loop, until it overflows."""
+    """Return the test loss after each epoch of the plain loop, until overflow."""
     X, y, X_test, y_test = make_data(f)
     test_losses = []
 
@@ -127,12 +127,12 @@ def train_plain(f, h, rate, n_epochs):
 
 
 def name(f, h, rate, n_epochs):
-    """An experiment as text."""
+    """Return an experiment as text."""
     return f"{f.__name__}, h = {h}, rate {rate:g}, {n_epochs} epochs"
 
 
 def add_table(page):
-    """Every test loss that the document gives."""
+    """Add all test losses that the document states."""
     page.heading("Test losses")
     figures, differences = [], {}
     for experiment, published in EXPERIMENTS.items():
@@ -162,7 +162,7 @@ def add_table(page):
 
 
 def outcome(test_losses):
-    """The last test loss, and the least if it is neither the first nor the last."""
+    """Describe the last test loss, and the smallest if it is in between."""
     best = test_losses.argmin()
     if best in (0, len(test_losses) - 1):
         return f"test loss {test_losses[-1]:.4g}"
@@ -173,7 +173,7 @@ def outcome(test_losses):
 
 
 def why_oscillating():
-    """The experiment with f2 again, rounded in another way."""
+    """Repeat the experiment with f2 with different rounding errors."""
     reg = train(*OSCILLATING, engine="numpy")
     return (
         "rounding errors determine when the training becomes unstable. With "
@@ -182,7 +182,7 @@ def why_oscillating():
 
 
 def failure(experiment, published, error):
-    """The figure of a training that ends with an error."""
+    """Return the figure of a training that ends with an error."""
     if "diverged" not in str(error):
         raise error
     epoch = str(error).partition("diverged in ")[2].partition(",")[0]
@@ -192,17 +192,17 @@ def failure(experiment, published, error):
         published,
         f"`fit` raises an error: it diverged in {epoch}",
         f"overflow in epoch {n_finite + 1}",
-        why="`fit` ends when the weights or their gradient overflow. The loss overflows "
-        "earlier. The error names the learning rate.",
+        why="`fit` ends when the weights or their gradient overflow. The loss "
+        "overflows earlier. The error names the learning rate.",
     )
 
 
 def add_differences(page, differences):
-    """How far the plain loop and skmlp are apart."""
+    """Add the differences between the plain loop and skmlp."""
     page.add(
         "The plain loop and `skmlp` start from the same weights, but have different "
-        "rounding errors. The table shows the largest relative difference between their "
-        "test losses. Unstable training amplifies rounding errors."
+        "rounding errors. The table shows the largest relative difference between "
+        "their test losses. Unstable training amplifies rounding errors."
     )
     page.table(
         {
@@ -216,7 +216,7 @@ def add_differences(page, differences):
 
 
 def record(*experiment):
-    """The weights of all epochs, and the estimator, or None if it diverged."""
+    """Return the weights of all epochs, and the estimator or None if it diverged."""
     recorder = WeightRecorder()
     try:
         return recorder, train(*experiment, callbacks=recorder)
@@ -225,7 +225,7 @@ def record(*experiment):
 
 
 def add_losses(page, recorded):
-    """Losses on a logarithmic axis, with the best epoch."""
+    """Add the losses on a logarithmic axis."""
     page.heading("Losses")
     fig, axes = plt.subplots(2, 1, figsize=(8.5, 6.2), layout="constrained")
     for ax, experiment in zip(axes, SHOWN, strict=True):
@@ -242,7 +242,7 @@ def add_losses(page, recorded):
 
 
 def add_functions(page, recorded):
-    """The learned functions and their targets."""
+    """Add the learned functions and their targets."""
     page.heading("Learned functions")
     fig, axes = plt.subplots(1, 2, figsize=(9.8, 4), layout="constrained")
     for ax, experiment in zip(axes, SHOWN, strict=True):
@@ -265,7 +265,7 @@ def add_functions(page, recorded):
 
 
 def add_evolution(page, recorded):
-    """Every weight, the gradient's norm, and how it turns."""
+    """Add the weights, the norm of the gradient and its angle."""
     page.heading("Weights and gradients")
     captions = {
         SETTLING: "Weights and biases, the norm of the gradient, and the angle between "

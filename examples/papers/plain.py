@@ -1,6 +1,6 @@
-"""How the documents train: in plain NumPy, one sample after the other.
+"""Training in plain NumPy, one sample after the other, as in the documents.
 
-It is written to be read and to be timed, and uses nothing of skmlp.
+The code is independent of skmlp.
 """
 
 import math
@@ -9,12 +9,12 @@ import numpy as np
 
 
 def sigmoid(z):
-    """The logistic function."""
+    """Return the logistic function."""
     return 1 / (1 + np.exp(-z))
 
 
 def softmax(z):
-    """Probabilities of the classes."""
+    """Return the probabilities of the classes."""
     exp = np.exp(z - z.max())
     return exp / exp.sum()
 
@@ -35,7 +35,7 @@ ACTIVATIONS = {
 
 
 class PlainNetwork:
-    """A multilayer perceptron that sees one sample at a time.
+    """A multilayer perceptron that processes one sample at a time.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class PlainNetwork:
         self.activations = [ACTIVATIONS[name] for name in activations]
 
     def forward(self, x):
-        """The activations A of all layers, x first, and the Z that they come from."""
+        """Return the activations A of all layers, starting with x, and all Z."""
         A, Z = [x], []
         for W, b, (g, _) in zip(
             self.coefs, self.intercepts, self.activations, strict=True
@@ -62,11 +62,11 @@ class PlainNetwork:
         return A, Z
 
     def predict(self, X):
-        """The output for each sample, one after the other."""
+        """Return the output for each sample, one after the other."""
         return np.array([self.forward(x)[0][-1] for x in X])
 
     def gradient(self, x, y):
-        """Gradient of half the squared error of one sample, by backpropagation.
+        """Return the gradient of half the squared error of one sample.
 
         With a softmax output, it is that of the cross-entropy.
 
@@ -81,12 +81,12 @@ class PlainNetwork:
             delta = error * self.activations[l][1](Z[l], A[l + 1])
             coefs.insert(0, np.outer(A[l], delta))
             intercepts.insert(0, delta)
-            if l > 0:  # what comes back to the layer before
+            if l > 0:  # error of the previous layer
                 error = self.coefs[l] @ delta
         return coefs, intercepts
 
     def mean_gradient(self, X, Y):
-        """Mean of the gradients of several samples, weights first, then biases."""
+        """Return the mean gradient of several samples, weights before biases."""
         total = [np.zeros_like(p) for p in (*self.coefs, *self.intercepts)]
         for x, y in zip(X, Y, strict=True):
             coefs, intercepts = self.gradient(x, y)
@@ -95,15 +95,15 @@ class PlainNetwork:
         return [sum_ / len(X) for sum_ in total]
 
     def train(self, X, Y, optimizer, n_epochs, batch_size=None, after_epoch=None):
-        """Go through the samples in their order, again and again.
+        """Train for several epochs, with the samples in the given order.
 
         Parameters
         ----------
         X, Y : ndarray of shape (n_samples, n_features) and (n_samples, n_outputs)
 
         optimizer : callable
-            Takes the mean gradient of a batch, a list of arrays, and returns what
-            to add to the weights and biases.
+            Takes the mean gradient of a batch, a list of arrays, and returns the
+            changes of the weights and biases.
 
         n_epochs : int
 
@@ -128,12 +128,12 @@ class PlainNetwork:
 
 
 def gradient_descent(rate):
-    """A step of `rate` times the gradient, downhill."""
+    """Return an optimizer that steps by `rate` times the negative gradient."""
     return lambda grads: [-rate * g for g in grads]
 
 
 def rmsprop(rate, rho=0.99, epsilon=1e-8):
-    """The gradient, divided by a running root mean square of it."""
+    """Return an optimizer that divides the gradient by its running RMS."""
     v = None
 
     def step(grads):
@@ -148,7 +148,7 @@ def rmsprop(rate, rho=0.99, epsilon=1e-8):
 
 
 def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """Kingma and Ba's Adam, with epsilon where scikit-learn has it."""
+    """Return the Adam optimizer, with epsilon at the same place as in scikit-learn."""
     m = v = None
     t = 0
 
@@ -159,7 +159,7 @@ def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         v = v or [np.zeros_like(g) for g in grads]
         m = [beta_1 * a + (1 - beta_1) * g for a, g in zip(m, grads, strict=True)]
         v = [beta_2 * a + (1 - beta_2) * g**2 for a, g in zip(v, grads, strict=True)]
-        # By math, as a scalar of NumPy would turn float32 into float64.
+        # Use math: a NumPy scalar would convert float32 to float64.
         size = rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         return [-size * a / (np.sqrt(b) + epsilon) for a, b in zip(m, v, strict=True)]
 

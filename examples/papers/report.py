@@ -1,7 +1,8 @@
 """Code that the scripts share, which write pages comparing published results.
 
 The first line of the docstring of a script is the title of its page. The rest of the
-docstring is its introduction. The function ``run(page)`` of the script adds the results.
+docstring is its introduction. The function ``run(page)`` of the script adds the
+results.
 """
 
 import argparse
@@ -150,7 +151,7 @@ class Page:
         self.add(as_table(columns))
 
     def picture(self, fig, name, caption):
-        """Save a Matplotlib figure in the folder of the page, and add it to the page."""
+        """Save a Matplotlib figure and add it to the page."""
         if self.folder is not None:
             path = self.path(name, "png")
             # Without the version of Matplotlib, equal pictures give equal files.

@@ -46,7 +46,7 @@ X, y = make_classification(
 
 
 def split(seed):
-    """Samples to train on, for the validation, and for the test."""
+    """Return training, validation and test samples."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=1000, stratify=y, random_state=seed
     )

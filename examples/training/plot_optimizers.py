@@ -113,7 +113,7 @@ full_batch = {solver: trained[solver] for solver in ("armijo", "random_search")}
 
 
 def plot_losses(estimators, title):
-    """The loss of each epoch, and the last loss of lbfgs as a dotted line."""
+    """Plot the loss of each epoch, and the last loss of lbfgs as a dotted line."""
     display = LossCurveDisplay.from_estimators(estimators, panels=["loss"])
     loss = trained["lbfgs"].loss_
     display.ax_.axhline(loss, color="black", linestyle=":")
