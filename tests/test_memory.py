@@ -271,7 +271,7 @@ def train_from_a_file(path, n_samples, n_features, limit, engine, shuffle):
 @parametrize_engine
 def test_X_larger_than_what_may_be_allocated(tmp_path, engine):
     """Four times as large, through `fit`, `partial_fit` and `predict`."""
-    n_samples, n_features = 20_000, 2500  # 200 MB
+    n_samples, n_features = 32_000, 2500  # 320 MB
     limit = n_samples * n_features  # in bytes, a quarter of them
     peak = train_from_a_file(tmp_path / "X", n_samples, n_features, limit, engine, True)
     assert peak < limit
