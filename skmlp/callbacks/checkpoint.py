@@ -92,7 +92,7 @@ class Checkpoint(Callback):
         self._is_tested = False
 
     def on_epoch_settled(self, training: TrainingState) -> None:
-        """Called when all callbacks and the stopping rules have had their say."""
+        """Write a checkpoint, after all callbacks and the stopping rules."""
         ends = training.done or training.n_iter == training.max_iter
         is_due = ends or training.n_iter % self.every == 0
         if not is_due and self._is_tested:

@@ -37,7 +37,7 @@ _FIRST_ORDER_ONLY = {
 
 
 def check_solver(estimator, has_validation):
-    """Refuse parameters that the solver would silently ignore.
+    """Raise if parameters are set that the solver does not support.
 
     Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
     """
@@ -58,7 +58,7 @@ def check_solver(estimator, has_validation):
 
 
 def check_resume_from(estimator, resume_from):
-    """Refuse what can be no checkpoint of this estimator's."""
+    """Raise if `resume_from` cannot be a checkpoint of the estimator."""
     if not isinstance(resume_from, str | os.PathLike):
         raise TypeError(
             f"resume_from must be a str or os.PathLike, got {resume_from!r}."
@@ -71,7 +71,7 @@ def check_resume_from(estimator, resume_from):
 
 
 def _as_list(value, name):
-    """The entries of an array-like, in their order."""
+    """Return the entries of an array-like as a list."""
     if isinstance(value, Set | Mapping) or getattr(value, "shape", None) == ():
         raise ValueError(
             f"{name} must be a list, a tuple or a one-dimensional array, got {value!r}."
@@ -80,7 +80,7 @@ def _as_list(value, name):
 
 
 def float_dtype(estimator):
-    """The type that the estimator is told to compute in, or None."""
+    """Return the data type set by `dtype`, or None."""
     if estimator.dtype is None:
         return None
     dtype = np.dtype(estimator.dtype)
@@ -92,7 +92,7 @@ def float_dtype(estimator):
 
 
 def hidden_layer_sizes(estimator):
-    """Number of units of each hidden layer, as a list."""
+    """Return the number of units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
     if isinstance(sizes, Integral):
         sizes = [sizes]
@@ -105,7 +105,7 @@ def hidden_layer_sizes(estimator):
 
 
 def hidden_activations(estimator, n_hidden):
-    """Activation of each hidden layer, as a list."""
+    """Return the activation of each hidden layer, as a list."""
     activation = estimator.activation
     if isinstance(activation, str | Activation):
         return [_activation(activation)] * n_hidden
@@ -130,7 +130,7 @@ def _activation(activation):
 
 
 def make_loss(estimator, loss):
-    """A loss by its name, with its hyperparameters, or the user's own."""
+    """Return a loss by its name, with its hyperparameters, or a custom loss."""
     if isinstance(loss, Loss):
         return loss
     cls = LOSSES[loss]
@@ -138,7 +138,7 @@ def make_loss(estimator, loss):
 
 
 def make_output_activation(loss, activation, choices):
-    """The output activation by its name, or the loss's own.
+    """Return the output activation by its name, or the default of the loss.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def make_output_activation(loss, activation, choices):
 
 
 def dropout_rates(estimator, n_hidden):
-    """Dropout rate of the input and of each hidden layer, as a list."""
+    """Return the dropout rates of the input and of each hidden layer, as a list."""
     rates = estimator.dropout
     if isinstance(rates, Real):
         rates = [rates] * n_hidden
@@ -184,7 +184,7 @@ def dropout_rates(estimator, n_hidden):
 
 
 def frozen_layers(estimator, n_layers):
-    """Numbers of the layers of weights that are not trained, as a set."""
+    """Return the indices of the layers that are not trained, as a set."""
     frozen = set()
     for l in _as_list(estimator.frozen_layers, "frozen_layers"):
         is_index = isinstance(l, Integral) and not isinstance(l, bool | np.bool_)
@@ -203,7 +203,7 @@ def frozen_layers(estimator, n_layers):
 
 
 def make_network(estimator, n_features, n_outputs, loss, output):
-    """The network that the parameters describe."""
+    """Return the network described by the parameters."""
     sizes = hidden_layer_sizes(estimator)
     _check_memory((n_features, *sizes, n_outputs))
     hidden = hidden_activations(estimator, len(sizes))
@@ -224,7 +224,7 @@ def make_network(estimator, n_features, n_outputs, loss, output):
 
 
 def _check_memory(layer_sizes):
-    """Refuse a network that is too large, before anything is made of its size."""
+    """Raise if a network is too large, before memory is allocated."""
     n_parameters = count_parameters(layer_sizes)
     try:
         np.empty(n_parameters, np.float32)  # what is not written takes no memory yet
@@ -266,7 +266,7 @@ def _check_written(owner, method, returned, array, name):
 
 
 def draw_parameters(estimator, network, dtype, random_state):
-    """Parameters drawn as `init` says."""
+    """Return initial weights and biases."""
     theta = Parameters(
         network.layer_sizes, dtype, network.batch_norm_epsilon is not None
     )
@@ -358,19 +358,19 @@ def check_numbers(estimator, dtype):
 
 
 def make_penalty(estimator):
-    """The penalty on the weights."""
+    """Return the penalty on the weights."""
     return ElasticNet(estimator.alpha, estimator.l1_ratio)
 
 
 def make_optimizer(estimator, theta):
-    """The first-order optimizer that `solver` names."""
+    """Return the first-order optimizer named by `solver`."""
     cls = OPTIMIZERS[estimator.solver]
     hyperparameters = {name: getattr(estimator, name) for name in cls.hyperparameters}
     return cls(theta.flat, estimator.learning_rate_init, **hyperparameters)
 
 
 def weight_decay(estimator):
-    """Decoupled weight decay, whose default depends on the solver."""
+    """Return the decoupled weight decay, whose default depends on the solver."""
     if estimator.weight_decay is None:
         return OPTIMIZERS[estimator.solver].default_weight_decay
     return float(estimator.weight_decay)
@@ -409,7 +409,7 @@ def list_callbacks(estimator):
 
 
 def _as_callback(callback):
-    """Return a callback that the training loop can call, or refuse the object."""
+    """Return a callback that the training loop can call, or raise."""
     hooks = {hook for hook in HOOKS if hasattr(callback, hook)}
     not_callable = sorted(h for h in hooks if not callable(getattr(callback, h)))
     if isinstance(callback, type):

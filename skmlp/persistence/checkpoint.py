@@ -92,7 +92,7 @@ class Snapshot:
             check(isinstance(value, types), f"{field.name} is {value!r}")
 
     def check_progress(self, extended):
-        """Refuse what no training has reached.
+        """Raise if no training can have reached this state.
 
         Parameters
         ----------
@@ -443,7 +443,7 @@ def _restore(callback, state):
 
 
 def _check_remembered(callback, state, theta):
-    """Refuse what a callback of the package's cannot have stored."""
+    """Raise if a callback of the package cannot have stored a state."""
     types, name = _REMEMBERED[type(callback)], type(callback).__name__
     own = settings(callback)
     check(state.keys() - own.keys() == types.keys(), f"{name} has another state")

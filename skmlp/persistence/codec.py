@@ -102,20 +102,20 @@ def is_count(value):
 
 
 def check_number(value, what):
-    """Refuse what is no number, or an integer that no float can hold."""
+    """Raise if a value is not a number, or is an integer too large for a float."""
     check(isinstance(value, Real), f"{what} is {value!r}")
     float(value)
 
 
 def check_numbers(values, what):
-    """Refuse what is no list of numbers, NaN perhaps among them."""
+    """Raise if a value is not a list of numbers, which may include NaN."""
     check(isinstance(values, list), f"{what} is {type(values)}")
     for value in values:
         check_number(value, f"a number in {what}")
 
 
 def check_history(history, n_epochs, what):
-    """Refuse what is not the record of so many epochs."""
+    """Raise if a history does not have the given number of epochs."""
     check(history.keys() == set(HISTORY), f"{what} has other entries")
     for name, values in history.items():
         check_numbers(values, what)

@@ -57,7 +57,7 @@ def symmetric_limits(values: Any) -> dict[str, float]:
 
 
 def check_network(estimator: object) -> None:
-    """Refuse what is no fitted network of this package."""
+    """Raise if an estimator is not a fitted network of this package."""
     if not isinstance(estimator, InspectionMixin):
         raise TypeError(
             "estimator must be an MLPClassifierScratch or an MLPRegressorScratch (of a "
@@ -82,6 +82,6 @@ def check_image_shape(image_shape: Any, n_features: int) -> None:
 
 
 def check_count(value: object, name: str) -> None:
-    """Refuse what cannot be a number of things to show."""
+    """Raise if a value is not a valid number of panels."""
     if not isinstance(value, INTEGERS) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")

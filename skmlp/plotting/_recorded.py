@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def check_recorder(recorder: Any) -> None:
-    """Refuse what has recorded no training."""
+    """Raise if a recorder has not recorded a training."""
     if not all(hasattr(recorder, name) for name in ("epochs_", "coefs_", "angles_")):
         raise ValueError(
             "recorder must be a skmlp.callbacks.WeightRecorder that was among the "

@@ -37,7 +37,7 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } bitgen_t;
 
-/* A layer after the input. What it has not is NULL. */
+/* A layer after the input. Arrays that are not in use are NULL. */
 typedef struct {
     ptrdiff_t n_in, n_out;
     int activation;

@@ -1,4 +1,4 @@
-/* The trained network at work: no gradient, and memory for a few samples only. */
+/* Inference: no gradient, and memory for a few samples only. */
 
 typedef struct {
     const Plan *plan;
