@@ -371,7 +371,7 @@ def transfer(n_samples, seed):
 
 
 def shapley_values(function, x, background):
-    """What each feature of x adds to the function, by Shapley's definition.
+    """Return the Shapley values of the features of one sample, by definition.
 
     Features that are left out have the values of the background samples, as in SHAP.
     """
