@@ -37,6 +37,7 @@ TOP = {
     "skmlp.classifier",
     "skmlp.datasets",
     "skmlp.regressor",
+    "skmlp.summary",
 }
 
 

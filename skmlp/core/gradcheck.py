@@ -1,0 +1,3 @@
+"""Import path of the numerical gradient in earlier versions."""
+
+from skmlp.core.finite_differences import central_differences as central_differences
