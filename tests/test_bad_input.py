@@ -314,6 +314,8 @@ BAD_PARAMETERS = [
     ("batch_norm", 1, "bool"),
     ("batch_norm_momentum", 0, "(0.0, 1.0]"),
     ("batch_norm_epsilon", 0, "(0.0, inf)"),
+    ("layer_norm", 1, "bool"),
+    ("residual", "yes", "bool"),
     ("frozen_layers", 0, "array-like"),
     ("frozen_layers", [2], "indices of `coefs_`, from -2 to 1, got 2"),
     ("frozen_layers", [-3], "indices of `coefs_`, from -2 to 1"),

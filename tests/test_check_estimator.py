@@ -36,6 +36,7 @@ CONFIGURATIONS = [
     {"batch_size": "full"},
     {"dropout": 0.2, "input_dropout": 0.1},
     {"batch_norm": True},
+    {"layer_norm": True, "residual": True},
     {"max_norm": 2.0, "clip_norm": 1.0, "weight_decay": 0.01},
     {"learning_rate": "one_cycle", "warmup_steps": 3},
     {"frozen_layers": [0], "init": "he_normal"},

@@ -49,8 +49,10 @@ def test_every_parameter_is_documented_with_its_default(Estimator):
 def test_every_attribute_is_documented(Estimator):
     X = [[0.0], [1.0], [2.0], [3.0]] * 5
     y = [0, 1, 0, 1] * 5
-    estimator = Estimator(max_iter=2, batch_norm=True, early_stopping=True)
-    fitted = {a for a in vars(estimator.fit(X, y)) if a.endswith("_") and a[0] != "_"}
+    fitted = set()
+    for norm in ("batch_norm", "layer_norm"):
+        estimator = Estimator(max_iter=2, early_stopping=True, **{norm: True}).fit(X, y)
+        fitted |= {a for a in vars(estimator) if a.endswith("_") and a[0] != "_"}
     names = {
         name
         for names in sections(Estimator)["Attributes"]

@@ -17,10 +17,10 @@ from skmlp.compiled.coverage import unsupported
 from skmlp.core import inference
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
 from skmlp.core.losses import LOSSES, Loss, SquaredError
-from skmlp.core.network import Network
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS, Adam
 from skmlp.estimators.engines import choose_engine
+from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
 
 X, y = make_classification(60, 5, n_informative=3, n_redundant=0, random_state=0)
@@ -202,7 +202,7 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
 def coverage(activation="relu", loss="squared_error", solver="adam"):
     hidden = HIDDEN_ACTIVATIONS.get(activation, activation)
     loss = loss if isinstance(loss, Loss) else LOSSES[loss]()
-    network = Network((5, 4, 1), [hidden, ACTIVATIONS["identity"]], loss)
+    network = make_mlp((5, 4, 1), [hidden, ACTIVATIONS["identity"]], loss)
     optimizer = OPTIMIZERS[solver](np.zeros(29), 0.1)
     return unsupported(network, optimizer, X, None)
 
@@ -241,11 +241,18 @@ def test_what_a_user_registers_is_not_covered(monkeypatch):
 
 def test_a_class_of_the_package_without_its_formula_in_c(monkeypatch):
     """It is NumPy's; of a search, only the objective is computed in C."""
-    nothing = SimpleNamespace(ACTIVATIONS=("identity",), LOSSES=(), OPTIMIZERS=())
+    nothing = SimpleNamespace(
+        ACTIVATIONS=("identity",), LOSSES=(), OPTIMIZERS=(), OPERATIONS=()
+    )
     monkeypatch.setattr(compiled, "_engine", nothing, raising=False)
-    reasons = ["activation=ReLU()", "loss=SquaredError()"]
-    assert coverage() == [*reasons, "solver='adam'"]
-    assert coverage(solver="armijo") == reasons
+    *layers, loss, solver = coverage()
+    assert sorted(layer.split("(")[0] for layer in layers) == [
+        "Dense",
+        "Dense",
+        "activation=ReLU",
+    ]
+    assert [loss, solver] == ["loss=SquaredError()", "solver='adam'"]
+    assert coverage(solver="armijo") == [*layers, loss]
 
 
 @needs_compiled
@@ -262,7 +269,7 @@ def test_auto_is_numpy_for_a_new_class_of_the_package(monkeypatch, Estimator):
 
 
 def test_an_output_activation_of_a_loss_of_ones_own():
-    network = Network((5, 1), [MyReLU()], SquaredError())
+    network = make_mlp((5, 1), [MyReLU()], SquaredError())
     optimizer = Adam(np.zeros(6), 0.1)
     assert unsupported(network, optimizer, X, None) == ["output_activation=MyReLU()"]
 
@@ -274,7 +281,7 @@ def test_an_output_activation_of_a_loss_of_ones_own():
 @pytest.mark.parametrize("engine", ["auto", "compiled"])
 def test_the_compiled_engine_is_the_one_that_is_chosen(engine):
     """Searches and L-BFGS have their objective computed by it."""
-    network = Network((5, 1), [ACTIVATIONS["identity"]], SquaredError())
+    network = make_mlp((5, 1), [ACTIVATIONS["identity"]], SquaredError())
     adam, armijo = (OPTIMIZERS[name](np.zeros(6), 0.1) for name in ("adam", "armijo"))
     for optimizer, Epochs, Evaluated in (
         (adam, compiled.CompiledEngine, Objective),

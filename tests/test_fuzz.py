@@ -142,6 +142,8 @@ ORDINARY: dict[str, list] = {
     "dropout": [*SHARES, [0.5], [0.1, 0.2], []],
     "input_dropout": SHARES,
     "batch_norm": FLAGS,
+    "layer_norm": FLAGS,
+    "residual": FLAGS,
     "batch_norm_momentum": [0.1, 1.0, 1e-300],
     "batch_norm_epsilon": [1e-5, 1.0, 1e-300],
     "frozen_layers": [(), [0], [-1], [0, 1], np.array([1])],

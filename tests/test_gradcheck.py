@@ -8,10 +8,18 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, check_gradient
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
-from skmlp.core.batch_norm import BatchNorm
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
+from skmlp.layers import (
+    ActivationLayer,
+    Add,
+    BatchNorm,
+    Branch,
+    Dense,
+    Dropout,
+    LayerNorm,
+)
 
 KINDS = ["binary", "multilabel", "multiclass", "regression", "multioutput", "poisson"]
 PENALTIES = {
@@ -141,6 +149,8 @@ FEATURES = {
     "batch_norm": {"batch_norm": True},
     "large batch_norm_epsilon": {"batch_norm": True, "batch_norm_epsilon": 0.5},
     "batch_norm and dropout": {"batch_norm": True, "dropout": 0.3},
+    "layer_norm": {"layer_norm": True},
+    "residual": {"residual": True, "dropout": 0.3},
     "first layer frozen": {"frozen_layers": [0]},
     "middle layer frozen": {"frozen_layers": [1]},
     "last layer frozen": {"frozen_layers": [-1]},
@@ -443,32 +453,28 @@ def test_a_canonical_output_that_is_none_is_found(monkeypatch, datasets):
     assert check_gradient(reg, X, y).max_relative_error > 0.01
 
 
-@pytest.mark.parametrize(("module", "error"), [("dropout", 1e-2), ("batch_norm", 1e-2)])
-def test_a_wrong_derivative_of_a_feature_is_found(monkeypatch, clf_data, module, error):
-    if module == "dropout":
-        right = Network.backward
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        (Dense, {}),
+        (ActivationLayer, {}),
+        (Dropout, {"dropout": 0.3}),
+        (BatchNorm, {"batch_norm": True}),
+        (LayerNorm, {"layer_norm": True}),
+        (Branch, {"residual": True}),
+        (Add, {"residual": True}),
+    ],
+)
+def test_a_wrong_derivative_of_a_layer_is_found(monkeypatch, clf_data, layer, options):
+    right = layer.backward
 
-        def wrong(self, theta, Y, w, workspace, grad):
-            for dropout in workspace.dropout:
-                if dropout is not None:
-                    dropout.mask *= 1.1
-            right(self, theta, Y, w, workspace, grad)
-            for dropout in workspace.dropout:
-                if dropout is not None:
-                    dropout.mask /= 1.1
+    def wrong(self, *args):
+        delta = right(self, *args)
+        return None if delta is None else 1.1 * delta
 
-        monkeypatch.setattr(Network, "backward", wrong)
-        clf = MLPClassifierScratch((5, 4), "tanh", random_state=3, dropout=0.3)
-    else:
-        right = BatchNorm.backward
-
-        def wrong(self, delta, *args):
-            right(self, delta, *args)
-            delta *= 1.1
-
-        monkeypatch.setattr(BatchNorm, "backward", wrong)
-        clf = MLPClassifierScratch((5, 4), "tanh", random_state=3, batch_norm=True)
-    assert check_gradient(clf, *clf_data).max_relative_error > error
+    monkeypatch.setattr(layer, "backward", wrong)
+    clf = MLPClassifierScratch((5, 5), "tanh", random_state=3, **options)
+    assert check_gradient(clf, *clf_data).max_relative_error > 0.01
 
 
 @pytest.mark.parametrize(
@@ -487,9 +493,10 @@ def test_worst_is_the_place_of_the_error(
 ):
     right = Network.backward
 
-    def wrong(self, theta, Y, w, workspace, grad):
-        right(self, theta, Y, w, workspace, grad)
-        getattr(grad, arrays)[layer][index] += 1
+    def wrong(self, theta, Y, w, workspace, grads):
+        right(self, theta, Y, w, workspace, grads)
+        dense = [grad for grad in grads if grad]
+        dense[layer][arrays == "intercepts"][index] += 1
 
     monkeypatch.setattr(Network, "backward", wrong)
     check = check_gradient(

@@ -109,7 +109,15 @@ def test_after_lbfgs(datasets):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"batch_norm": True}, {"dropout": 0.3}, {"hidden_layer_sizes": ()}]
+    "params",
+    [
+        {},
+        {"batch_norm": True},
+        {"layer_norm": True},
+        {"residual": True, "hidden_layer_sizes": (5, 5)},
+        {"dropout": 0.3},
+        {"hidden_layer_sizes": ()},
+    ],
 )
 @pytest.mark.parametrize(
     ("kind", "options"),

@@ -22,8 +22,8 @@ from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.compiled.coverage import unsupported, unsupported_parameters
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.layers import make_mlp
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
@@ -576,7 +576,7 @@ def test_what_blas_cannot_count_goes_to_numpy(sizes):
     identity, loss = ACTIVATIONS["identity"], LOSSES["squared_error"]()
 
     def reasons(n_samples, *layers):
-        network = Network(layers, [identity] * (len(layers) - 1), loss)
+        network = make_mlp(layers, [identity] * (len(layers) - 1), loss)
         return unsupported(network, None, fake(n_samples, layers[0]), None)
 
     assert reasons(*sizes, n_units, 1) == [
@@ -584,9 +584,10 @@ def test_what_blas_cannot_count_goes_to_numpy(sizes):
     ]
     assert reasons(*(min(size, 2**31 - 1) for size in (*sizes, n_units)), 1) == []
     n_features = sizes[1]
-    coefs, bias = [fake(n_features, n_units)], fake(1, n_units)[0]
+    network = make_mlp((n_features, n_units), [identity], loss)
+    arrays = [[fake(n_features, n_units), fake(1, n_units)[0]], []]
     is_long = max(n_features, n_units) >= 2**31
-    assert unsupported_parameters(coefs, [bias], n_features) == is_long
+    assert unsupported_parameters(network, arrays, n_features) == is_long
 
 
 # Everything at its extremes: a finite model, or a message.

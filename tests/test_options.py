@@ -491,6 +491,52 @@ def test_batch_norm_needs_two_samples(data):
     assert np.isfinite(clf.fit(data.X[:113], data.y[:113]).loss_)
 
 
+# layer_norm and residual
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_layer_norm_and_residual_connections_predict_as_their_formulas(datasets, kind):
+    data = datasets[kind]
+    params = {"hidden_layer_sizes": (6, 6, 4), "activation": "tanh"}
+    est = data.Estimator(**SMALL | params, layer_norm=True, residual=True)
+    est.fit(data.X, data.y)
+    A = data.X
+    for l in range(3):
+        U = A @ est.coefs_[l]
+        U = (U - U.mean(axis=1, keepdims=True)) / np.sqrt(
+            U.var(axis=1, keepdims=True) + 1e-5
+        )
+        B = np.tanh(est.layer_norm_scales_[l] * U + est.intercepts_[l])
+        A = B + A if l == 1 else B  # the other layers change the number of units
+        assert_allclose(est.hidden_activations(data.X)[l], A, rtol=1e-9, atol=1e-12)
+    Z = A @ est.coefs_[3] + est.intercepts_[3]
+    assert_allclose(est._decision_function(data.X), Z, rtol=1e-9, atol=1e-11)
+
+
+def test_batch_norm_and_layer_norm_exclude_each_other(data):
+    with pytest.raises(ValueError, match="batch_norm and layer_norm must not both"):
+        classifier(batch_norm=True, layer_norm=True).fit(data.X, data.y)
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "residual"])
+def test_warm_start_needs_the_same_layers(data, name):
+    params = {"hidden_layer_sizes": (5, 5), "warm_start": True}
+    clf = classifier(**params, **{name: True}).fit(data.X, data.y)
+    clf.fit(data.X, data.y)
+    clf.set_params(**{name: False})
+    with pytest.raises(ValueError, match=f"had {name}=True, but now {name}=False"):
+        clf.fit(data.X, data.y)
+    clf.set_params(warm_start=False).fit(data.X, data.y)
+    assert not hasattr(clf, "layer_norm_scales_")
+
+
+def test_deep_networks_learn_with_layer_norm_and_residual_connections(data):
+    params = {"hidden_layer_sizes": (16,) * 12, "max_iter": 40, "activation": "tanh"}
+    plain = classifier(**params).fit(data.X, data.y)
+    deep = classifier(**params, layer_norm=True, residual=True).fit(data.X, data.y)
+    assert deep.loss_ < 0.5 * plain.loss_
+
+
 # weight_decay and max_norm
 
 

@@ -56,6 +56,7 @@ OUR_ATTRIBUTES = {
     "batch_norm_scales_",
     "batch_norm_means_",
     "batch_norm_variances_",
+    "layer_norm_scales_",
 }
 # In the order of the constructor, after scikit-learn's; keyword-only.
 OUR_PARAMETERS = {
@@ -67,6 +68,8 @@ OUR_PARAMETERS = {
     "batch_norm": False,
     "batch_norm_momentum": 0.1,
     "batch_norm_epsilon": 1e-5,
+    "layer_norm": False,
+    "residual": False,
     "frozen_layers": (),
     "weight_decay": None,
     "max_norm": None,

@@ -22,10 +22,9 @@ two passes without allocating memory in each step.
 # one output for each class. The targets :math:`Y` are 1 in the column of the class and
 # 0 elsewhere.
 #
-# A :class:`~skmlp.core.network.Network` stores the shape and the functions of a
-# network. :class:`~skmlp.core.parameters.Parameters` stores all numbers that are
-# learned, in one flat vector :math:`\theta`. :math:`W^l` and :math:`b^l` are views of
-# it.
+# A :class:`~skmlp.core.network.Network` is a list of layers and a loss.
+# :class:`~skmlp.core.parameters.Parameters` stores all numbers that are learned, in one
+# flat vector :math:`\theta`. :math:`W^l` and :math:`b^l` are views of it.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -38,9 +37,10 @@ from skmlp import MLPClassifierScratch
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LogLoss
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.optimizers import SGD
 from skmlp.core.parameters import Parameters
+from skmlp.layers import make_mlp
 from skmlp.plotting import LearnedFunctionDisplay
 
 X, y = make_gaussian_quantiles(n_samples=600, n_classes=3, random_state=0)
@@ -49,8 +49,8 @@ Y = np.eye(3)[y]
 n = len(X)
 
 tanh, softmax = ACTIVATIONS["tanh"], ACTIVATIONS["softmax"]
-network = Network([2, 8, 5, 3], [tanh, tanh, softmax], LogLoss())
-theta = Parameters(network.layer_sizes)
+network = make_mlp([2, 8, 5, 3], [tanh, tanh, softmax], LogLoss())
+theta = Parameters(network.layout)
 initialize(theta, "glorot_uniform", np.random.RandomState(0))
 print(f"theta has {theta.flat.size} numbers")
 
@@ -116,10 +116,12 @@ for l, (A, D) in enumerate([(X, D1), (A1, D2), (A2, D3)], start=1):
 # ---------------------------
 # The methods ``forward`` and ``backward`` implement these lines for any number of
 # layers and any activation function. A ``Workspace`` stores the results of the forward
-# pass for the backward pass. The two gradients differ by rounding only.
+# pass for the backward pass, and ``arrange`` returns the arrays of each layer. The two
+# gradients differ by rounding only.
 workspace, grad = Workspace(network, n, np.float64), theta.zeros_like()
-network.forward(theta, X, None, workspace)
-network.backward(theta, Y, None, workspace, grad)
+arrays, grads = network.arrange(theta), network.arrange(grad)
+network.forward(arrays, X, None, workspace)
+network.backward(arrays, Y, None, workspace, grads)
 grad.flat /= n
 
 by_hand = np.concatenate([part.ravel() for part in gradient + gradient_b])
@@ -135,7 +137,8 @@ print(f"largest difference:                {np.abs(grad.flat - by_hand).max():.1
 for learning_rate in (0.1, 1.0, 100.0):
     moved = theta.copy()
     moved.flat -= learning_rate * grad.flat
-    loss = network.mean_loss(Y, network.forward(moved, X, None, workspace), None)
+    P = network.forward(network.arrange(moved), X, None, workspace)
+    loss = network.mean_loss(Y, P, None)
     print(f"loss after a step of {learning_rate:5}: {loss:.4f}")
 
 # %%
@@ -147,9 +150,9 @@ optimizer = SGD(theta.flat, learning_rate=0.05, momentum=0.9)
 work = np.empty_like(theta.flat)  # scratch memory for the optimizer
 losses = []
 for _ in range(500):
-    P = network.forward(theta, X, None, workspace)
+    P = network.forward(arrays, X, None, workspace)
     losses.append(network.mean_loss(Y, P, None))
-    network.backward(theta, Y, None, workspace, grad)
+    network.backward(arrays, Y, None, workspace, grads)
     grad.flat /= n
     optimizer.step(theta.flat, grad.flat, work)
 

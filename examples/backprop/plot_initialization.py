@@ -91,8 +91,7 @@ class BiasGradients(Callback):
     needs_gradient = True
 
     def on_epoch_end(self, training):
-        sizes = training.theta.layer_sizes
-        gradient = Parameters(sizes, flat=training.gradient)
+        gradient = Parameters(training.theta.layout, flat=training.gradient)
         self.sizes_ = [np.sqrt(np.mean(b**2)) for b in gradient.intercepts[:-1]]
 
 

@@ -5,8 +5,8 @@ It computes the same as `skmlp.core` and `skmlp.training.step`, with the same ob
 """
 
 from skmlp.compiled.coverage import (
+    can_predict,
     unsupported,
-    unsupported_activations,
     unsupported_input,
     unsupported_parameters,
 )
@@ -31,10 +31,10 @@ __all__ = [
     "UNAVAILABLE",
     "CompiledEngine",
     "CompiledObjective",
+    "can_predict",
     "decision_function",
     "instruction_set",
     "unsupported",
-    "unsupported_activations",
     "unsupported_input",
     "unsupported_parameters",
 ]

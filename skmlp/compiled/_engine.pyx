@@ -10,6 +10,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, intptr_t, uintptr_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from functools import lru_cache
@@ -37,42 +38,27 @@ cdef extern from "src/engine.h" nogil:
     ctypedef struct bitgen_t:
         pass
 
-    ctypedef struct Layer:
+    ctypedef struct Operation:
+        int kind
         ptrdiff_t n_in, n_out
-        int activation
+        int frozen, is_output, activation, n_parameters
         double constants[2]
-        int frozen
-        void *W
-        void *b
-        void *gamma
-        void *grad_W
-        void *grad_b
-        void *grad_gamma
-        void *kept_W
-        void *kept_b
-        void *kept_gamma
-        void *Z
-        void *A
-        void *D
-        void *mask
-        void *dropped
-        double dropout_rate
-        int has_norm
-        void *U_hat
-        void *mean
-        void *variance
-        void *inverse_std
-        void *running_mean
-        void *running_variance
-
-    enum:
-        WEIGHTS
-        BIASES
-        SCALES
+        void *parameters[2]
+        void *gradients[2]
+        void *statistics[2]
+        const void *input
+        void *out
+        void *delta
+        void *delta_in
+        void *buffers[4]
 
     ctypedef struct Part:
-        int kind
-        ptrdiff_t layer, row, n_rows, begin, size
+        ptrdiff_t operation
+        int parameter, is_weights
+        ptrdiff_t row, n_rows, begin, size
+        const void *kept
+
+    const char *const operation_names[]
 
     ctypedef struct OptimizerState:
         int kind
@@ -88,10 +74,10 @@ cdef extern from "src/engine.h" nogil:
     ctypedef struct Plan:
         gemm_t *gemm
         bitgen_t *bitgen
-        ptrdiff_t n_layers, first
-        Layer *layers
+        ptrdiff_t n_operations, first
+        Operation *operations
         int loss, has_canonical_output, hard_labels
-        double loss_constant, loss_divisor, norm_epsilon
+        double loss_constant, loss_divisor
         void *theta
         void *grad
         void *running
@@ -142,8 +128,8 @@ cdef extern from "src/engine.h" nogil:
     void shuffle(bitgen_t *, ptrdiff_t, intptr_t *)
     void evaluate_f32(Plan *, const Batch *, int, Threads *, Totals *)
     void evaluate_f64(Plan *, const Batch *, int, Threads *, Totals *)
-    void predict_f32(const Plan *, ptrdiff_t, ptrdiff_t, void *, Threads *, void *)
-    void predict_f64(const Plan *, ptrdiff_t, ptrdiff_t, void *, Threads *, void *)
+    void predict_f32(const Plan *, ptrdiff_t, void *, Threads *, void *)
+    void predict_f64(const Plan *, ptrdiff_t, void *, Threads *, void *)
     void activate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
     void activate_f64(int, const double *, ptrdiff_t, ptrdiff_t, const void *, void *)
     void differentiate_f32(int, const double *, ptrdiff_t, ptrdiff_t, const void *,
@@ -268,10 +254,43 @@ cdef bint are_equal(state, other) except -1:
     return np.array_equal(state, other)
 
 
-cdef void set_activation(Layer *layer, activation) except *:
-    layer.activation = ACTIVATIONS.index(activation.name)
-    layer.constants[0] = getattr(activation, "slope", getattr(activation, "alpha", 0.0))
-    layer.constants[1] = getattr(activation, "scale", 1.0)
+cdef tuple names_of(const char *const *names):
+    """Return the names of a table, which ends with NULL."""
+    cdef list found = []
+    cdef int i = 0
+    while names[i] != NULL:
+        found.append(names[i].decode())
+        i += 1
+    return tuple(found)
+
+
+OPERATIONS = names_of(operation_names)
+
+
+cdef void set_activation(Operation *op, activation) except *:
+    op.activation = ACTIVATIONS.index(activation.name)
+    op.constants[0] = getattr(activation, "slope", getattr(activation, "alpha", 0.0))
+    op.constants[1] = getattr(activation, "scale", 1.0)
+
+
+cdef void set_operation(Operation *op, layer) except *:
+    """Set what an operation knows of a layer without its arrays."""
+    op.kind = OPERATIONS.index(layer.operation)
+    op.n_in, op.n_out, op.frozen = layer.n_in, layer.n_out, layer.frozen
+    op.n_parameters = len(layer.parameters)
+    if hasattr(layer, "g"):
+        set_activation(op, layer.g)
+    for k, constant in enumerate(layer.constants):
+        op.constants[k] = constant
+
+
+cdef void set_arrays(Operation *op, list arrays) except *:
+    """Set the parameters and running statistics of an operation."""
+    cdef int k, n = op.n_parameters
+    for k in range(n):
+        op.parameters[k] = address(arrays[k])
+    for k in range(n, len(arrays)):
+        op.statistics[k - n] = address(arrays[k])
 
 
 def constant_of(loss):
@@ -348,23 +367,17 @@ cdef class Model:
         self.is_single = dtype == np.float32
         p.gemm = <gemm_t *>sgemm if self.is_single else <gemm_t *>dgemm
 
-        p.n_layers, p.first = len(network.activations), network.first
-        p.layers = <Layer *>calloc(p.n_layers, sizeof(Layer))
-        if p.layers == NULL:
-            raise MemoryError
-        for l in range(p.n_layers):
-            self._set_layer(&p.layers[l], l, network, theta, grad, workspace, dtype)
+        self._set_operations(objective, workspace)
         p.loss = LOSSES.index(network.loss.name)
         p.loss_constant = constant_of(network.loss)
         p.has_canonical_output = network.has_canonical_output
         p.hard_labels = Y.dtype == bool
         p.loss_divisor = objective.divisor
-        p.norm_epsilon = network.batch_norm_epsilon or 0.0
 
         p.theta, p.grad = address(theta.flat), address(grad.flat)
         p.running = address(theta.running)
         p.n_parameters, p.n_running = theta.flat.size, theta.running.size
-        self._cut_parts(theta)
+        self._cut_parts(network, theta)
         p.l1, p.l2 = penalty.l1, penalty.l2
         p.clip_norm = p.max_norm = INFINITY
 
@@ -386,66 +399,81 @@ cdef class Model:
         p.w_batch, p.block_loss = address(buffers[2]), <double *>address(buffers[3])
 
     def __dealloc__(self):
-        free(self.plan.layers)
+        free(self.plan.operations)
         free(self.plan.parts)
         free(self.batches)
 
-    cdef int _set_layer(
-        self, Layer *layer, l, network, theta, grad, workspace, dtype
-    ) except -1:
-        layer.n_in, layer.n_out = theta.coefs[l].shape
-        set_activation(layer, network.activations[l])
-        layer.frozen = l in network.frozen
-        layer.W, layer.b = address(theta.coefs[l]), address(theta.intercepts[l])
-        layer.grad_W, layer.grad_b = address(grad.coefs[l]), address(grad.intercepts[l])
-        layer.Z, layer.A, layer.D = (
-            address(workspace.Z[l]), address(workspace.A[l]), address(workspace.deltas[l])
-        )
-        dropout, norm = workspace.dropout[l], workspace.norm[l]
-        if dropout is not None:
-            layer.mask, layer.dropped = address(dropout.mask), address(dropout.out)
-            layer.dropout_rate = dropout.rate
-        if norm is not None:
-            layer.has_norm = True
-            layer.gamma = address(theta.scales[l])
-            layer.grad_gamma = address(grad.scales[l])
-            layer.U_hat = address(norm.U_hat)
-            layer.mean, layer.variance = address(norm.mean), address(norm.variance)
-            layer.inverse_std = address(norm.inverse_std)
-            layer.running_mean = address(theta.means[l])
-            layer.running_variance = address(theta.variances[l])
-        if layer.frozen:
-            kept = [theta.coefs[l].copy(), theta.intercepts[l].copy()]
-            layer.kept_W, layer.kept_b = address(kept[0]), address(kept[1])
-            if norm is not None:
-                kept.append(theta.scales[l].copy())
-                layer.kept_gamma = address(kept[2])
-            self.owners += kept
+    cdef int _set_operations(self, objective, workspace) except -1:
+        cdef Plan *p = &self.plan
+        cdef Operation *op
+        cdef void *A = NULL  # the samples
+        cdef void *delta = address(workspace.delta)
+        layers = workspace.layers
+        p.n_operations, p.first = len(layers), objective.network.first + 1
+        p.operations = <Operation *>calloc(p.n_operations, sizeof(Operation))
+        if p.operations == NULL:
+            raise MemoryError
+        kept = []
+        for i, layer in enumerate(layers):
+            op = &p.operations[i]
+            set_operation(op, layer)
+            set_arrays(op, objective.arrays[i])
+            op.is_output = i == p.n_operations - 2
+            for k, array in enumerate(objective.grads[i][:op.n_parameters]):
+                op.gradients[k] = address(array)
+            for k, array in enumerate(layer.buffers):
+                op.buffers[k] = address(array)
+            if layer.keeps_input:
+                kept.append(i)
+            elif layer.takes_kept:
+                branch = kept.pop()
+                op.buffers[1] = <void *>p.operations[branch].input
+                p.operations[branch].buffers[0] = op.buffers[0]
+            op.input = A
+            if layer.out is not None:
+                A = address(layer.out)
+            op.out = A
+        for i in reversed(range(p.n_operations)):
+            op = &p.operations[i]
+            op.delta = op.delta_in = delta
+            if layers[i].delta is not None:
+                delta = op.delta_in = address(layers[i].delta)
+            elif i <= objective.network.first:
+                op.delta_in = NULL
         return 0
 
-    cdef int _cut_parts(self, theta) except -1:
+    cdef int _cut_parts(self, network, theta) except -1:
         """Cut the vector of all parameters into parts, in its order."""
         cdef Part *part
-        cuts, begin = [], 0
-        for l, W in enumerate(theta.coefs):
-            n_rows, n_columns = W.shape
-            n_parts = 1
-            if theta.weights.size > _WORTH_SHARING and W.size > _WORTH_CUTTING:
-                n_parts = min(n_rows, 2 * -(-W.size // (2 * _PART_SIZE)))
-            for k in range(n_parts):
-                row, stop = n_rows * k // n_parts, n_rows * (k + 1) // n_parts
-                cuts.append((WEIGHTS, l, row, stop - row, (stop - row) * n_columns))
-        for kind, vectors in (BIASES, theta.intercepts), (SCALES, theta.scales):
-            cuts += [(kind, l, 0, 0, len(vector)) for l, vector in enumerate(vectors)]
+        places = {}  # layer and position of each array, by where it begins
+        for i, arrays in enumerate(network.arrange(theta)):
+            for k, array in enumerate(arrays[:len(network.layers[i].parameters)]):
+                places[array.ctypes.data] = i, k
+        cuts = []
+        for group in theta.layout.parameters:
+            for array in theta.groups[group]:
+                i, k = places[array.ctypes.data]
+                kept = array.copy() if network.layers[i].frozen else None
+                self.owners.append(kept)
+                n_rows, n_columns = array.shape if array.ndim == 2 else (1, array.size)
+                n_parts = 1
+                if theta.weights.size > _WORTH_SHARING and array.size > _WORTH_CUTTING:
+                    n_parts = min(n_rows, 2 * -(-array.size // (2 * _PART_SIZE)))
+                for j in range(n_parts):
+                    row, stop = n_rows * j // n_parts, n_rows * (j + 1) // n_parts
+                    cuts.append((i, k, group == "coefs", row, stop - row, n_columns, kept))
         self.plan.parts = <Part *>calloc(len(cuts), sizeof(Part))
         if self.plan.parts == NULL:
             raise MemoryError
-        self.plan.n_parts = len(cuts)
-        for i, (kind, l, row, n_rows, size) in enumerate(cuts):
-            part = &self.plan.parts[i]
-            part.kind, part.layer, part.row, part.n_rows = kind, l, row, n_rows
-            part.begin, part.size = begin, size
-            begin += size
+        self.plan.n_parts, begin = len(cuts), 0
+        for j, (i, k, is_weights, row, n_rows, n_columns, kept) in enumerate(cuts):
+            part = &self.plan.parts[j]
+            part.operation, part.parameter, part.is_weights = i, k, is_weights
+            part.row, part.n_rows = row, n_rows
+            part.begin, part.size = begin, n_rows * n_columns
+            if kept is not None:
+                part.kept = address(kept[row:row + n_rows] if kept.ndim == 2 else kept)
+            begin += part.size
         return 0
 
     def prepare(self, step, n_train):
@@ -463,7 +491,7 @@ cdef class Model:
         p.clip_norm = INFINITY if step.clip_norm is None else step.clip_norm
         p.max_norm = INFINITY if step.max_norm is None else step.max_norm
         p.norm_momentum = step.batch_norm_momentum
-        if any(step.objective.network.dropout):
+        if step.objective.network.draws:
             p.bitgen = bit_generator(step.rng.bit_generator)
         self.batches = <Batch *>calloc(-(-n_train // p.batch_size), sizeof(Batch))
         if self.batches == NULL:
@@ -665,73 +693,146 @@ cdef class Model:
         return totals.mean_loss, totals.penalty, batch.n, batch.n_weighted
 
 
-def predict(
-    coefs,
-    intercepts,
-    activations,
-    X,
-    out,
-    int n_threads,
-    bint is_fixed,
-):
-    """Write the output before the output activation into `out`.
+cdef class Prediction:
+    """Prediction with a network: what does not depend on its parameters.
 
     Parameters
     ----------
-    coefs, intercepts : list of ndarray
-        Weights and biases, C-contiguous, of the dtype of `X` and `out`.
-
-    activations : list of Activation
-        Those of the hidden layers.
-
-    X : ndarray of shape (n_samples, n_features)
-        Input.
-
-    out : ndarray of shape (n_samples, n_outputs)
-        Overwritten, C-contiguous.
-
-    n_threads : int
-        Largest number of threads.
-
-    is_fixed : bool
-        Whether to use so many, and not fewer where these are faster.
+    network : Network
+        The network.
     """
-    cdef Plan plan
-    cdef Layer *layer
-    cdef ptrdiff_t n_samples = X.shape[0], widest = max(max(W.shape) for W in coefs)
-    cdef bint is_single = out.dtype == np.float32
-    cdef double multiplications = n_samples * sum(W.size for W in coefs)
-    cdef Tuner tuner_ = tuner(
-        "predict", int(n_samples).bit_length(), is_single, *[W.shape for W in coefs]
-    )
-    # A copy, as another Python thread may predict at the same time.
-    cdef Threads threads = tuner_.threads
-    buffers = np.empty(2 * n_threads * BLOCK_ROWS * widest, out.dtype)
-    cdef void *buffers_ = address(buffers)
-    cdef void *out_ = address(out)
-    plan.gemm = <gemm_t *>sgemm if is_single else <gemm_t *>dgemm
-    plan.n_layers = len(coefs)
-    plan.layers = <Layer *>calloc(plan.n_layers, sizeof(Layer))
-    if plan.layers == NULL:
-        raise MemoryError
-    try:
-        for l in range(plan.n_layers):
-            layer = &plan.layers[l]
-            layer.n_in, layer.n_out = coefs[l].shape
-            layer.W, layer.b = address(coefs[l]), address(intercepts[l])
-            if l < plan.n_layers - 1:
-                set_activation(layer, activations[l])
-        set_input(&plan, X)
-        with nogil:
-            threads_begin(&threads, n_threads, is_fixed, multiplications)
-            if is_single:
-                predict_f32(&plan, n_samples, widest, buffers_, &threads, out_)
-            else:
-                predict_f64(&plan, n_samples, widest, buffers_, &threads, out_)
-            threads_end(&threads)
-        tuner_.threads = threads
-    finally:
-        free(plan.layers)
+
+    cdef Operation *operations
+    cdef ptrdiff_t n_operations, n_in, widest
+    cdef int n_buffers
+    cdef list indices, places
+    cdef tuple layer_sizes
+    cdef double n_weights
+
+    def __cinit__(self, network):
+        layers = network.layers[:-1]
+        self.layer_sizes = sizes = network.layer_sizes
+        self.n_in, self.widest = sizes[0], max(sizes[1:])
+        self.n_weights = sum([n_in * n_out for n_in, n_out in zip(sizes, sizes[1:])])
+        # Layers such as dropout do nothing in prediction.
+        self.indices = [i for i, layer in enumerate(layers) if not layer.draws]
+        self.n_operations = len(self.indices)
+        self.operations = <Operation *>calloc(self.n_operations, sizeof(Operation))
+        if self.operations == NULL:
+            raise MemoryError
+        for k, i in enumerate(self.indices):
+            set_operation(&self.operations[k], layers[i])
+        self._assign_buffers([layers[i] for i in self.indices])
+
+    def __dealloc__(self):
+        free(self.operations)
+
+    cdef int _assign_buffers(self, layers) except -1:
+        """Choose the buffers of the input and output, and use them again soon.
+
+        One further buffer is for what an operation computes from its parameters.
+        """
+        cdef list kept = [], unused = []
+        current = -1  # the samples
+        self.places = []
+        for layer in layers:
+            if layer.keeps_input:
+                kept.append(current)
+            second, before = -1, current
+            if layer.takes_kept:
+                second = kept.pop()
+                unused.append(second)
+            elif not layer.in_place:
+                if not unused:
+                    unused.append(self.n_buffers)
+                    self.n_buffers += 1
+                current = unused.pop()
+                if before >= 0 and before not in kept:
+                    unused.append(before)
+            self.places.append((before, current, second))
+        return 0
+
+    def __call__(self, arrays, X, out, int n_threads, bint is_fixed):
+        """Write the output before the output activation into `out`.
+
+        Parameters
+        ----------
+        arrays : list of list of ndarray
+            Parameters and running statistics of each layer, C-contiguous, of the dtype
+            of `X` and `out`.
+
+        X : ndarray of shape (n_samples, n_features)
+            Input.
+
+        out : ndarray of shape (n_samples, n_outputs)
+            Overwritten, C-contiguous.
+
+        n_threads : int
+            Largest number of threads.
+
+        is_fixed : bool
+            Whether to use so many, and not fewer where these are faster.
+        """
+        cdef Plan plan
+        cdef ptrdiff_t n_samples = X.shape[0]
+        cdef ptrdiff_t n_rows = min(BLOCK_ROWS, n_samples)
+        cdef bint is_single = out.dtype == np.float32
+        cdef double multiplications = n_samples * self.n_weights
+        cdef Tuner tuner_ = tuner(
+            "predict", int(n_samples).bit_length(), is_single, self.layer_sizes
+        )
+        # A copy, as another Python thread may predict at the same time.
+        cdef Threads threads = tuner_.threads
+        cdef void *out_ = address(out)
+        cdef ptrdiff_t of_thread = n_rows * self.widest * (self.n_buffers + 1)
+        buffers = np.empty(n_threads * (n_rows * self.n_in + of_thread), out.dtype)
+        cdef char *memory = <char *>address(buffers)
+        cdef ptrdiff_t start = n_threads * n_rows * self.n_in
+        cdef ptrdiff_t itemsize = out.itemsize
+        plan.gemm = <gemm_t *>sgemm if is_single else <gemm_t *>dgemm
+        plan.n_operations = self.n_operations
+        plan.operations = <Operation *>calloc(
+            n_threads * self.n_operations, sizeof(Operation)
+        )
+        if plan.operations == NULL:
+            raise MemoryError
+        try:
+            for k in range(n_threads):
+                self._set_operations(
+                    &plan.operations[k * self.n_operations],
+                    arrays,
+                    memory + start * itemsize,
+                    n_rows * self.widest * itemsize,
+                )
+                start += of_thread
+            set_input(&plan, X)
+            with nogil:
+                threads_begin(&threads, n_threads, is_fixed, multiplications)
+                if is_single:
+                    predict_f32(&plan, n_samples, memory, &threads, out_)
+                else:
+                    predict_f64(&plan, n_samples, memory, &threads, out_)
+                threads_end(&threads)
+            tuner_.threads = threads
+        finally:
+            free(plan.operations)
+
+    cdef int _set_operations(
+        self, Operation *operations, arrays, char *memory, ptrdiff_t size
+    ) except -1:
+        """Set the operations of a thread, whose buffers begin at `memory`."""
+        cdef Operation *op
+        cdef ptrdiff_t k, before, current, second
+        memcpy(operations, self.operations, self.n_operations * sizeof(Operation))
+        for k in range(self.n_operations):
+            op = &operations[k]
+            set_arrays(op, arrays[self.indices[k]])
+            before, current, second = self.places[k]
+            op.input = NULL if before < 0 else memory + before * size
+            op.out = memory + current * size
+            op.buffers[0] = memory + self.n_buffers * size
+            op.buffers[1] = NULL if second < 0 else memory + second * size
+        return 0
 
 
 # Computations, and BLAS's number of threads while they run.
@@ -892,27 +993,27 @@ class RunningThreads:
 
 def activate(activation, Z, A):
     """Write g(Z) into A, as `Activation.forward`."""
-    cdef Layer layer
+    cdef Operation op
     cdef ptrdiff_t n_rows = Z.shape[0], n_columns = Z.shape[1]
-    set_activation(&layer, activation)
+    set_activation(&op, activation)
     if Z.dtype == np.float32:
-        activate_f32(layer.activation, layer.constants, n_rows, n_columns, address(Z),
+        activate_f32(op.activation, op.constants, n_rows, n_columns, address(Z),
                      address(A))
     else:
-        activate_f64(layer.activation, layer.constants, n_rows, n_columns, address(Z),
+        activate_f64(op.activation, op.constants, n_rows, n_columns, address(Z),
                      address(A))
 
 
 def differentiate(activation, Z, A, delta):
     """Turn dE/dA into dE/dZ, as `Activation.backward`."""
-    cdef Layer layer
+    cdef Operation op
     cdef ptrdiff_t n_rows = Z.shape[0], n_columns = Z.shape[1]
-    set_activation(&layer, activation)
+    set_activation(&op, activation)
     if Z.dtype == np.float32:
-        differentiate_f32(layer.activation, layer.constants, n_rows, n_columns,
+        differentiate_f32(op.activation, op.constants, n_rows, n_columns,
                           address(Z), address(A), address(delta))
     else:
-        differentiate_f64(layer.activation, layer.constants, n_rows, n_columns,
+        differentiate_f64(op.activation, op.constants, n_rows, n_columns,
                           address(Z), address(A), address(delta))
 
 

@@ -1,5 +1,7 @@
 """What the compiled engine can train."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -7,6 +9,7 @@ from skmlp import compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.layers import LAYERS
 
 # The classes of the package. A user may register others later, and a class derived from
 # one of these may compute something else.
@@ -42,9 +45,7 @@ def unsupported(network, optimizer, X, augment):
         Descriptions of what is not supported, such as "activation=Sine()". Empty if
         everything is supported.
     """
-    *hidden, output = network.activations
-    reasons = [f"activation={g!r}" for g in unsupported_activations(hidden)]
-    reasons += [f"output_activation={g!r}" for g in unsupported_activations([output])]
+    reasons = unsupported_layers(network.layers)
     if not _is_covered(network.loss, _LOSSES, "LOSSES"):
         reasons.append(f"loss={network.loss!r}")
     if optimizer is not None and not _is_covered_optimizer(optimizer):
@@ -58,9 +59,23 @@ def unsupported(network, optimizer, X, augment):
     return list(dict.fromkeys(reasons))  # layers may share an activation
 
 
-def unsupported_activations(activations):
-    """Return the activations that are not supported."""
-    return [g for g in activations if not _is_covered(g, _ACTIVATIONS, "ACTIVATIONS")]
+@lru_cache(maxsize=128)
+def can_predict(network):
+    """Return whether the layers of a network are supported in prediction."""
+    return not unsupported_layers(network.layers[:-1])
+
+
+def unsupported_layers(layers):
+    """Return descriptions of what is not supported in layers."""
+    reasons = []
+    for layer in layers:
+        if not hasattr(layer, "g"):
+            if not _is_known(layer, LAYERS.values(), layer.operation, "OPERATIONS"):
+                reasons.append(repr(layer))
+        elif not _is_covered(layer.g, _ACTIVATIONS, "ACTIVATIONS"):
+            kind = "output_activation" if layer is layers[-1] else "activation"
+            reasons.append(f"{kind}={layer.g!r}")
+    return reasons
 
 
 def unsupported_input(X):
@@ -72,25 +87,24 @@ def unsupported_input(X):
     return []
 
 
-def unsupported_parameters(coefs, intercepts, n_features):
-    """Return whether weights and biases are not those of one network and dtype.
+def unsupported_parameters(network, arrays, n_features):
+    """Return whether arrays are not those of the network, of one dtype.
 
     The user may have set them. If they do not fit together, NumPy computes with them or
     raises an error, while compiled code would read beyond their memory. A layer may not
     have more units than BLAS can count.
     """
-    dtype = getattr(coefs[0], "dtype", None)
-    if dtype not in (np.float32, np.float64) or len(intercepts) != len(coefs):
+    dtype = getattr(arrays[-2][0], "dtype", None)
+    if dtype not in (np.float32, np.float64):
         return True
-    n_in = n_features
-    for W, b in zip(coefs, intercepts, strict=True):
-        if not all(isinstance(a, np.ndarray) and a.dtype == dtype for a in (W, b)):
-            return True
-        if W.ndim != 2 or W.shape[0] != n_in or b.shape != W.shape[1:]:
-            return True
-        if max(W.shape) > _LONGEST:
-            return True
-        n_in = W.shape[1]
+    if n_features != network.layer_sizes[0] or max(network.layer_sizes) > _LONGEST:
+        return True
+    for theta, shapes in zip(arrays, network.shapes, strict=True):
+        for array, shape in zip(theta, shapes, strict=True):
+            if not isinstance(array, np.ndarray):
+                return True
+            if array.dtype != dtype or array.shape != shape:
+                return True
     return False
 
 
@@ -99,9 +113,13 @@ def _is_covered(instance, own_classes, names):
 
     Without the extension there are no names, and only the class is checked.
     """
+    return _is_known(instance, own_classes, instance.name, names)
+
+
+def _is_known(instance, own_classes, name, names):
     extension = getattr(compiled, "_engine", None)
     return type(instance) in own_classes and (
-        extension is None or instance.name in getattr(extension, names)
+        extension is None or name in getattr(extension, names)
     )
 
 

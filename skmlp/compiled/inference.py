@@ -1,18 +1,24 @@
 """Inference in compiled code."""
 
+from functools import lru_cache
+from itertools import pairwise
+
 import numpy as np
 
 from skmlp.compiled import threads
-from skmlp.compiled._engine import predict
+from skmlp.compiled._engine import Prediction
 from skmlp.core.inference import cast_chunks
 
+# A network does not change.
+_prediction = lru_cache(maxsize=128)(Prediction)
 
-def decision_function(coefs, intercepts, activations, X):
+
+def decision_function(network, arrays, X):
     """Compute the output of a network before the output activation.
 
     Parameters
     ----------
-    coefs, intercepts, activations, X
+    network, arrays, X
         As for `skmlp.core.inference.decision_function`. `X` is dense.
 
     Returns
@@ -20,22 +26,15 @@ def decision_function(coefs, intercepts, activations, X):
     Z : ndarray of shape (n_samples, n_outputs)
         In the dtype of the parameters.
     """
-    dtype = coefs[0].dtype
     # The user may have set the attributes.
-    coefs = [np.ascontiguousarray(W) for W in coefs]
-    intercepts = [np.ascontiguousarray(b) for b in intercepts]
-    output = np.empty((X.shape[0], coefs[-1].shape[1]), dtype)
-    multiplications = X.shape[0] * sum(W.size for W in coefs)
+    arrays = [[np.ascontiguousarray(array) for array in theta] for theta in arrays]
+    sizes = network.layer_sizes
+    output = np.empty((X.shape[0], sizes[-1]), arrays[-2][0].dtype)
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    multiplications = X.shape[0] * n_weights
+    predict = _prediction(network)
     with threads.running(multiplications):
         n_threads = threads.n_threads(multiplications)
-        for rows, A in cast_chunks(X, coefs):
-            predict(
-                coefs,
-                intercepts,
-                activations,
-                A,
-                output[rows],
-                n_threads,
-                threads.is_fixed,
-            )
+        for rows, A in cast_chunks(X, network, arrays):
+            predict(arrays, A, output[rows], n_threads, threads.is_fixed)
     return output

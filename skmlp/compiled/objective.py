@@ -36,7 +36,5 @@ class CompiledObjective(Objective):
             with_gradient, n_threads, threads.is_fixed
         )
         self.E = loss + penalty
-        for norm in workspace.norm:
-            if norm is not None:
-                norm.of_batch = n_weighted > 1 and not norm.frozen
+        workspace.n_weighted = n_weighted
         return loss / self.divisor + penalty

@@ -1,8 +1,7 @@
-"""Inference: outputs, hidden activations and gradients by the input.
+"""Prediction: outputs, hidden activations and gradients with respect to the input.
 
-The functions take the weights, biases and activations of a network without dropout and
-batch normalization. `skmlp.core.batch_norm.fold` removes batch normalization from a
-network. Samples are processed in chunks, so that the memory besides the result does not
+The functions take a network, and the arrays of each layer as `Network.arrange` returns
+them. Samples are processed in chunks, so that the memory besides the result does not
 grow with their number.
 """
 
@@ -14,29 +13,24 @@ from scipy.sparse import issparse
 
 from skmlp.core._typing import Array
 from skmlp.core.activations import Activation
-from skmlp.core.network import dot
+from skmlp.core.network import Context, Network, Workspace
 
 MAX_ELEMENTS = 2**20
 """Maximum number of elements of a buffer."""
 
 
 def decision_function(
-    coefs: Sequence[Array],
-    intercepts: Sequence[Array],
-    activations: Sequence[Activation],
-    X: Any,
-    max_elements: int = MAX_ELEMENTS,
+    network: Network, arrays: list, X: Any, max_elements: int = MAX_ELEMENTS
 ) -> Array:
     """Compute the output of a network before the output activation.
 
     Parameters
     ----------
-    coefs, intercepts : list of ndarray
-        Weights and biases of every layer.
+    network : Network
+        The network.
 
-    activations : list of Activation
-        Activations of the hidden layers. An activation of the output layer may
-        follow, and is not used.
+    arrays : list of list of ndarray
+        Parameters and running statistics of each layer, see `Network.arrange`.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input, of any real dtype; sparse in CSR format.
@@ -49,29 +43,23 @@ def decision_function(
     Z : ndarray of shape (n_samples, n_outputs)
         In the dtype of the parameters.
     """
-    output = _empty(X, coefs, -1)
-    for rows in _chunks(X, coefs, max_elements):
-        A = _cast(X, rows, output.dtype)
-        for W, b, g in zip(coefs[:-1], intercepts[:-1], activations, strict=False):
-            A = _layer(A, W, b, g)[1]
-        Z = output[rows]
-        dot(A, coefs[-1], out=Z)
-        Z += intercepts[-1]
+    output = _empty(X, arrays, network.layer_sizes[-1])
+    for rows in _chunks(X, network, max_elements):
+        Z = _cast(X, rows, output.dtype)
+        for _, A in _forward(network.layers[:-1], arrays, Z):
+            Z = A
+        output[rows] = Z
     return output
 
 
 def hidden_activations(
-    coefs: Sequence[Array],
-    intercepts: Sequence[Array],
-    activations: Sequence[Activation],
-    X: Any,
-    max_elements: int = MAX_ELEMENTS,
+    network: Network, arrays: list, X: Any, max_elements: int = MAX_ELEMENTS
 ) -> list[Array]:
-    """Compute the activations of every hidden layer.
+    """Compute the output of every hidden layer.
 
     Parameters
     ----------
-    coefs, intercepts, activations, X, max_elements
+    network, arrays, X, max_elements
         As for `decision_function`.
 
     Returns
@@ -79,42 +67,46 @@ def hidden_activations(
     A : list of ndarray of shape (n_samples, n_units)
         In the dtype of the parameters.
     """
-    output = [_empty(X, coefs, l) for l in range(len(coefs) - 1)]
-    for rows in _chunks(X, coefs, max_elements):
-        A = _cast(X, rows, coefs[0].dtype)
-        for l, layer in enumerate(output):
-            A = _layer(A, coefs[l], intercepts[l], activations[l])[1]
-            layer[rows] = A
+    output = [_empty(X, arrays, size) for size in network.layer_sizes[1:-1]]
+    if not output:
+        return output
+    ends = network.ends[:-1]
+    layers = network.layers[: ends[-1] + 1]
+    for rows in _chunks(X, network, max_elements):
+        below = _cast(X, rows, _dtype(arrays))
+        for i, (_, A) in enumerate(_forward(layers, arrays, below)):
+            if i in ends:
+                output[ends.index(i)][rows] = A
     return output
 
 
 def input_gradient(
-    coefs: Sequence[Array],
-    intercepts: Sequence[Array],
-    activations: Sequence[Activation],
+    network: Network,
+    arrays: list,
     X: Any,
     seed: Callable[[Array], Array],
+    stop: int | None = None,
     max_elements: int = MAX_ELEMENTS,
 ) -> Array:
-    r"""Compute the gradient of the last activations with respect to the input.
+    r"""Compute the gradient of the output of a layer with respect to the input.
 
-    .. math:: \frac{\partial}{\partial x_i} \sum_k s_{ik} \, a^L_k(x_i)
+    .. math:: \frac{\partial}{\partial x_i} \sum_k s_{ik} \, a_k(x_i)
 
     Parameters
     ----------
-    coefs, intercepts : list of ndarray
-        Weights and biases of every layer. Those of the first layers alone give the
-        gradient of the units of a hidden layer.
-
-    activations : list of Activation
-        Activations of every layer, one for each in `coefs`.
+    network, arrays
+        As for `decision_function`.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input.
 
     seed : callable
-        Takes the last activations of a chunk, of shape (n_rows, n_units), and
-        returns their factors s, of the same shape.
+        Takes the output of the layer for a chunk, of shape (n_rows, n_units), and
+        returns the factors s, of the same shape.
+
+    stop : int, default=None
+        Number of layers, of `network.layers`, whose output is differentiated. All of
+        them by default.
 
     max_elements : int, default=2**20
         Maximum number of elements of a buffer.
@@ -124,20 +116,50 @@ def input_gradient(
     gradient : ndarray of shape (n_samples, n_features)
         In the dtype of the parameters.
     """
-    gradient = np.empty(X.shape, coefs[0].dtype)
-    for rows in _chunks(X, coefs, max_elements):
-        A, workspace = _cast(X, rows, gradient.dtype), []
-        for W, b, g in zip(coefs, intercepts, activations, strict=True):
-            Z, A = _layer(A, W, b, g)
-            workspace.append((Z, A))
+    gradient = np.empty(X.shape, _dtype(arrays))
+    stop = len(network.layers) if stop is None else stop
+    workspace = None
+    for rows in _chunks(X, network, max_elements):
+        A = _cast(X, rows, gradient.dtype)
+        if workspace is None or workspace.n_samples != A.shape[0]:
+            workspace = None  # release the memory first
+            workspace = Workspace(
+                network, A.shape[0], gradient.dtype, issparse(A), is_training=False
+            )
+        workspace.begin(None)
+        for i in range(stop):
+            A = workspace.layers[i].forward(A, arrays[i], workspace)
         delta = np.array(seed(A), gradient.dtype)
-        for W, g, (Z, A) in zip(
-            reversed(coefs), reversed(activations), reversed(workspace), strict=True
-        ):
-            g.backward(Z, A, delta, np.empty_like(delta))
-            delta = delta @ W.T
-        gradient[rows] = delta
+        gradient[rows] = workspace.backward(delta, arrays, arrays, stop, 0)
     return gradient
+
+
+def activations(
+    network: Network, arrays: list, X: Any
+) -> Iterator[tuple[Activation, Array, Array]]:
+    """Compute the input and the output of the activation of every layer.
+
+    Parameters
+    ----------
+    network, arrays
+        As for `decision_function`.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Input, in the dtype of the parameters.
+
+    Yields
+    ------
+    g : Activation
+        The activation.
+
+    Z, A : ndarray of shape (n_samples, n_units)
+        Its input and its output; the same array unless g `needs_z`.
+    """
+    Z: Any = None
+    for layer, A in _forward(network.layers, arrays, X):
+        if hasattr(layer, "g"):
+            yield layer.g, (Z if layer.g.needs_z else A), A
+        Z = A
 
 
 def ignore_floating_point_errors() -> np.errstate:
@@ -206,7 +228,7 @@ def check_output(output: Array, X: Any, parameters: Sequence[Array], what: str) 
 
 
 def cast_chunks(
-    X: Any, coefs: Sequence[Array], max_elements: int = MAX_ELEMENTS
+    X: Any, network: Network, arrays: list, max_elements: int = MAX_ELEMENTS
 ) -> Iterator[tuple[slice, Any]]:
     """Iterate over X in the dtype of the parameters, copying rows only if necessary.
 
@@ -218,11 +240,11 @@ def cast_chunks(
     A : {ndarray, sparse matrix}
         X[rows], in the dtype.
     """
-    dtype = coefs[0].dtype
+    dtype = _dtype(arrays)
     if X.dtype == dtype:
         yield slice(None), X
         return
-    for rows in _chunks(X, coefs, max_elements):
+    for rows in _chunks(X, network, max_elements):
         yield rows, _cast(X, rows, dtype)
 
 
@@ -246,19 +268,24 @@ def _entries(X: Any) -> Array:
     return X.data if issparse(X) else X
 
 
-def _layer(A: Any, W: Array, b: Array, g: Activation) -> tuple[Array, Array]:
-    Z = A @ W
-    Z += b
-    return Z, g.apply(Z)
+def _forward(layers: Sequence[Any], arrays: list, A: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each layer and its output, which the next one may overwrite."""
+    context = Context(A.shape[0])
+    for layer, theta in zip(layers, arrays, strict=False):
+        A = layer.forward(A, theta, context)
+        yield layer, A
 
 
-def _empty(X: Any, coefs: Sequence[Array], l: int) -> Array:
-    return np.empty((X.shape[0], coefs[l].shape[1]), coefs[0].dtype)
+def _dtype(arrays: list) -> np.dtype:
+    return next(array.dtype for layer in arrays for array in layer)
 
 
-def _chunks(X: Any, coefs: Sequence[Array], max_elements: int) -> Iterator[slice]:
+def _empty(X: Any, arrays: list, n_units: int) -> Array:
+    return np.empty((X.shape[0], n_units), _dtype(arrays))
+
+
+def _chunks(X: Any, network: Network, max_elements: int) -> Iterator[slice]:
     n_samples = X.shape[0]
-    widest = max(max(W.shape) for W in coefs)
-    chunk = max(1, min(n_samples, max_elements // widest))
+    chunk = max(1, min(n_samples, max_elements // max(network.layer_sizes)))
     for start in range(0, n_samples, chunk):
         yield slice(start, min(start + chunk, n_samples))

@@ -1,13 +1,13 @@
-r"""The multilayer perceptron: forward pass and backpropagation.
+r"""The network: a list of layers, and a loss.
 
-Layer :math:`l = 1, \dots, L` has weights :math:`W^l`, biases :math:`b^l` and
-the activation :math:`g_l`. A batch of samples, the rows of :math:`X`, goes
-forward through
+A batch of samples, the rows of :math:`X`, goes forward through the layers, and the
+derivative of the loss :math:`E`, summed over the batch, goes backward. For the hidden
+layers and the output layer :math:`l = 1, \dots, L` of a multilayer perceptron, with
+weights :math:`W^l`, biases :math:`b^l` and the activation :math:`g_l`, that is
 
 .. math:: A^0 = X, \qquad Z^l = A^{l-1} W^l + b^l, \qquad A^l = g_l(Z^l)
 
-and the loss :math:`E`, summed over the batch, backward, with
-:math:`\delta^l = \partial E / \partial Z^l`, through
+and, with :math:`\delta^l = \partial E / \partial Z^l`,
 
 .. math::
 
@@ -15,96 +15,154 @@ and the loss :math:`E`, summed over the batch, backward, with
     \frac{\partial E}{\partial b^l} = \sum_i \delta^l_i, \qquad
     \delta^{l-1} = \delta^l (W^l)^T \odot g_{l-1}'(Z^{l-1}).
 
-Dropout multiplies the input :math:`A^{l-1}` of layer *l* by a mask. Batch normalization
-is applied between the product :math:`A^{l-1} W^l` and the bias. They are in modules of
-their own.
+Each module of `skmlp.layers` has the equations of one kind of layer.
 
 Both passes write into the buffers of a `Workspace`, so that a training step does not
 allocate memory that grows with the batch or the network.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
-from skmlp.core.batch_norm import BatchNorm, fold
-from skmlp.core.dropout import Dropout, SparseDropout
+from skmlp.core._typing import Array
+from skmlp.core.parameters import Layout, Parameters
 
 
 class Network:
-    """The layers of a multilayer perceptron, without its parameters.
+    """The layers of a network, without the values of its parameters.
 
     Parameters
     ----------
-    layer_sizes : sequence of int
-        Number of units of every layer, input and output included.
-
-    activations : sequence of Activation
-        One for each layer after the input.
+    layers : sequence of Layer
+        The layers, see `skmlp.layers`. The last one is the activation of the output.
 
     loss : Loss
         Compares the targets with the output.
 
-    dropout : sequence of float, default=None
-        Dropout rate of the input and of every hidden layer. None for no dropout.
+    Attributes
+    ----------
+    layer_sizes : tuple of int
+        Number of units of the input and of the output of each dense layer.
 
-    batch_norm_epsilon : float, default=None
-        Constant added to the variances by the batch normalization of the hidden
-        layers. None for no batch normalization.
+    activations : list of Activation
+        The activation functions of the hidden layers and of the output.
 
-    frozen : collection of int, default=()
-        Indices of layers that are not trained, 0 for the first. Their gradient is
-        zero, and their batch normalization uses the running statistics.
+    layout : Layout
+        Shapes of the parameters and running statistics.
+
+    shapes : list of list of tuple
+        Shapes of the parameters and running statistics of each layer.
+
+    first : int
+        Index of the first layer that is trained. The backward pass stops there.
+
+    ends : list of int
+        Indices of the layers whose output is that of each hidden layer, and of the
+        output layer.
+
+    has_canonical_output : bool
+        Whether the derivative of the loss by the last Z is P - Y.
     """
 
-    def __init__(
-        self,
-        layer_sizes,
-        activations,
-        loss,
-        dropout=None,
-        batch_norm_epsilon=None,
-        frozen=(),
-    ):
-        self.layer_sizes = tuple(layer_sizes)
-        self.activations = list(activations)
+    def __init__(self, layers: Sequence[Any], loss: Any) -> None:
+        self.layers = list(layers)
         self.loss = loss
-        self.dropout = dropout or [0.0] * (len(self.layer_sizes) - 1)
-        self.batch_norm_epsilon = batch_norm_epsilon
-        self.frozen = frozenset(frozen)
-        # The derivative of the loss by the last Z is then P - Y.
+        dense = [layer for layer in self.layers if "coefs" in layer.parameters]
+        self.layer_sizes = (dense[0].n_in, *(layer.n_out for layer in dense))
+        self.activations = [layer.g for layer in self.layers if hasattr(layer, "g")]
         self.has_canonical_output = self.activations[-1].name == loss.canonical
-        # No gradient is needed below the first trained layer.
-        self.first = min(set(range(len(self.activations))) - self.frozen)
+        self.layout, self._places = Layout.of(self.layers)
+        self.shapes = [
+            [self.layout.groups[name][k] for name, k in places]
+            for places in self._places
+        ]
+        self.ends: list[int] = []
+        for i, layer in enumerate(self.layers):
+            if "coefs" in layer.parameters:
+                self.ends.append(i)
+            elif layer.ends_block:
+                self.ends[-1] = i
+        self.first = min(
+            i
+            for i, layer in enumerate(self.layers)
+            if layer.parameters and not layer.frozen
+        )
 
-    def frozen_views(self, theta):
+    def __getstate__(self) -> dict:
+        return {"layers": self.layers, "loss": self.loss}
+
+    def __setstate__(self, state: dict) -> None:
+        if "layers" in state:
+            self.__init__(**state)  # type: ignore[misc]
+        else:  # of a version without layers; the estimator converts it
+            self.__dict__.update(state)
+
+    @property
+    def options(self) -> set[str]:
+        """Names of the parameters of the estimators that add layers to the network."""
+        return {layer.option for layer in self.layers if layer.option is not None}
+
+    @property
+    def draws(self) -> bool:
+        """Whether training draws random numbers for the layers, as for dropout."""
+        return any(layer.draws for layer in self.layers)
+
+    def arrange(self, groups: Parameters | Mapping[str, Sequence[Array]]) -> list:
+        """Return the parameters and running statistics of each layer.
+
+        Parameters
+        ----------
+        groups : Parameters or dict of str to list of ndarray
+            The arrays, by group, such as 'coefs'.
+
+        Returns
+        -------
+        arrays : list of list of ndarray
+            One list for each layer.
+        """
+        if isinstance(groups, Parameters):
+            groups = groups.groups
+        return [[groups[name][k] for name, k in places] for places in self._places]
+
+    def frozen_views(self, theta: Parameters) -> list[Array]:
         """Return the views of `theta` that belong to frozen layers."""
-        parts = theta.coefs, theta.intercepts, theta.scales
-        return [part[l] for part in parts for l in sorted(self.frozen) if l < len(part)]
+        return [
+            theta.groups[name][k]
+            for layer, places in zip(self.layers, self._places, strict=True)
+            if layer.frozen
+            for name, k in places
+            if name in theta.layout.parameters
+        ]
 
-    def frozen_weights(self, theta):
+    def frozen_weights(self, theta: Parameters) -> Array:
         """Return a boolean mask of the `theta.weights` of frozen layers."""
         frozen = theta.zeros_like()
         for view in self.frozen_views(frozen):
             view[...] = 1
         return frozen.weights == 1
 
-    def inference_parameters(self, theta):
-        """Return weights and biases for prediction, without batch normalization."""
-        if self.batch_norm_epsilon is None:
-            return theta.coefs, theta.intercepts
-        return fold(
-            theta.coefs,
-            theta.intercepts,
-            theta.scales,
-            theta.means,
-            theta.variances,
-            self.batch_norm_epsilon,
-        )
+    def blocks(self) -> Iterator[list[Any]]:
+        """Split the layers before each dense layer.
 
-    def output(self, Z):
-        """Return the output activation of the last pre-activations, in new memory."""
-        return self.activations[-1].apply(Z.copy())
+        Yields
+        ------
+        block : list of Layer
+            First the layers before the first dense layer, if any, then each dense
+            layer and what follows it.
+        """
+        block: list[Any] = []
+        for layer in self.layers:
+            if "coefs" in layer.parameters:
+                yield block
+                block = []
+            block.append(layer)
+        yield block
 
-    def mean_loss(self, Y, P, w):
+    def mean_loss(self, Y: Array, P: Array, w: Array | None) -> float:
         """Return the weighted mean of the loss over samples, as training reports it.
 
         Parameters
@@ -125,17 +183,23 @@ class Network:
         return self.loss.value(Y, P, w, n, out, row) / self.loss_divisor
 
     @property
-    def loss_divisor(self):
+    def loss_divisor(self) -> int:
         """Number of outputs if the reported loss is a mean over them, otherwise 1."""
         return self.layer_sizes[-1] if self.loss.mean_over_outputs else 1
 
-    def forward(self, theta, X, w, workspace):
-        """Compute the activations of every layer into `workspace.A`.
+    def output(self, Z: Array) -> Array:
+        """Return the output activation of the last pre-activations, in new memory."""
+        return self.activations[-1].apply(Z.copy())
+
+    def forward(
+        self, arrays: list, X: Any, w: Array | None, workspace: Workspace
+    ) -> Array:
+        """Compute the output of a batch in training.
 
         Parameters
         ----------
-        theta : Parameters
-            Weights and biases.
+        arrays : list of list of ndarray
+            Parameters and running statistics of each layer, see `arrange`.
 
         X : {ndarray, sparse matrix} of shape (n_samples, n_features)
             Input.
@@ -152,29 +216,26 @@ class Network:
         P : ndarray of shape (n_samples, n_outputs)
             Output of the network, `workspace.A[-1]`.
         """
-        A, inputs = X, workspace.inputs
-        for l, g in enumerate(self.activations):
-            dropout, norm, Z = workspace.dropout[l], workspace.norm[l], workspace.Z[l]
-            if dropout is not None:
-                A = dropout.forward(A)
-            inputs[l] = A
-            dot(A, theta.coefs[l], Z)
-            if l == 0 and w is not None:
-                _replace_absent(Z, w)
-            if norm is not None:
-                norm.forward(Z, theta.scales[l], theta.means[l], theta.variances[l], w)
-            Z += theta.intercepts[l]
-            A = workspace.A[l]
-            g.forward(Z, A)
+        workspace.begin(w)
+        A = X
+        for layer, theta in zip(workspace.layers, arrays, strict=True):
+            A = layer.forward(A, theta, workspace)
         return A
 
-    def backward(self, theta, Y, w, workspace, grad):
+    def backward(
+        self,
+        arrays: list,
+        Y: Array,
+        w: Array | None,
+        workspace: Workspace,
+        grads: list,
+    ) -> None:
         """Backpropagate the sum of the losses of a batch after `forward`.
 
         Parameters
         ----------
-        theta : Parameters
-            Weights and biases.
+        arrays : list of list of ndarray
+            Parameters and running statistics of each layer.
 
         Y : ndarray of shape (n_samples, n_outputs)
             Targets.
@@ -185,40 +246,66 @@ class Network:
         workspace : Workspace
             Buffers that `forward` has filled. The output is overwritten.
 
-        grad : Parameters
-            Overwritten with the gradient.
+        grads : list of list of ndarray
+            The gradient in the same arrangement. It is overwritten for the layers that
+            are trained.
         """
-        P, delta = workspace.A[-1], workspace.deltas[-1]
+        output = workspace.layers[-1]
+        P, delta = output.A, workspace.delta
         if self.has_canonical_output:
             np.subtract(P, Y, out=delta)
         else:
             self.loss.gradient(Y, P, delta)
-            self.activations[-1].backward(workspace.Z[-1], P, delta, workspace.work[-1])
+            output.backward(delta, arrays[-1], grads[-1], workspace)
         if w is not None:
             delta *= w
-        first = self.first
-        for l in range(len(self.activations) - 1, first - 1, -1):
-            W, grad_b, norm = theta.coefs[l], grad.intercepts[l], workspace.norm[l]
-            np.add.reduce(delta, axis=0, out=grad_b)
-            if norm is not None:
-                norm.backward(
-                    delta, theta.scales[l], grad_b, grad.scales[l], workspace.work[l]
-                )
-            dot(workspace.inputs[l].T, delta, grad.coefs[l])
-            if l > first:  # the input and frozen layers need no gradient
-                below, dropout = l - 1, workspace.dropout[l]
-                delta = np.dot(delta, W.T, workspace.deltas[below])
-                if dropout is not None:
-                    delta *= dropout.mask
-                self.activations[below].backward(
-                    workspace.Z[below],
-                    workspace.A[below],
-                    delta,
-                    workspace.work[below],
-                )
+        workspace.backward(delta, arrays, grads, len(self.layers) - 1, self.first)
 
 
-class Workspace:
+class Context:
+    """What the layers share during a forward and backward pass.
+
+    Attributes
+    ----------
+    w : ndarray of shape (n_samples, 1) or None
+        Sample weights.
+
+    n_samples : int
+        Number of samples.
+
+    n_weighted : int
+        Number of samples of positive weight.
+
+    has_absent : bool
+        Whether samples have the weight zero, and have not been replaced yet.
+
+    kept : list of ndarray
+        A stack of arrays that layers keep for later ones.
+    """
+
+    def __init__(self, n_samples: int) -> None:
+        self.n_samples = n_samples
+        self.begin(None)
+
+    def begin(self, w: Array | None) -> None:
+        """Begin a forward pass with these sample weights."""
+        self.w = w
+        self.n_weighted = self.n_samples if w is None else int(np.count_nonzero(w))
+        self.has_absent = self.n_weighted < self.n_samples
+        self.kept: list[Array] = []
+
+    def replace_absent(self, Z: Array) -> None:
+        """Replace samples of weight zero by a sample of positive weight.
+
+        An overflow in them would matter, because zero times infinity is NaN.
+        """
+        w = self.w
+        assert w is not None
+        Z[w[:, 0] == 0] = Z[np.argmax(w)]
+        self.has_absent = False
+
+
+class Workspace(Context):
     """Buffers of the forward and backward pass over a batch.
 
     Parameters
@@ -232,104 +319,101 @@ class Workspace:
     dtype : dtype
         Data type of the buffers.
 
-    sparse : bool, default=False
+    is_sparse : bool, default=False
         Whether the input is sparse.
+
+    is_training : bool, default=True
+        Whether the passes are those of training. Otherwise they are those of
+        prediction, and `backward` can go back to the input.
 
     Attributes
     ----------
-    A : list of ndarray of shape (n_samples, layer_sizes[l])
-        Activations of the layers after the input.
+    layers : list of Layer
+        Copies of the layers of the network, with their buffers.
 
-    Z : list of ndarray of shape (n_samples, layer_sizes[l])
-        Pre-activations. They share the memory of A, and are overwritten, unless the
-        activation needs them later.
+    delta : ndarray of shape (n_samples, n_outputs)
+        Derivative by the output. It has the memory of the output if the loss allows it.
 
-    deltas : list of ndarray of shape (n_samples, layer_sizes[l])
-        Derivatives by the pre-activations (delta). That of the output layer shares
-        the memory of its activation if the loss allows it.
-
-    inputs : list of ndarray
-        Input of each layer after the input layer.
-
-    dropout : list of Dropout or None
-        Dropout of the input of each layer after the input layer.
-
-    norm : list of BatchNorm or None
-        Batch normalization of each layer after the input.
-
-    work : list of ndarray of shape (n_samples, layer_sizes[l])
-        Scratch memory of each layer after the input, which all layers share.
-
-    row : ndarray of shape (layer_sizes[-1],)
+    row : ndarray of shape (n_outputs,)
         Scratch memory for the loss, always in float64 because it adds up many
         samples.
     """
 
-    def __init__(self, network, n_samples, dtype, sparse=False):
-        sizes = network.layer_sizes[1:]
-        self.n_samples = n_samples
+    def __init__(
+        self,
+        network: Network,
+        n_samples: int,
+        dtype: Any,
+        is_sparse: bool = False,
+        is_training: bool = True,
+    ) -> None:
+        super().__init__(n_samples)
+        self.dtype = np.dtype(dtype)
+        self.is_sparse = is_sparse
+        self.is_training = is_training
+        widest = max(layer.n_out for layer in network.layers)
+        self._scratch = np.empty(n_samples * widest, dtype)
+        first = network.first if is_training else -1
+        self.layers: list[Any] = []
+        for i, layer in enumerate(network.layers):
+            self.layers.append(layer.for_batch(self, i > first))
+        n_outputs = network.layer_sizes[-1]
+        if network.has_canonical_output:
+            self.delta = self._output_buffer()
+        else:
+            self.delta = self.empty(n_outputs)
+        self.row = np.empty(n_outputs)
 
-        def buffer(size):
-            return np.empty((n_samples, size), dtype)
+    def empty(self, n_units: int) -> Array:
+        """Return a new buffer of shape (n_samples, n_units)."""
+        return np.empty((self.n_samples, n_units), self.dtype)
 
-        self.A = [buffer(size) for size in sizes]
-        self.Z = [
-            buffer(A.shape[1]) if g.needs_z else A
-            for A, g in zip(self.A, network.activations, strict=True)
-        ]
-        self.deltas = [buffer(size) for size in sizes[:-1]]
-        self.deltas.append(
-            self.A[-1] if network.has_canonical_output else buffer(sizes[-1])
+    def scratch(self, n_units: int) -> Array:
+        """Return scratch memory of that shape, which all layers share."""
+        size = self.n_samples * n_units
+        return self._scratch[:size].reshape(self.n_samples, n_units)
+
+    def _output_buffer(self) -> Array:
+        return next(
+            layer.out for layer in reversed(self.layers) if layer.out is not None
         )
-        self.inputs = [None] * len(sizes)
-        self.dropout: list = [None] * len(sizes)
-        for l, rate in enumerate(network.dropout):
-            if rate and sparse and l == 0:
-                self.dropout[l] = SparseDropout(rate)
-            elif rate:
-                shape = (n_samples, network.layer_sizes[l])
-                self.dropout[l] = Dropout(rate, shape, dtype)
-        self.norm: list = [None] * len(sizes)
-        if network.batch_norm_epsilon is not None:
-            for l, size in enumerate(sizes[:-1]):
-                self.norm[l] = BatchNorm(
-                    network.batch_norm_epsilon,
-                    n_samples,
-                    size,
-                    dtype,
-                    l in network.frozen,
-                )
-        scratch = np.empty(n_samples * max(sizes), dtype)
-        self.work = [
-            scratch[: n_samples * size].reshape(n_samples, size) for size in sizes
-        ]
-        self.row = np.empty(sizes[-1])
 
-    def draw_dropout(self, rng):
-        """Draw the masks of the next forward passes."""
-        for dropout in self.dropout:
-            if dropout is not None:
-                dropout.draw(rng)
+    @property
+    def A(self) -> list[Array]:
+        """Activations of each hidden layer and of the output, after `forward`."""
+        return [layer.A for layer in self.layers if hasattr(layer, "g")]
 
-    def update_running_statistics(self, theta, momentum):
-        """Update those of `theta` with the statistics of the last forward pass."""
-        for l, norm in enumerate(self.norm):
-            if norm is not None:
-                norm.update_running(theta.means[l], theta.variances[l], momentum)
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw the random numbers of the next forward passes."""
+        for layer in self.layers:
+            layer.draw(rng)
 
+    def backward(
+        self, delta: Any, arrays: list, grads: list, stop: int, first: int
+    ) -> Any:
+        """Backpropagate from the output of layer ``stop - 1`` through layer `first`.
 
-def _replace_absent(Z, w):
-    """Replace samples of weight zero by a sample of positive weight.
+        Parameters
+        ----------
+        delta : ndarray
+            Derivative by the output of layer ``stop - 1``. It may be overwritten.
 
-    An overflow in them would matter, because zero times infinity is NaN.
-    """
-    if np.count_nonzero(w) < len(w):
-        Z[w[:, 0] == 0] = Z[np.argmax(w)]
+        arrays, grads : list of list of ndarray
+            Parameters of each layer, and the gradient with respect to them.
 
+        stop, first : int
+            Indices of layers.
 
-def dot(A, B, out):
-    """Write the matrix product A B into `out`. A may be sparse."""
-    if type(A) is np.ndarray:  # faster than a test for sparse
-        np.dot(A, B, out)
-    else:
-        out[...] = A @ B
+        Returns
+        -------
+        delta : ndarray or None
+            Derivative by the input of layer `first`.
+        """
+        for i in range(stop - 1, first - 1, -1):
+            delta = self.layers[i].backward(delta, arrays[i], grads[i], self)
+        return delta
+
+    def update_running_statistics(self, arrays: list, momentum: float) -> None:
+        """Update those of `arrays` with the statistics of the last forward pass."""
+        for layer, theta in zip(self.layers, arrays, strict=True):
+            layer.update_statistics(theta, momentum)

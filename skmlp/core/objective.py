@@ -32,6 +32,10 @@ class Objective:
         Gradient of E without the L1 part of the penalty, from the last call. It is
         zero for frozen layers.
 
+    arrays, grads : list of list of ndarray
+        Parameters and running statistics of each layer, views of `theta`; and the
+        gradient in the same arrangement, views of `grad`.
+
     E : float
         The objective of the last call, also if the mean over the outputs was
         returned.
@@ -48,6 +52,7 @@ class Objective:
         self.penalty = penalty
         self.theta = theta
         self.grad = theta.zeros_like()
+        self.arrays, self.grads = network.arrange(theta), network.arrange(self.grad)
         self.work = np.empty_like(theta.flat)
         self._frozen = network.frozen_views(self.grad)
         self.divisor = network.loss_divisor if report_mean else 1
@@ -77,7 +82,7 @@ class Objective:
         """
         E = self.value(X, Y, w, workspace)
         theta, grad = self.theta, self.grad
-        self.network.backward(theta, Y, w, workspace, grad)
+        self.network.backward(self.arrays, Y, w, workspace, self.grads)
         self.penalty.add_gradient(theta, grad, self.work)
         for view in self._frozen:
             view[...] = 0
@@ -86,10 +91,11 @@ class Objective:
 
     def value(self, X, Y, w, workspace):
         """Evaluate the objective without its gradient, on the same arguments."""
-        network, theta = self.network, self.theta
+        network = self.network
         n = workspace.n_samples if w is None else float(np.add.reduce(w, axis=None))
-        P = network.forward(theta, X, w, workspace)
-        loss = network.loss.value(Y, P, w, n, workspace.work[-1], workspace.row)
-        penalty = self.penalty.value(theta, self.work) / n
+        P = network.forward(self.arrays, X, w, workspace)
+        work = workspace.scratch(P.shape[1])
+        loss = network.loss.value(Y, P, w, n, work, workspace.row)
+        penalty = self.penalty.value(self.theta, self.work) / n
         self.n, self.E = n, loss + penalty
         return loss / self.divisor + penalty

@@ -29,6 +29,7 @@ from skmlp.estimators import build
 from skmlp.estimators.engines import decision_function
 from skmlp.estimators.epochs import Call, EpochTraining
 from skmlp.estimators.fitted import (
+    ARRAYS,
     EXTENDED,
     FITTED,
     PROGRESS,
@@ -44,6 +45,7 @@ from skmlp.estimators.validation import (
     check_validation_data,
 )
 from skmlp.persistence.checkpoint import read as read_checkpoint
+from skmlp.persistence.codec import network_from
 from skmlp.training.data import Data
 from skmlp.training.history import pack_history, unpack_history
 from skmlp.training.state import new_history
@@ -380,38 +382,33 @@ class BaseMLP(
         )
         if not continues:
             return network, build.draw_parameters(self, network, dtype, random_state)
+        sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
+        if sizes != list(network.layer_sizes):
+            raise ValueError(
+                "warm_start and partial_fit go on with the network of the previous "
+                f"call, whose layers have {sizes} units, but X, hidden_layer_sizes and "
+                f"y ask for {list(network.layer_sizes)}."
+            )
+        # Somebody may have set coefs_ without a call of fit.
+        options = getattr(self, "_network", network).options
+        for option in ("batch_norm", "layer_norm", "residual"):
+            had = option in options
+            if had != (option in network.options):
+                raise ValueError(
+                    "warm_start and partial_fit go on with the network of the previous "
+                    f"call, which had {option}={had}, but now {option}={not had}."
+                )
         # A copy: should training fail, the old parameters are still there.
-        theta = self._parameters(dtype)
-        if theta.layer_sizes != network.layer_sizes:
-            raise ValueError(
-                "warm_start and partial_fit go on with the network of the previous "
-                f"call, whose layers have {list(theta.layer_sizes)} units, but X, "
-                "hidden_layer_sizes and y ask for "
-                f"{list(network.layer_sizes)}."
-            )
-        if theta.batch_norm != self.batch_norm:
-            raise ValueError(
-                "warm_start and partial_fit go on with the network of the previous "
-                f"call, which had batch_norm={theta.batch_norm}, but now "
-                f"batch_norm={self.batch_norm}."
-            )
-        return network, theta
-
-    def _parameters(self, dtype):
-        """Return a copy of the fitted weights and biases."""
-        return Parameters.from_arrays(
-            self.coefs_, self.intercepts_, dtype, self._batch_norm_arrays()
-        )
+        groups = {name: getattr(self, f"{name}_") for name in network.layout.groups}
+        return network, Parameters(network.layout, dtype).fill(groups)
 
     def _adopt(self, network, theta):
         """Set a network and its parameters as the fitted ones."""
         self._network = network
-        self.coefs_ = theta.coefs
-        self.intercepts_ = theta.intercepts
-        for name in ("scales", "means", "variances"):
-            self.__dict__.pop(f"batch_norm_{name}_", None)
-            if theta.batch_norm:
-                setattr(self, f"batch_norm_{name}_", getattr(theta, name))
+        for name in ARRAYS:
+            self.__dict__.pop(name, None)
+        for name, arrays in theta.groups.items():
+            setattr(self, f"{name}_", arrays)
 
     def _fitted_copy(self, network, theta):
         """Return a copy of the estimator that predicts with other parameters."""
@@ -489,6 +486,9 @@ class BaseMLP(
 
     def __setstate__(self, state):
         super().__setstate__(unpack_history(state))
+        network = vars(self).get("_network")
+        if network is not None and not hasattr(network, "layers"):
+            self._network = network_from(vars(network))
 
     # Prediction.
 
@@ -498,14 +498,10 @@ class BaseMLP(
         return validate_data(self, X, accept_sparse="csr", reset=False)
 
     def _inference(self):
-        """Return the weights, biases and activations of the fitted network."""
-        theta = self.coefs_, self.intercepts_
-        if hasattr(self, "batch_norm_scales_"):
-            theta = self._network.inference_parameters(
-                self._parameters(self.coefs_[0].dtype)
-            )
-        coefs, intercepts = theta
-        return coefs, intercepts, self._network.activations
+        """Return the fitted network, and the arrays of each layer."""
+        network = self._network
+        groups = {name: getattr(self, f"{name}_") for name in network.layout.groups}
+        return network, network.arrange(groups)
 
     def _decision_function(self, X):
         """Return the output of the network before the output activation."""
@@ -521,9 +517,8 @@ class BaseMLP(
 
     def _compute(self, X):
         """Return the decision function of validated samples."""
-        coefs, intercepts, activations = call_with_errors_ignored(self._inference)
         Z = call_with_errors_ignored(
-            decision_function, self.engine, coefs, intercepts, activations, X
+            decision_function, self.engine, *self._inference(), X
         )
         self._check_finite(Z, X)
         return Z

@@ -16,11 +16,11 @@ from skmlp.core import schedules
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
-from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.core.parameters import Parameters, count_parameters
+from skmlp.core.parameters import Layout, Parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.estimators.engines import one_blas_thread
+from skmlp.layers import make_mlp
 from skmlp.training.state import HOOKS
 
 # What plain L-BFGS has no place for, with the value that switches it off.
@@ -213,19 +213,26 @@ def make_network(estimator, n_features, n_outputs, loss, output):
     if LOSSES.get(loss.name) is not type(loss):
         _check_loss(loss, n_outputs)
     epsilon = float(estimator.batch_norm_epsilon) if estimator.batch_norm else None
-    return Network(
+    if estimator.batch_norm and estimator.layer_norm:
+        raise ValueError(
+            "batch_norm and layer_norm must not both be True: a layer has one "
+            "normalization."
+        )
+    return make_mlp(
         (n_features, *sizes, n_outputs),
         [*hidden, output],
         loss,
-        dropout_rates(estimator, len(sizes)),
-        epsilon,
-        frozen_layers(estimator, len(sizes) + 1),
+        dropout=dropout_rates(estimator, len(sizes)),
+        batch_norm_epsilon=epsilon,
+        layer_norm=estimator.layer_norm,
+        residual=estimator.residual,
+        frozen=frozen_layers(estimator, len(sizes) + 1),
     )
 
 
 def _check_memory(layer_sizes):
     """Raise if a network is too large, before memory is allocated."""
-    n_parameters = count_parameters(layer_sizes)
+    n_parameters = Layout.dense(layer_sizes).n_parameters
     try:
         np.empty(n_parameters, np.float32)  # what is not written takes no memory yet
     except (MemoryError, OverflowError, ValueError) as error:
@@ -267,9 +274,7 @@ def _check_written(owner, method, returned, array, name):
 
 def draw_parameters(estimator, network, dtype, random_state):
     """Return initial weights and biases."""
-    theta = Parameters(
-        network.layer_sizes, dtype, network.batch_norm_epsilon is not None
-    )
+    theta = Parameters(network.layout, dtype)
     hidden = network.activations[:-1]
     if hidden:
         factors = [g.init_factor for g in (*hidden, hidden[-1])]
@@ -280,8 +285,8 @@ def draw_parameters(estimator, network, dtype, random_state):
     # The bits of an orthogonal matrix depend on the number of BLAS's threads.
     with one_blas_thread() if estimator.init == "orthogonal" else nullcontext():
         initialize(theta, estimator.init, random_state, factors)
-    for gamma, variance in zip(theta.scales, theta.variances, strict=True):
-        gamma[...] = variance[...] = 1
+    for layer, arrays in zip(network.layers, network.arrange(theta), strict=True):
+        layer.initialize(arrays)
     return theta
 
 

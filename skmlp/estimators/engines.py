@@ -88,7 +88,7 @@ def choose_engine(engine, network, optimizer, X, augment):
     )
 
 
-def decision_function(engine, coefs, intercepts, activations, X):
+def decision_function(engine, network, arrays, X):
     """Output of a network before the output activation.
 
     Parameters
@@ -97,7 +97,7 @@ def decision_function(engine, coefs, intercepts, activations, X):
         The parameter of the estimators. Here 'compiled' is as 'auto': a network that
         was trained in C has to predict from sparse X, too.
 
-    coefs, intercepts, activations, X
+    network, arrays, X
         As for `skmlp.core.inference.decision_function`.
     """
     compute: Callable = inference.decision_function
@@ -105,8 +105,8 @@ def decision_function(engine, coefs, intercepts, activations, X):
         engine != "numpy"
         and compiled.UNAVAILABLE is None
         and not compiled.unsupported_input(X)
-        and not compiled.unsupported_activations(activations)
-        and not compiled.unsupported_parameters(coefs, intercepts, X.shape[1])
+        and compiled.can_predict(network)
+        and not compiled.unsupported_parameters(network, arrays, X.shape[1])
     ):
         compute = compiled.decision_function
-    return compute(coefs, intercepts, activations, X)
+    return compute(network, arrays, X)

@@ -203,7 +203,7 @@ class EpochTraining:
         estimator, rng = self.estimator, None
         if getattr(estimator, "_rng", None) is not None:
             rng = deepcopy(estimator._rng)
-        elif any(self.network.dropout) or estimator.augment or self.optimizer.draws:
+        elif self.network.draws or estimator.augment or self.optimizer.draws:
             seed = self.call.random_state.randint(2**31 - 1)
             rng = np.random.default_rng(seed)
         if self.call.checkpoint is not None:

@@ -4,7 +4,6 @@ To add a fitted attribute, add a line here. It is then stored by `skmlp.save`, k
 forgotten when training goes on, and extended after a checkpoint, as the line says.
 """
 
-from itertools import pairwise
 from numbers import Real
 from types import UnionType
 from typing import NamedTuple
@@ -13,7 +12,7 @@ import numpy as np
 
 from skmlp.core.network import Network
 from skmlp.core.optimizers import Optimizer
-from skmlp.core.parameters import count_parameters
+from skmlp.layers import LAYERS
 from skmlp.persistence.codec import check
 
 
@@ -43,12 +42,17 @@ class Fitted(NamedTuple):
     is_extended: bool = False
 
 
+ARRAYS = tuple(
+    dict.fromkeys(
+        f"{group}_"
+        for layer in LAYERS.values()
+        for group in (*layer.parameter_groups, *layer.statistic_groups)
+    )
+)
+"""Fitted attributes that hold the parameters and statistics of layers."""
+
 FITTED = {
-    "coefs_": Fitted(list, is_required=True),
-    "intercepts_": Fitted(list, is_required=True),
-    "batch_norm_scales_": Fitted(list),
-    "batch_norm_means_": Fitted(list),
-    "batch_norm_variances_": Fitted(list),
+    **{name: Fitted(list, name in ("coefs_", "intercepts_")) for name in ARRAYS},
     "loss_": Fitted(Real),
     "loss_curve_": Fitted(list, is_progress=True, is_extended=True),
     "history_": Fitted(dict, is_progress=True, is_extended=True),
@@ -82,8 +86,6 @@ TRANSIENT = {"_trained_with"}
 PROGRESS = tuple(name for name, fitted in FITTED.items() if fitted.is_progress)
 EXTENDED = tuple(name for name, fitted in FITTED.items() if fitted.is_extended)
 
-_BATCH_NORM = ("batch_norm_scales_", "batch_norm_means_", "batch_norm_variances_")
-
 
 def check_weights(fitted):
     """Raise if the weights are not those of the network.
@@ -100,16 +102,9 @@ def check_weights(fitted):
     """
     network = fitted["_network"]
     sizes = network.layer_sizes
-    hidden = [(size,) for size in sizes[1:-1]]
-    shapes = {
-        "coefs_": list(pairwise(sizes)),
-        "intercepts_": [(size,) for size in sizes[1:]],
-    }
-    batch_norm = network.batch_norm_epsilon is not None
-    for name in _BATCH_NORM:
-        check((name in fitted) == batch_norm, "its batch normalization is not complete")
-        if batch_norm:
-            shapes[name] = hidden
+    shapes = {f"{k}_": list(v) for k, v in network.layout.groups.items()}
+    for name in ARRAYS:
+        check((name in fitted) == (name in shapes), f"it has or lacks {name}")
     dtype = getattr(fitted["coefs_"][0], "dtype", None)
     check(dtype in (np.float32, np.float64), f"its dtype is {dtype}")
     for name, expected in shapes.items():
@@ -133,7 +128,7 @@ def check_weights(fitted):
             f"it names {names.size} features",
         )
     if "_optimizer" in fitted:
-        n_parameters = count_parameters(sizes, batch_norm)
+        n_parameters = network.layout.n_parameters
         for name, value in fitted["_optimizer"].state_dict().items():
             if isinstance(value, np.ndarray):
                 check(

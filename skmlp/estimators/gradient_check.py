@@ -123,7 +123,7 @@ def check_gradient(
     penalty = build.make_penalty(estimator)
     objective = Objective(network, penalty, theta)
     workspace = Workspace(network, X.shape[0], np.float64, issparse(X))
-    workspace.draw_dropout(np.random.default_rng(0))  # the same masks throughout
+    workspace.draw(np.random.default_rng(0))  # the same masks throughout
 
     objective(X, Y, w, workspace)
     analytic = objective.grad.flat.copy()
@@ -133,10 +133,7 @@ def check_gradient(
         lambda: objective.value(X, Y, w, workspace), theta.flat, step
     )
     for gradient in analytic, numeric:  # frozen layers have none
-        frozen = Parameters(
-            theta.layer_sizes, batch_norm=theta.batch_norm, flat=gradient
-        )
-        for view in network.frozen_views(frozen):
+        for view in network.frozen_views(Parameters(theta.layout, flat=gradient)):
             view[...] = 0
 
     error = relative_errors(analytic, numeric)
@@ -175,12 +172,10 @@ def _prepare(
 
 def _name(theta: Parameters, j: int) -> str:
     """Name of the j-th parameter, as the estimator calls it."""
-    arrays = [("coefs_", W) for W in theta.coefs]
-    arrays += [("intercepts_", b) for b in theta.intercepts]
-    arrays += [("batch_norm_scales_", gamma) for gamma in theta.scales]
-    for i, (name, array) in enumerate(arrays):
-        if j < array.size:
-            index = ", ".join(str(k) for k in np.unravel_index(j, array.shape))
-            return f"{name}[{i % len(theta.coefs)}][{index}]"
-        j -= array.size
+    for group in theta.layout.parameters:
+        for l, array in enumerate(theta.groups[group]):
+            if j < array.size:
+                index = ", ".join(str(k) for k in np.unravel_index(j, array.shape))
+                return f"{group}_[{l}][{index}]"
+            j -= array.size
     raise IndexError(j)

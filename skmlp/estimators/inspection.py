@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._warnings import warn
 from skmlp.core import inference
 from skmlp.core._typing import Array, MatrixLike
-from skmlp.core.activations import ACTIVATIONS, Activation
 from skmlp.estimators.summary import NetworkSummary, summarize
 
 INTEGERS = (int, np.integer)
@@ -57,19 +56,7 @@ class InspectionMixin:
         [4, 8, 4, 3]
         """
         check_is_fitted(self)
-        return summarize(
-            self._network, self.coefs_, self.intercepts_, self._batch_norm_arrays()
-        )
-
-    def _batch_norm_arrays(self) -> tuple[list[Array], list[Array], list[Array]] | None:
-        """Scales, means and variances of the hidden layers, or None."""
-        if not hasattr(self, "batch_norm_scales_"):
-            return None
-        return (
-            self.batch_norm_scales_,
-            self.batch_norm_means_,
-            self.batch_norm_variances_,
-        )
+        return summarize(*self._inference())
 
     def _html_repr(self) -> str:
         """scikit-learn's diagram, and below it the layers once there are any.
@@ -107,9 +94,8 @@ class InspectionMixin:
         [(150, 8), (150, 4)]
         """
         X = self._check_input(X)
-        layers = inference.call_with_errors_ignored(self._inference)
         hidden = inference.call_with_errors_ignored(
-            inference.hidden_activations, *layers, X
+            inference.hidden_activations, *self._inference(), X
         )
         for l, A in enumerate(hidden):
             self._check_finite(A, X, f"activation of hidden layer {l}")
@@ -165,7 +151,7 @@ class InspectionMixin:
         def seed(A: Array) -> Array:
             return _one_hot(A, A.argmax(axis=1) if output is None else output)
 
-        return self._input_gradient(self._layers_up_to(-1), X, seed)
+        return self._input_gradient(X, seed, self._end_of(-1)[1])
 
     def reconstruct_input(
         self,
@@ -261,9 +247,8 @@ class InspectionMixin:
                 "learning_rate must be less than 2 / l2, or the ascent diverges; got "
                 f"learning_rate={learning_rate!r} with l2={l2!r}."
             )
-        layers = self._layers_up_to(layer)
-        coefs = layers[0]
-        n_units = coefs[-1].shape[1]
+        check_is_fitted(self)
+        n_units, stop = self._end_of(layer)
         output = _check_index(output, n_units, f"units of layer {layer}")
         if X_init is None:
             rng = check_random_state(random_state)
@@ -275,13 +260,13 @@ class InspectionMixin:
                     f"X_init must have {self.n_features_in_} features, got "
                     f"{X.shape[1]}."
                 )
-        X = np.array(X, coefs[0].dtype)
+        X = np.array(X, self.coefs_[0].dtype)
 
         def seed(A: Array) -> Array:
             return _one_hot(A, output)
 
         for step in range(max_iter):
-            gradient = self._input_gradient(layers, X, seed)
+            gradient = self._input_gradient(X, seed, stop)
             if step == 0 and not gradient.any(axis=1).all():
                 warn(
                     f"Unit {output} of layer {layer} is flat at the start, as a ReLU "
@@ -295,35 +280,30 @@ class InspectionMixin:
         return X
 
     def _input_gradient(
-        self, layers: tuple, X: MatrixLike, seed: Callable[[Array], Array]
+        self, X: MatrixLike, seed: Callable[[Array], Array], stop: int
     ) -> Array:
         gradient = inference.call_with_errors_ignored(
-            inference.input_gradient, *layers, X, seed
+            inference.input_gradient, *self._inference(), X, seed, stop
         )
         self._check_finite(gradient, X, "gradient")
         return gradient
 
-    def _layers_up_to(self, layer: int) -> tuple:
-        """The network, cut off after a layer."""
-        check_is_fitted(self)
-        coefs, intercepts, activations = inference.call_with_errors_ignored(
-            self._inference
-        )
-        activations = [*activations[:-1], self._inspected_output()]
-        n_layers = len(coefs)
+    def _end_of(self, layer: int) -> tuple[int, int]:
+        """Return the number of units of a layer, and where it ends in the network.
+
+        The output of a classifier is that before the activation, the logits.
+        """
+        network = self._network
+        n_layers = len(network.ends)
         if not isinstance(layer, INTEGERS) or not -n_layers <= layer < n_layers:
             raise ValueError(
                 f"layer must be an index of the {n_layers} arrays in coefs_, got "
                 f"{layer!r}."
             )
-        stop = layer % n_layers + 1
-        return coefs[:stop], intercepts[:stop], activations[:stop]
-
-    def _inspected_output(self) -> Activation:
-        """Output activation whose gradient is asked for."""
-        if hasattr(self, "classes_"):
-            return ACTIVATIONS["identity"]  # the logits
-        return self._network.activations[-1]
+        layer = layer % n_layers
+        end = network.ends[layer]
+        has_logits = layer == n_layers - 1 and hasattr(self, "classes_")
+        return network.layer_sizes[layer + 1], end if has_logits else end + 1
 
     def _check_output(self, output: int | None) -> int | None:
         n_outputs = self.n_outputs_

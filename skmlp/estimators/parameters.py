@@ -134,6 +134,8 @@ class EstimatorParameters:
     batch_norm_epsilon: float = param(
         Interval(Real, 0, None, closed="neither"), default=1e-5
     )
+    layer_norm: bool = param("boolean", default=False)
+    residual: bool = param("boolean", default=False)
     frozen_layers: Sequence[int] = param("array-like", default=())
     weight_decay: float | None = param(
         None, Interval(Real, 0, None, closed="left"), default=None

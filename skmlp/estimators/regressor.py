@@ -257,6 +257,15 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     batch_norm_epsilon : float, default=1e-5
         Constant added to the variance.
 
+    layer_norm : bool, default=False
+        Whether to normalize the hidden layers before their activation with the mean
+        and variance of the units of each sample. Unlike `batch_norm`, it does not
+        depend on the other samples of the batch. Only one of the two can be used.
+
+    residual : bool, default=False
+        Whether to add the input of each hidden layer after the first to its output,
+        if both have the same number of units.
+
     frozen_layers : sequence of int, default=()
         Indices in `coefs_` of layers that are not trained. For transfer learning,
         with `coefs_init` of `fit` or with `warm_start`.
@@ -369,6 +378,9 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     batch_norm_scales_, batch_norm_means_, batch_norm_variances_ : list of ndarray
         Scale, running mean and running variance of each hidden unit, with
         `batch_norm`.
+
+    layer_norm_scales_ : list of ndarray
+        Scale of each hidden unit, with `layer_norm`.
 
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its

@@ -38,6 +38,9 @@ class LayerSummary(NamedTuple):
 
     frozen : bool
         Whether its parameters were left as they are in the last training.
+
+    others : dict of str to bool
+        What else it has, such as 'layer norm' and 'residual'.
     """
 
     name: str
@@ -48,6 +51,7 @@ class LayerSummary(NamedTuple):
     dropout: float
     batch_norm: bool
     frozen: bool
+    others: dict[str, bool]
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,8 +149,10 @@ class NetworkSummary:
         more = {
             "dropout": [f"{l.dropout:g}" if l.dropout else "" for l in self.layers],
             "batch norm": ["yes" if l.batch_norm else "" for l in self.layers],
-            "frozen": ["yes" if l.frozen else "" for l in self.layers],
         }
+        for title in dict.fromkeys(t for layer in self.layers for t in layer.others):
+            more[title] = ["yes" if title in l.others else "" for l in self.layers]
+        more["frozen"] = ["yes" if l.frozen else "" for l in self.layers]
         columns |= {title: cells for title, cells in more.items() if any(cells)}
         return list(columns), list(zip(*columns.values(), strict=True))
 
@@ -159,57 +165,51 @@ class NetworkSummary:
         )
 
 
-def summarize(
-    network: Network,
-    coefs: Sequence[np.ndarray],
-    intercepts: Sequence[np.ndarray],
-    batch_norm: Sequence[Sequence[np.ndarray]] | None = None,
-) -> NetworkSummary:
-    """The summary of a network and its parameters.
+def summarize(network: Network, arrays: list) -> NetworkSummary:
+    """Return the summary of a network and its parameters.
 
     Parameters
     ----------
     network : Network
-        What says which functions the layers are.
+        The network.
 
-    coefs, intercepts : list of ndarray
-        Weights and biases of each layer after the input.
-
-    batch_norm : tuple of (list of ndarray), default=None
-        Scales, means and variances of the hidden layers.
+    arrays : list of list of ndarray
+        Parameters and running statistics of each layer.
 
     Returns
     -------
     summary : NetworkSummary
     """
-    scales, means, variances = batch_norm or ([], [], [])
-    dropout = [*network.dropout, 0.0]
-    n_features = coefs[0].shape[0]
-    layers = [
-        LayerSummary(
-            "input", n_features, None, None, 0, float(dropout[0]), False, False
-        )
-    ]
-    for l, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
-        layers.append(
+    rest = iter(arrays)
+    rows = []
+    for l, block in enumerate(network.blocks()):
+        parameters = [
+            array for layer in block for array in next(rest)[: len(layer.parameters)]
+        ]
+        others: dict = {}
+        for layer in block:
+            others |= layer.summary
+        kind = f"hidden {l}" if l < len(network.ends) else "output"
+        rows.append(
             LayerSummary(
-                name="output" if l == len(coefs) - 1 else f"hidden {l + 1}",
-                units=b.size,
-                activation=str(network.activations[l].name),
-                weights=W.shape,
-                parameters=W.size + b.size + sum(s.size for s in scales[l : l + 1]),
-                dropout=float(dropout[l + 1]),
-                batch_norm=l < len(scales),
-                frozen=l in network.frozen,
+                name=kind if l else "input",
+                units=network.layer_sizes[l],
+                activation=str(network.activations[l - 1].name) if l else None,
+                weights=parameters[0].shape if l else None,
+                parameters=sum(array.size for array in parameters),
+                dropout=others.pop("dropout", 0.0),
+                batch_norm=others.pop("batch norm", False),
+                frozen=bool(l and block[0].frozen),
+                others=others,
             )
         )
-    arrays = [*coefs, *intercepts, *scales, *means, *variances]
+    flat = [array for layer in arrays for array in layer]
     return NetworkSummary(
-        layers,
-        n_parameters=sum(layer.parameters for layer in layers),
-        n_trainable=sum(layer.parameters for layer in layers if not layer.frozen),
-        n_bytes=sum(array.nbytes for array in arrays),
-        dtype=coefs[0].dtype,
+        rows,
+        n_parameters=sum(row.parameters for row in rows),
+        n_trainable=sum(row.parameters for row in rows if not row.frozen),
+        n_bytes=sum(array.nbytes for array in flat),
+        dtype=flat[0].dtype,
     )
 
 

@@ -7,12 +7,14 @@ from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.estimators.classifier import MLPClassifierScratch
 from skmlp.estimators.regressor import MLPRegressorScratch
+from skmlp.layers import LAYERS
 
 _CLASSES = {
     MLPClassifierScratch,
     MLPRegressorScratch,
     Network,
     frozenset,
+    *LAYERS.values(),
     *map(type, ACTIVATIONS.values()),
     *LOSSES.values(),
     *OPTIMIZERS.values(),

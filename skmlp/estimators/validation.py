@@ -246,9 +246,8 @@ class Validation:
             All NaN if the output of the network is not finite.
         """
         network, (X, _, Y, _) = self._network, self._data
-        coefs, intercepts = network.inference_parameters(theta)
         engine = self._estimator.engine
-        decision = decision_function(engine, coefs, intercepts, network.activations, X)
+        decision = decision_function(engine, network, network.arrange(theta), X)
         P = network.output(decision)
         is_finite = np.isfinite(decision).all() and np.isfinite(P).all()
         loss = network.mean_loss(Y, P, self._w) if is_finite else np.nan

@@ -19,7 +19,7 @@ from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
 from skmlp.persistence.identity import describe, differences, identify, name_of
 
-KIND, VERSION = "skmlp checkpoint", 1
+KIND, VERSION = "skmlp checkpoint", 2
 
 # What the package's callbacks remember, each with the types that it can have.
 _MONITOR: dict = {"best_": Real, "best_epoch_": int | None, "wait_": int, "_sign": int}
@@ -198,7 +198,7 @@ _NUMBERS = (
 
 
 def _layout(theta):
-    return theta.layer_sizes, theta.batch_norm, theta.flat.dtype
+    return theta.layout, theta.flat.dtype
 
 
 def read(path, extended):

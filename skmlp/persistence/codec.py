@@ -12,17 +12,19 @@ value; ``encode(encoder, value, where)``, which returns the object without its k
 
 import math
 from copy import copy
+from itertools import pairwise
 from numbers import Real
 
 import numpy as np
 
 from skmlp import callbacks
 from skmlp.callbacks.copies import settings as settings_of
-from skmlp.core.activations import ACTIVATIONS
-from skmlp.core.losses import LOSSES
+from skmlp.core.activations import ACTIVATIONS, Activation
+from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.core.parameters import Parameters, count_parameters
+from skmlp.core.parameters import Layout, Parameters
+from skmlp.layers import LAYERS, make_mlp
 from skmlp.training.state import HISTORY
 
 _KINDS: dict = {}
@@ -459,6 +461,22 @@ _CALLBACKS = {
 }
 
 
+class LayerKind(Kind, name="layer"):
+    """A layer of a network, without its parameters."""
+
+    @staticmethod
+    def takes(value):
+        return type(value) in LAYERS.values()
+
+    @staticmethod
+    def encode(value, where, arrays):
+        return {"name": value.name, "settings": encode(value.settings, where, arrays)}
+
+    @staticmethod
+    def decode(arrays, name, settings):
+        return LAYERS[name](**decode(settings, arrays))
+
+
 class NetworkKind(Kind, name="network"):
     """A network, without its parameters."""
 
@@ -468,14 +486,7 @@ class NetworkKind(Kind, name="network"):
 
     @staticmethod
     def encode(value, where, arrays):
-        parts = {
-            "layer_sizes": list(map(int, value.layer_sizes)),
-            "activations": value.activations,
-            "loss": value.loss,
-            "dropout": list(value.dropout),
-            "batch_norm_epsilon": value.batch_norm_epsilon,
-            "frozen": sorted(value.frozen),
-        }
+        parts = {"layers": value.layers, "loss": value.loss}
         return {
             name: encode(part, f"{where}/{name}", arrays)
             for name, part in parts.items()
@@ -483,29 +494,76 @@ class NetworkKind(Kind, name="network"):
 
     @staticmethod
     def decode(arrays, **parts):
-        network = Network(
-            **{name: decode(part, arrays) for name, part in parts.items()}
-        )
-        check_layer_sizes(network.layer_sizes)
-        n_layers = len(network.layer_sizes) - 1
-        check(
-            len(network.activations) == n_layers
-            and all(map(ActivationKind.takes, network.activations))
-            and LossKind.takes(network.loss)
-            and len(network.dropout) == n_layers
-            and all(isinstance(p, float) and 0 <= p < 1 for p in network.dropout)
-            and isinstance(network.batch_norm_epsilon, float | None)
-            and network.frozen < set(range(n_layers)),
-            "a network is malformed",
-        )
-        return network
+        parts = {name: decode(part, arrays) for name, part in parts.items()}
+        if "layers" not in parts:
+            return network_from(parts)
+        check_layers(parts["layers"])
+        check(LossKind.takes(parts["loss"]), "a network has no loss")
+        return Network(**parts)
 
 
-def check_layer_sizes(sizes):
-    """Refuse sizes of layers that no network has."""
+def check_layers(layers):
+    """Raise if layers are not those of a network."""
+    check(isinstance(layers, list) and len(layers) > 1, "a network has no layers")
+    for layer in layers:
+        check(LayerKind.takes(layer), f"a network has the layer {layer!r}")
+        layer.check()
+    for layer, following in pairwise(layers):
+        check(layer.n_out == following.n_in, "layers of a network do not fit together")
+    kinds = [layer.name for layer in layers]
     check(
-        len(sizes) > 1 and all(type(size) is int and size > 0 for size in sizes),
-        "a network has no layers, or layers without units",
+        kinds[-2:] == ["dense", "activation"]
+        and kinds.count("dense") == kinds.count("activation"),
+        "a network does not have an activation for each dense layer",
+    )
+    # A layer that overwrites its input must not have an input that others need.
+    is_needed, kept = True, []
+    for layer in layers:
+        check(layer.draws or not (is_needed and layer.in_place), "a layer overwrites X")
+        is_needed = layer.keeps_input or (is_needed and layer.draws)
+        if layer.keeps_input:
+            kept.append(layer.n_in)
+        if layer.takes_kept:
+            fits = bool(kept) and kept.pop() == layer.n_in
+            check(fits, "residual connections of a network do not fit together")
+    check(not kept, "residual connections of a network do not fit together")
+    is_trained = any(layer.parameters and not layer.frozen for layer in layers)
+    check(is_trained, "no layer of a network is trained")
+
+
+def network_from(parts):
+    """Return the network of a file or pickle that was written before it had layers.
+
+    Parameters
+    ----------
+    parts : dict
+        Its attributes: layer_sizes, activations, loss, dropout, batch_norm_epsilon and
+        frozen.
+    """
+    sizes, dropout, epsilon, frozen = (
+        parts[name]
+        for name in ("layer_sizes", "dropout", "batch_norm_epsilon", "frozen")
+    )
+    n_layers = len(sizes) - 1
+    check(
+        n_layers > 0
+        and all(type(size) is int and size > 0 for size in sizes)
+        and len(parts["activations"]) == n_layers
+        and all(isinstance(g, Activation) for g in parts["activations"])
+        and isinstance(parts["loss"], Loss)
+        and len(dropout) == n_layers
+        and all(isinstance(p, float) and 0 <= p < 1 for p in dropout)
+        and isinstance(epsilon, float | None)
+        and set(frozen) < set(range(n_layers)),
+        "a network is malformed",
+    )
+    return make_mlp(
+        sizes,
+        parts["activations"],
+        parts["loss"],
+        dropout=dropout,
+        batch_norm_epsilon=epsilon,
+        frozen=frozen,
     )
 
 
@@ -518,26 +576,69 @@ class ParametersKind(Kind, name="parameters"):
 
     @staticmethod
     def encode(value, where, arrays):
+        parameters, statistics = (
+            {name: [list(shape) for shape in shapes] for name, shapes in groups.items()}
+            for groups in value.layout
+        )
         return {
-            "layer_sizes": list(value.layer_sizes),
-            "batch_norm": bool(value.batch_norm),
+            "parameters": parameters,
+            "statistics": statistics,
             "flat": _add(value.flat, f"{where}/flat", arrays),
             "running": _add(value.running, f"{where}/running", arrays),
         }
 
     @staticmethod
-    def decode(arrays, layer_sizes, batch_norm, flat, running):
+    def decode(arrays, flat, running, **parts):
         flat, running = arrays[flat], arrays[running]
-        check_layer_sizes(layer_sizes)
-        hidden = sum(layer_sizes[1:-1]) if batch_norm else 0
+        layout = _layout_of(**parts)
         check(
-            flat.shape == (count_parameters(layer_sizes, batch_norm),)
-            and running.shape == (2 * hidden,)
+            flat.shape == (layout.n_parameters,)
+            and running.shape == (layout.n_statistics,)
             and flat.dtype == running.dtype
             and flat.dtype in (np.float32, np.float64),
-            f"parameters of layers with {layer_sizes} units have other shapes",
+            "the parameters of a network have other shapes",
         )
-        return Parameters(layer_sizes, flat.dtype, batch_norm, flat, running)
+        return Parameters(layout, flat.dtype, flat, running)
+
+
+def _layout_of(layer_sizes=None, batch_norm=False, parameters=None, statistics=None):
+    """Return a layout from a file.
+
+    Files of version 1 have the number of units of each layer, and whether there is
+    batch normalization.
+    """
+    if layer_sizes is not None:
+        check(
+            len(layer_sizes) > 1
+            and all(type(size) is int and size > 0 for size in layer_sizes),
+            "a network has no layers, or layers without units",
+        )
+        layout = Layout.dense(layer_sizes)
+        if not batch_norm:
+            return layout
+        hidden = layout.parameters["intercepts"][:-1]
+        return Layout(
+            {**layout.parameters, "batch_norm_scales": hidden},
+            {"batch_norm_means": hidden, "batch_norm_variances": hidden},
+        )
+    layout = Layout(
+        *(
+            {name: tuple(map(tuple, shapes)) for name, shapes in groups.items()}
+            for groups in (parameters, statistics)
+        )
+    )
+    check(
+        list(layout.parameters)[:2] == ["coefs", "intercepts"]
+        and all(
+            0 < len(shape) < 3 and all(type(n) is int and n > 0 for n in shape)
+            for shapes in layout.groups.values()
+            for shape in shapes
+        )
+        and all(len(shape) == 2 for shape in layout.parameters["coefs"])
+        and len(layout.parameters["coefs"]) > 0,
+        "the parameters of a network have other shapes",
+    )
+    return layout
 
 
 class OptimizerKind(Kind, name="optimizer"):

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from skmlp.persistence import archive, codec
 from skmlp.persistence.codec import check
 
-KIND, VERSION = "skmlp model", 1
+KIND, VERSION = "skmlp model", 2
 
 _ESTIMATORS: dict = {}
 _Class = TypeVar("_Class", bound=type)

@@ -400,16 +400,10 @@ def _layer_statistics(estimator, X, saturation):
 
 def _derivatives(estimator, X, hidden):
     """Activation, its values and its derivatives, layer after layer."""
-    coefs, intercepts, activations = estimator._inference()
-    below = estimator._check_input(X)
-    for W, b, activation, A in zip(
-        coefs,
-        intercepts,
-        activations,
-        hidden,
-        strict=False,  # without the output layer
-    ):
-        with inference.ignore_floating_point_errors():
-            Z = below @ W + b if activation.needs_z else A
+    X = estimator._check_input(X)
+    X = X.astype(estimator.coefs_[0].dtype, copy=False)
+    network, arrays = estimator._inference()
+    with inference.ignore_floating_point_errors():
+        outputs = inference.activations(network, arrays, X)
+        for (activation, Z, A), _ in zip(outputs, hidden, strict=False):
             yield activation, A, _derivative(activation, Z, A)
-        below = A

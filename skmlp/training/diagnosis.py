@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.inference import ignore_floating_point_errors
+from skmlp.core.inference import activations, ignore_floating_point_errors
 from skmlp.core.network import Network
 from skmlp.core.parameters import Parameters
 
@@ -340,7 +340,7 @@ class Reached(NamedTuple):
         are of one class, no accuracy is hopeless.
 
     layers : list
-        What `layers` yields for the sample.
+        What `activations` yields for the sample.
     """
 
     loss: float
@@ -353,7 +353,8 @@ def _reach(diagnosis, sample, targets):
     network, Y, w = diagnosis.network, sample.Y, sample.w
     always = prior(*targets)
     constant = loss_of_constant(network, (Y, w), always)
-    outputs = list(layers(network, diagnosis.theta, sample.X))
+    arrays = network.arrange(diagnosis.theta)
+    outputs = list(activations(network, arrays, sample.X))
     P = outputs[-1][2]
     loss = network.mean_loss(Y, P, w)
     is_hopeless = loss >= constant * (1 - _IMPROVEMENT)
@@ -515,26 +516,6 @@ def _spread(low, least, high, most):
 # Units.
 
 
-def layers(network, theta, X):
-    """Yield the activation and what it takes and gives, of each layer.
-
-    Dropout is off, and batch normalization uses its running statistics.
-
-    Yields
-    ------
-    activation : Activation
-    Z, A : ndarray of shape (n_rows, n_units)
-        Before and after the activation; the same array unless it `needs_z`.
-    """
-    coefs, intercepts = network.inference_parameters(theta)
-    A = X
-    for W, b, g in zip(coefs, intercepts, network.activations, strict=True):
-        Z = np.asarray(A @ W)
-        Z += b
-        A = g.apply(Z)
-        yield g, Z, A
-
-
 def describe_units(theta, outputs, name="all training samples", has_rate=True):
     """Return a sentence on the hidden layer with the most units that do not learn.
 
@@ -547,7 +528,7 @@ def describe_units(theta, outputs, name="all training samples", has_rate=True):
         The parameters.
 
     outputs : list
-        What `layers` yields for some samples.
+        What `activations` of `skmlp.core.inference` yields for some samples.
 
     name : str, default="all training samples"
         What to call these samples.

@@ -77,8 +77,8 @@ class TrainingStep:
         self.grad_norm = math.nan
         self._kept = None
         self._max_norm = None if max_norm is None else MaxNorm(max_norm, theta)
-        self._batch_norm = theta.batch_norm
-        self._dropout = any(objective.network.dropout)
+        self._has_statistics = bool(theta.running.size)
+        self._draws = objective.network.draws
         self._frozen = [
             (view, view.copy()) for view in objective.network.frozen_views(theta)
         ]
@@ -127,16 +127,16 @@ class TrainingStep:
 
     def _evaluate(self, X, Y, w, workspace):
         """Evaluate the objective, and what depends on it."""
-        if self._dropout:
-            workspace.draw_dropout(self.rng)
+        if self._draws:
+            workspace.draw(self.rng)
         if self.optimizer.needs_gradient:
             E = self.objective(X, Y, w, workspace)
             self._bound_gradient(self.objective.grad.flat)
         else:
             E = self.objective.value(X, Y, w, workspace)
-        if self._batch_norm:
+        if self._has_statistics:
             workspace.update_running_statistics(
-                self.objective.theta, self.batch_norm_momentum
+                self.objective.arrays, self.batch_norm_momentum
             )
         return E
 

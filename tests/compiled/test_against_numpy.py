@@ -169,6 +169,14 @@ def draw(number):
             if params.get("early_stopping"):
                 w[: n // 2] = rng.integers(0, 2, n // 2)
         arguments["sample_weight"] = w
+    if n_hidden and maybe(0.3):
+        params["residual"] = True
+        params["hidden_layer_sizes"] = sizes = (max(sizes),) * n_hidden
+    # With a few units, there are gradients that are zero but for rounding.
+    if n_hidden and min(sizes) > 4 and not (batch_norm or names & HAVE_KINKS):
+        params["layer_norm"] = maybe(0.6)
+        if dtype == "float32":
+            params["learning_rate_init"] /= 4
     Estimator = MLPClassifierScratch if classifies else MLPRegressorScratch
     return SimpleNamespace(
         Estimator=Estimator, params=params, X=X.astype(dtype), y=y, arguments=arguments

@@ -13,12 +13,13 @@ from numpy.lib.stride_tricks import as_strided
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.core.schedules import SCHEDULES
+from skmlp.layers import make_mlp
 from skmlp.training.step import make_step
 
 RNG = np.random.default_rng(0)
@@ -223,8 +224,8 @@ def build_engine(n_samples, batch_size, sizes, **options):
     rng = np.random.default_rng(0)
     loss = LOSSES["squared_error"]()
     activations = [ACTIVATIONS["tanh"]] * (len(sizes) - 2) + [ACTIVATIONS["identity"]]
-    network = Network(sizes, activations, loss, **options)
-    theta = Parameters(sizes, np.float64, "batch_norm_epsilon" in options)
+    network = make_mlp(sizes, activations, loss, **options)
+    theta = Parameters(network.layout)
     theta.flat[:] = 0.1 * rng.normal(size=theta.flat.size)
     objective = Objective(network, ElasticNet(0.1, 0.5), theta)
     optimizer = OPTIMIZERS["adam"](theta.flat, 1e-4)
@@ -373,6 +374,7 @@ def test_divergence_is_told_in_the_same_words(solver, dtype):
         {"solver": "sgd", "alpha": 0.5, "l1_ratio": 0.5},
         {"frozen_layers": [0]},
         {"batch_norm": True},
+        {"layer_norm": True, "hidden_layer_sizes": (6, 6), "residual": True},
         {"solver": "armijo"},
     ],
     ids=str,
@@ -432,7 +434,7 @@ def test_an_objective_that_overflows_is_infinite():
     results = []
     for Class in Objective, compiled.CompiledObjective:
         loss = LOSSES["squared_error"]()
-        network = Network((12, 2), [ACTIVATIONS["identity"]], loss)
+        network = make_mlp((12, 2), [ACTIVATIONS["identity"]], loss)
         theta = Parameters((12, 2))
         theta.flat[:] = 1e200
         objective = Class(network, ElasticNet(1e-300, 0.0), theta, report_mean=True)

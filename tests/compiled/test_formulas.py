@@ -6,12 +6,12 @@ import pytest
 from skmlp import compiled
 from skmlp.core.activations import ACTIVATIONS, ELU, LeakyReLU
 from skmlp.core.losses import LOSSES, Huber, Quantile
-from skmlp.core.network import Network
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.core.schedules import SCHEDULES
+from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.step import make_step
 
@@ -202,7 +202,7 @@ def run_both(dtype, penalty, optimizer, settings, options):
     start = 0.2 * rng.normal(size=70 * 60 + 60 * 3 + 63)
     engines = []
     for Engine in NumpyEngine, compiled.CompiledEngine:
-        network = Network(
+        network = make_mlp(
             layer_sizes,
             [ACTIVATIONS["tanh"], ACTIVATIONS["softmax"]],
             LOSSES["log_loss"](),

@@ -28,6 +28,8 @@ LARGE = {
 OPTIONS = {
     "plain": {},
     "batch_norm": {"batch_norm": True},
+    "layer_norm": {"layer_norm": True},
+    "residual": {"hidden_layer_sizes": (40, 40, 40), "residual": True, "dropout": 0.3},
     "dropout": {"dropout": 0.3, "input_dropout": 0.1},
     "clip_norm": {"clip_norm": 0.1, "alpha": 0.1},
     "max_norm": {"max_norm": 0.5},

@@ -5,14 +5,14 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from skmlp.core.activations import ACTIVATIONS
-from skmlp.core.batch_norm import BatchNorm
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.inference import decision_function
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.layers import BatchNorm, make_mlp
 
 N_SAMPLES = 9
 LAYER_SIZES = 5, 6, 4, 3
@@ -25,13 +25,25 @@ def build(n_samples=N_SAMPLES, activation="tanh", dtype=np.float64, **options):
     """An objective with parameters and statistics of all values, and its workspace."""
     options = {"batch_norm_epsilon": EPSILON, **options}
     activations = [ACTIVATIONS[g] for g in (activation, activation, "softmax")]
-    network = Network(LAYER_SIZES, activations, LOSSES["log_loss"](), **options)
+    network = make_mlp(LAYER_SIZES, activations, LOSSES["log_loss"](), **options)
     rng = np.random.RandomState(0)
-    theta = Parameters(LAYER_SIZES, dtype, batch_norm=True)
+    theta = Parameters(network.layout, dtype)
     theta.flat[:] = rng.randn(theta.flat.size)
     theta.running[:] = rng.uniform(0.5, 2, theta.running.size)
     objective = Objective(network, ElasticNet(0.0), theta)
     return objective, Workspace(network, n_samples, dtype)
+
+
+def norm_of(workspace):
+    """Return the batch normalization of the first hidden layer."""
+    return next(layer for layer in workspace.layers if isinstance(layer, BatchNorm))
+
+
+def groups(theta):
+    """Return the scales, running means and running variances of each hidden layer."""
+    return [
+        theta.groups[f"batch_norm_{name}"] for name in ("scales", "means", "variances")
+    ]
 
 
 def data(n_samples=N_SAMPLES, dtype=np.float64):
@@ -43,6 +55,7 @@ def data(n_samples=N_SAMPLES, dtype=np.float64):
 
 def torch_network(torch, theta, activation):
     """Linear layers without biases, each normalized, but for the last."""
+    scales, means, variances = groups(theta)
     modules = []
     for l, (W, b) in enumerate(zip(theta.coefs, theta.intercepts, strict=True)):
         last = l == len(theta.coefs) - 1
@@ -55,10 +68,10 @@ def torch_network(torch, theta, activation):
         norm = torch.nn.BatchNorm1d(
             b.size, eps=EPSILON, momentum=MOMENTUM, dtype=torch.float64
         )
-        norm.weight.data = torch.tensor(theta.scales[l].copy())
+        norm.weight.data = torch.tensor(scales[l].copy())
         norm.bias.data = torch.tensor(b.copy())
-        norm.running_mean = torch.tensor(theta.means[l].copy())
-        norm.running_var = torch.tensor(theta.variances[l].copy())
+        norm.running_mean = torch.tensor(means[l].copy())
+        norm.running_var = torch.tensor(variances[l].copy())
         modules += [norm, getattr(torch.nn, TORCH[activation])()]
     return torch.nn.Sequential(*modules)
 
@@ -83,14 +96,15 @@ def test_output_gradient_and_running_statistics_are_torchs(activation):
     torch = pytest.importorskip("torch")
     objective, workspace = build(activation=activation)
     theta = objective.theta
+    _, means, variances = groups(theta)
     reference = torch_network(torch, theta, activation)
     cross_entropy = torch.nn.functional.cross_entropy
     X, Y = data(3 * N_SAMPLES)
     # Torch's running variance is that of the unbiased estimates.
-    unbiased = [variance.copy() for variance in theta.variances]
+    unbiased = [variance.copy() for variance in variances]
     for batch, targets in zip(np.split(X, 3), np.split(Y, 3), strict=True):
         E = objective(batch, targets, None, workspace)
-        workspace.update_running_statistics(theta, MOMENTUM)
+        workspace.update_running_statistics(objective.arrays, MOMENTUM)
         reference.zero_grad()
         loss = cross_entropy(reference(torch.tensor(batch)), torch.tensor(targets))
         loss.backward()
@@ -98,18 +112,17 @@ def test_output_gradient_and_running_statistics_are_torchs(activation):
         np.testing.assert_allclose(
             objective.grad.flat, torch_gradient(reference), rtol=1e-10, atol=1e-14
         )
-        for running, norm in zip(unbiased, workspace.norm, strict=False):
+        norms = [x for x in workspace.layers if isinstance(x, BatchNorm)]
+        for running, norm in zip(unbiased, norms, strict=True):
             running *= 1 - MOMENTUM
             running += MOMENTUM * norm.variance * N_SAMPLES / (N_SAMPLES - 1)
     norms = [module for module in reference if hasattr(module, "running_mean")]
     for l, norm in enumerate(norms):
-        np.testing.assert_allclose(theta.means[l], norm.running_mean, rtol=1e-10)
+        np.testing.assert_allclose(means[l], norm.running_mean, rtol=1e-10)
         np.testing.assert_allclose(unbiased[l], norm.running_var, rtol=1e-10)
-        norm.running_var = torch.tensor(theta.variances[l].copy())
+        norm.running_var = torch.tensor(variances[l].copy())
     reference.eval()
-    Z = decision_function(
-        *objective.network.inference_parameters(theta), objective.network.activations, X
-    )
+    Z = decision_function(objective.network, objective.arrays, X)
     np.testing.assert_allclose(
         Z, reference(torch.tensor(X)).detach(), rtol=1e-10, atol=1e-13
     )
@@ -121,27 +134,28 @@ WEIGHTS = np.array([2, 0, 1, 3, 0, 1, 1, 4, 2])
 def test_statistics_are_the_weighted_ones_and_enter_the_running_averages():
     objective, workspace = build()
     theta, (X, Y), w = objective.theta, data(), WEIGHTS[:, np.newaxis] / 3
-    means, variances = theta.means[0].copy(), theta.variances[0].copy()
+    _, (running_mean, _), (running_variance, _) = groups(theta)
+    means, variances = running_mean.copy(), running_variance.copy()
     objective(X, Y, w, workspace)
     U = X @ theta.coefs[0]
     mean = np.average(U, axis=0, weights=WEIGHTS)
     variance = np.average((U - mean) ** 2, axis=0, weights=WEIGHTS)
-    norm = workspace.norm[0]
+    norm = norm_of(workspace)
     assert norm.of_batch
     np.testing.assert_allclose(norm.mean, mean, rtol=1e-12)
     np.testing.assert_allclose(norm.variance, variance, rtol=1e-12)
-    np.testing.assert_array_equal(theta.means[0], means)  # until they are updated
-    workspace.update_running_statistics(theta, MOMENTUM)
-    np.testing.assert_allclose(theta.means[0], 0.7 * means + 0.3 * mean, rtol=1e-12)
+    np.testing.assert_array_equal(running_mean, means)  # until they are updated
+    workspace.update_running_statistics(objective.arrays, MOMENTUM)
+    np.testing.assert_allclose(running_mean, 0.7 * means + 0.3 * mean, rtol=1e-12)
     np.testing.assert_allclose(
-        theta.variances[0], 0.7 * variances + 0.3 * variance, rtol=1e-12
+        running_variance, 0.7 * variances + 0.3 * variance, rtol=1e-12
     )
 
 
 def evaluated(X, Y, w, **options):
     objective, workspace = build(len(X), **options)
     E = objective(X, Y, w, workspace)
-    workspace.update_running_statistics(objective.theta, MOMENTUM)
+    workspace.update_running_statistics(objective.arrays, MOMENTUM)
     return np.concatenate([[E], objective.grad.flat, objective.theta.running])
 
 
@@ -171,13 +185,23 @@ def test_equal_weights_are_no_weights():
     )
 
 
+def fold(theta):
+    """Return weights and biases that predict the same without batch normalization."""
+    coefs, intercepts = list(theta.coefs), list(theta.intercepts)
+    for l, (gamma, mean, variance) in enumerate(zip(*groups(theta), strict=True)):
+        s = gamma / np.sqrt(variance + EPSILON)
+        coefs[l] = coefs[l] * s
+        intercepts[l] = intercepts[l] - mean * s
+    return {"coefs": coefs, "intercepts": intercepts}
+
+
 def folded_objective(objective):
     """The network without batch normalization that predicts the same."""
     network, theta = objective.network, objective.theta
     return Objective(
-        Network(network.layer_sizes, network.activations, network.loss),
+        make_mlp(network.layer_sizes, network.activations, network.loss),
         ElasticNet(0.0),
-        Parameters.from_arrays(*network.inference_parameters(theta), theta.flat.dtype),
+        Parameters(network.layer_sizes, theta.flat.dtype).fill(fold(theta)),
     )
 
 
@@ -191,9 +215,9 @@ def test_a_batch_without_variance_has_the_running_statistics(weighted):
     theta = objective.theta
     before = theta.running.copy()
     E = objective(X, Y, w, workspace)
-    workspace.update_running_statistics(theta, MOMENTUM)
+    workspace.update_running_statistics(objective.arrays, MOMENTUM)
     np.testing.assert_array_equal(theta.running, before)
-    assert not workspace.norm[0].of_batch
+    assert not norm_of(workspace).of_batch
 
     folded = folded_objective(objective)
     reference = folded.value(X, Y, w, Workspace(folded.network, n_samples, np.float64))
@@ -211,8 +235,8 @@ def test_two_samples_have_a_variance():
     w = np.array([[1.0], [0.0], [1e-3]])
     before = objective.theta.running.copy()
     objective(X, Y, w, workspace)
-    assert workspace.norm[0].of_batch
-    workspace.update_running_statistics(objective.theta, MOMENTUM)
+    assert norm_of(workspace).of_batch
+    workspace.update_running_statistics(objective.arrays, MOMENTUM)
     assert (objective.theta.running != before).all()
 
 
@@ -222,12 +246,11 @@ def test_a_frozen_layer_has_the_running_statistics_and_leaves_them():
     theta = objective.theta
     before = theta.copy()
     objective(X, Y, None, workspace)
-    workspace.update_running_statistics(theta, MOMENTUM)
-    np.testing.assert_array_equal(theta.means[0], before.means[0])
-    np.testing.assert_array_equal(theta.variances[0], before.variances[0])
-    assert (theta.means[1] != before.means[1]).all()
-    assert (theta.variances[1] != before.variances[1]).all()
-    W, b = (part[0] for part in objective.network.inference_parameters(before))
+    workspace.update_running_statistics(objective.arrays, MOMENTUM)
+    for now, earlier in zip(groups(theta)[1:], groups(before)[1:], strict=True):
+        np.testing.assert_array_equal(now[0], earlier[0])
+        assert (now[1] != earlier[1]).all()
+    W, b = (arrays[0] for arrays in fold(before).values())
     np.testing.assert_allclose(workspace.A[0], np.tanh(X @ W + b), rtol=1e-11)
 
 
@@ -256,7 +279,7 @@ def test_gradient_with_dropout_is_the_difference_quotient():
     X, Y = data()
     w = WEIGHTS[:, np.newaxis].astype(float)
     objective, workspace = build(dropout=[0.2, 0.3, 0.3])
-    workspace.draw_dropout(np.random.default_rng(0))
+    workspace.draw(np.random.default_rng(0))
     objective(X, Y, w, workspace)
     gradient = objective.grad.flat.copy()
     expected = central_differences(
@@ -265,39 +288,36 @@ def test_gradient_with_dropout_is_the_difference_quotient():
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
 
 
-def test_fold_is_the_normalization_written_out():
-    """The arguments are left as they are."""
+def test_prediction_is_the_normalization_written_out():
+    """With the running statistics. The parameters are not changed."""
     objective, _ = build()
     theta, network = objective.theta, objective.network
     X, _ = data()
     before = theta.copy()
-    coefs, intercepts = network.inference_parameters(theta)
     A = X
-    for l in range(2):
-        U = A @ theta.coefs[l]
-        U_hat = (U - theta.means[l]) / np.sqrt(theta.variances[l] + EPSILON)
-        A = np.tanh(theta.scales[l] * U_hat + theta.intercepts[l])
+    for l, (gamma, mean, variance) in enumerate(zip(*groups(theta), strict=True)):
+        U_hat = (A @ theta.coefs[l] - mean) / np.sqrt(variance + EPSILON)
+        A = np.tanh(gamma * U_hat + theta.intercepts[l])
     expected = A @ theta.coefs[2] + theta.intercepts[2]
-    Z = decision_function(coefs, intercepts, network.activations, X)
+    Z = decision_function(network, objective.arrays, X)
     np.testing.assert_allclose(Z, expected, rtol=1e-10)
-    assert coefs[2] is theta.coefs[2]
     np.testing.assert_array_equal(theta.flat, before.flat)
     np.testing.assert_array_equal(theta.running, before.running)
 
 
-def test_without_batch_normalization_nothing_is_folded():
-    objective, workspace = build(batch_norm_epsilon=None)
-    coefs, intercepts = objective.network.inference_parameters(objective.theta)
-    assert coefs is objective.theta.coefs
-    assert intercepts is objective.theta.intercepts
-    assert workspace.norm == [None] * 3
+def normalization(n_samples, n_units, dtype):
+    """Return a layer with buffers, and their workspace."""
+    network = build(n_samples)[0].network
+    workspace = Workspace(network, n_samples, dtype)
+    return BatchNorm(n_units, EPSILON).for_batch(workspace, True), workspace
 
 
 def test_a_constant_unit_is_its_offset():
     """Whose variance is zero, and has no part in the gradient."""
-    norm = BatchNorm(EPSILON, 4, 2, np.float64)
+    norm, workspace = normalization(4, 2, np.float64)
     U = np.array([[1.0, 3.0], [2.0, 3.0], [3.0, 3.0], [4.0, 3.0]])
-    norm.forward(U, np.ones(2), np.zeros(2), np.ones(2), None)
+    arrays = [np.ones(2), np.zeros(2), np.zeros(2), np.ones(2)]
+    norm.forward(U, arrays, workspace)
     assert not U[:, 1].any()
     scale = 1 / np.sqrt(1.25 + EPSILON)
     np.testing.assert_allclose(U[:, 0], scale * np.array([-1.5, -0.5, 0.5, 1.5]))
@@ -310,18 +330,19 @@ def test_float32_is_close_to_float64():
         w = WEIGHTS[:, np.newaxis].astype(dtype)
         objective, workspace = build(dtype=dtype)
         objective(X, Y, w, workspace)
-        workspace.update_running_statistics(objective.theta, MOMENTUM)
+        workspace.update_running_statistics(objective.arrays, MOMENTUM)
         assert objective.grad.flat.dtype == objective.theta.running.dtype == dtype
-        assert workspace.norm[0].mean.dtype == workspace.A[0].dtype == dtype
+        assert norm_of(workspace).mean.dtype == workspace.A[0].dtype == dtype
         results.append(np.concatenate([objective.grad.flat, objective.theta.running]))
     np.testing.assert_allclose(*results, rtol=1e-3, atol=1e-5)
 
 
 def test_statistics_of_many_samples_keep_their_digits_in_float32():
     n_samples = 200_000
-    norm = BatchNorm(EPSILON, n_samples, 3, np.float32)
+    norm, workspace = normalization(n_samples, 3, np.float32)
     U = np.random.RandomState(0).uniform(1, 2, (n_samples, 3)).astype(np.float32)
     mean, variance = U.mean(axis=0, dtype=float), U.var(axis=0, dtype=float)
-    norm.forward(U, np.ones(3, np.float32), None, None, None)
+    one = np.ones(3, np.float32)
+    norm.forward(U, [one, 0 * one, None, None], workspace)
     np.testing.assert_allclose(norm.mean, mean, rtol=2e-7)
     np.testing.assert_allclose(norm.variance, variance, rtol=1e-6)

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from skmlp.core.constraints import MaxNorm, euclidean_norm, shorten
-from skmlp.core.parameters import Parameters
+from skmlp.core.parameters import Layout, Parameters
 
 DTYPES = [np.float32, np.float64]
 
 
 def parameters(dtype=np.float64):
     """Columns of many lengths, one of them zero, and large biases and scales."""
-    theta = Parameters([5, 4, 3, 2], dtype, batch_norm=True)
+    layout = Layout.dense([5, 4, 3, 2])
+    scales = layout.parameters["intercepts"][:-1]
+    layout = Layout({**layout.parameters, "layer_norm_scales": scales}, {})
+    theta = Parameters(layout, dtype)
     theta.flat[:] = 100
     theta.weights[:] = np.random.RandomState(0).randn(theta.weights.size)
     theta.coefs[0][:] *= [0.1, 0.5, 1, 5]
@@ -85,8 +88,8 @@ def test_max_norm_is_torchs_renorm_of_the_columns(bound, dtype):
         np.testing.assert_allclose(np.linalg.norm(W, axis=0), expected, rtol=1e-6)
         clipped += (~short).sum()
     assert 0 < clipped < 9
-    for part in ("intercepts", "scales"):
-        for view in getattr(theta, part):
+    for part in ("intercepts", "layer_norm_scales"):
+        for view in theta.groups[part]:
             assert (view == 100).all()
 
 

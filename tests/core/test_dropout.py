@@ -5,13 +5,14 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix, issparse
 
 from skmlp.core.activations import ACTIVATIONS
-from skmlp.core.dropout import Dropout, SparseDropout
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.layers import Dropout, make_mlp
+from skmlp.layers.dropout import Mask, SparseMask
 
 DTYPES = [np.float32, np.float64]
 RATES = [0.2, 0.5, 0.9]
@@ -26,9 +27,9 @@ def generator(seed=0):
 @pytest.mark.parametrize("rate", RATES)
 def test_the_mask_keeps_a_share_of_the_units_and_makes_up_for_the_rest(rate, dtype):
     """Independently of each other: by rows and by columns it is the same share."""
-    dropout = Dropout(rate, SHAPE, dtype)
+    dropout = Mask(rate, SHAPE, dtype)
     dropout.draw(generator())
-    mask = dropout.mask
+    mask = dropout.factors
     assert mask.dtype == dtype
     assert set(np.unique(mask)) == {0, dtype(1 / (1 - rate))}
     n_rows, n_columns = SHAPE
@@ -44,12 +45,12 @@ def test_the_mask_keeps_a_share_of_the_units_and_makes_up_for_the_rest(rate, dty
 def test_forward_multiplies_with_the_mask_in_memory_of_its_own(dtype):
     A = generator(1).standard_normal(SHAPE).astype(dtype)
     before = A.copy()
-    dropout = Dropout(0.3, SHAPE, dtype)
+    dropout = Mask(0.3, SHAPE, dtype)
     dropout.draw(generator())
     for source in (A, np.asfortranarray(A)):
         out = dropout.forward(source)
         assert out.dtype == dtype
-        np.testing.assert_array_equal(out, before * dropout.mask)
+        np.testing.assert_array_equal(out, before * dropout.factors)
         np.testing.assert_array_equal(source, before)
     assert dropout.forward(A) is out
 
@@ -63,9 +64,9 @@ def sparse(as_sparse, dtype=np.float64):
 @pytest.mark.parametrize("sparse_input", [False, True])
 def test_the_mask_stays_until_the_next_draw(sparse_input):
     if sparse_input:
-        dropout, A = SparseDropout(0.3), sparse(csr_matrix)
+        dropout, A = SparseMask(0.3), sparse(csr_matrix)
     else:
-        dropout, A = Dropout(0.3, SHAPE, np.float64), np.ones(SHAPE)
+        dropout, A = Mask(0.3, SHAPE, np.float64), np.ones(SHAPE)
 
     def drawn(seed=None):
         if seed is not None:
@@ -92,7 +93,7 @@ def test_sparse_dropout_is_dropout_of_the_stored_entries(rate, as_sparse, dtype)
     """Zeros stay zeros, as they would under a dense mask."""
     A = sparse(as_sparse, dtype)
     before = A.toarray()
-    dropout = SparseDropout(rate)
+    dropout = SparseMask(rate)
     dropout.draw(generator())
     out = dropout.forward(A)
     assert type(out) is type(A)
@@ -114,13 +115,18 @@ LAYER_SIZES = 5, 6, 4, 3
 
 def build(dropout, sparse=False, dtype=np.float64, activation="tanh", seed=0):
     activations = [ACTIVATIONS[g] for g in (activation, activation, "softmax")]
-    network = Network(LAYER_SIZES, activations, LOSSES["log_loss"](), dropout)
+    network = make_mlp(LAYER_SIZES, activations, LOSSES["log_loss"](), dropout=dropout)
     theta = Parameters(LAYER_SIZES, dtype)
     theta.flat[:] = np.random.RandomState(0).randn(theta.flat.size)
     workspace = Workspace(network, N_SAMPLES, dtype, sparse)
     if seed is not None:
-        workspace.draw_dropout(generator(seed))
+        workspace.draw(generator(seed))
     return Objective(network, ElasticNet(0.0), theta), workspace
+
+
+def masks_of(workspace):
+    """Return the masks of a network's dropout."""
+    return [layer.mask for layer in workspace.layers if isinstance(layer, Dropout)]
 
 
 def data():
@@ -144,12 +150,10 @@ def test_objective_and_gradient_are_torchs_with_the_same_masks(activation, rates
 
     coefs = [torch.tensor(W, requires_grad=True) for W in objective.theta.coefs]
     biases = [torch.tensor(b, requires_grad=True) for b in objective.theta.intercepts]
-    a = torch.tensor(X)
+    a, masks = torch.tensor(X), iter(masks_of(workspace))
     for l, (W, b) in enumerate(zip(coefs, biases, strict=True)):
         if rates[l]:
-            a = a * torch.tensor(workspace.dropout[l].mask)
-        else:
-            assert workspace.dropout[l] is None
+            a = a * torch.tensor(next(masks).factors)
         a = a @ W + b
         if l < 2:
             a = function(a)
@@ -182,7 +186,7 @@ def test_sparse_input_has_the_gradient_of_the_dense_one_with_its_mask():
     X, Y, w = data()
     objective, workspace = build([0.5, 0.0, 0.0], sparse=True)
     E = objective(csr_matrix(X), Y, w, workspace)
-    dropped = workspace.inputs[0].toarray()
+    dropped = workspace.layers[1].input.toarray()
     assert 0 < np.count_nonzero(dropped) < np.count_nonzero(X)
     dense, workspace = build([0.0, 0.0, 0.0])
     assert dense(dropped, Y, w, workspace) == pytest.approx(E, rel=1e-13)
@@ -195,12 +199,12 @@ def test_sparse_input_has_the_gradient_of_the_dense_one_with_its_mask():
 def test_a_rate_of_zero_is_no_dropout(sparse):
     """And draws nothing."""
     _, workspace = build([0.0, 0, 0.0], sparse, seed=None)
-    assert workspace.dropout == [None, None, None]
+    assert masks_of(workspace) == []
     rng = generator()
-    workspace.draw_dropout(rng)
+    workspace.draw(rng)
     assert rng.random() == generator().random()
-    network = Network((2, 3, 1), [ACTIVATIONS["tanh"]] * 2, LOSSES["squared_error"]())
-    assert network.dropout == [0, 0]
+    network = make_mlp((2, 3, 1), [ACTIVATIONS["tanh"]] * 2, LOSSES["squared_error"]())
+    assert not network.draws
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -209,10 +213,11 @@ def test_everything_is_in_the_dtype_of_the_parameters(dtype):
     X, Y, w = (array.astype(dtype) for array in data())
     objective(X, Y, w, workspace)
     arrays = [
-        *workspace.inputs,
         *workspace.A,
-        *workspace.deltas,
-        *(d.mask for d in workspace.dropout),
+        *(layer.out for layer in workspace.layers if layer.out is not None),
+        *(layer.delta for layer in workspace.layers if layer.delta is not None),
+        workspace.delta,
+        *(mask.factors for mask in masks_of(workspace)),
     ]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
     assert objective.grad.flat.dtype == dtype
@@ -222,7 +227,7 @@ def test_the_mean_over_masks_is_the_network_without_dropout():
     """Of what a linear layer makes of the masked values."""
     A = np.random.RandomState(0).randn(1, 50)
     W = np.random.RandomState(1).randn(50, 2)
-    dropout, rng = Dropout(0.4, A.shape, np.float64), generator()
+    dropout, rng = Mask(0.4, A.shape, np.float64), generator()
     total = np.zeros((1, 2))
     for _ in range(4000):
         dropout.draw(rng)

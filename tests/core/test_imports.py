@@ -23,6 +23,7 @@ PACKAGES = [
     "skmlp._warnings",
     "skmlp._sklearn",
     "skmlp.core",
+    "skmlp.layers",
     "skmlp.training",
     "skmlp.compiled",
     "skmlp.callbacks",

@@ -9,7 +9,9 @@ from scipy.sparse import csr_array, csr_matrix
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.inference import decision_function, hidden_activations, input_gradient
+from skmlp.core.losses import LOSSES
 from skmlp.core.parameters import Parameters
+from skmlp.layers import make_mlp
 
 N_FEATURES, N_OUTPUTS = 6, 3
 HIDDEN = [(), (4,), (5, 3, 4)]
@@ -19,10 +21,13 @@ parametrize_input = pytest.mark.parametrize(
 parametrize_chunk = pytest.mark.parametrize("max_elements", [1, 6, 13, 30, 2**20])
 
 
-def build(hidden, dtype=np.float64):
-    theta = Parameters((N_FEATURES, *hidden, N_OUTPUTS), dtype)
+def build(hidden, activations, dtype=np.float64):
+    """Return a network, the arrays of its layers, its weights and its biases."""
+    sizes = (N_FEATURES, *hidden, N_OUTPUTS)
+    network = make_mlp(sizes, activations, LOSSES["squared_error"]())
+    theta = Parameters(network.layout, dtype)
     theta.flat[:] = 0.7 * np.random.RandomState(0).randn(theta.flat.size)
-    return theta.coefs, theta.intercepts
+    return network, network.arrange(theta), theta.coefs, theta.intercepts
 
 
 def inputs(n_samples=9):
@@ -43,39 +48,37 @@ def tanh_layers(coefs, intercepts, X):
 @parametrize_chunk
 @pytest.mark.parametrize("hidden", HIDDEN, ids=str)
 def test_layers_are_the_same_in_chunks_of_any_size(hidden, max_elements, as_input):
-    coefs, intercepts = build(hidden)
+    # The output activation is not used.
+    activations = [ACTIVATIONS["tanh"]] * len(hidden) + [ACTIVATIONS["exp"]]
+    *network, coefs, intercepts = build(hidden, activations)
     X = inputs()
     before, expected = X.copy(), tanh_layers(coefs, intercepts, X)
-    # An output activation may be there, and is not used.
-    activations = [ACTIVATIONS["tanh"]] * len(hidden) + [ACTIVATIONS["exp"]]
-    arguments = coefs, intercepts, activations, as_input(X), max_elements
+    arguments = *network, as_input(X), max_elements
     layers = [*hidden_activations(*arguments), decision_function(*arguments)]
     for layer, values in zip(layers, expected, strict=True):
         np.testing.assert_allclose(layer, values, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(X, before)
-    without = decision_function(coefs, intercepts, activations[:-1], as_input(X))
-    np.testing.assert_allclose(without, layers[-1], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", HIDDEN_ACTIVATIONS)
 def test_hidden_activations_are_the_activations_values(name):
-    coefs, intercepts = build((4,))
     X, g = inputs(), ACTIVATIONS[name]
+    *network, coefs, intercepts = build((4,), [g, ACTIVATIONS["identity"]])
     Z = X @ coefs[0] + intercepts[0]
     A = Z.copy()
     g.forward(Z if g.needs_z else A, A)
-    (hidden,) = hidden_activations(coefs, intercepts, [g], X)
+    (hidden,) = hidden_activations(*network, X)
     np.testing.assert_allclose(hidden, A, rtol=1e-12, atol=1e-15)
-    decision = decision_function(coefs, intercepts, [g], X)
+    decision = decision_function(*network, X)
     np.testing.assert_allclose(decision, A @ coefs[1] + intercepts[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_results_are_in_the_dtype_of_the_parameters(dtype):
-    coefs, intercepts = build((4,), dtype)
-    X = np.arange(12).reshape(2, 6)
     activations = [ACTIVATIONS["relu"], ACTIVATIONS["identity"]]
-    arguments = coefs, intercepts, activations, X
+    *network, coefs, intercepts = build((4,), activations, dtype)
+    X = np.arange(12).reshape(2, 6)
+    arguments = *network, X
     hidden = np.maximum(X.astype(dtype) @ coefs[0] + intercepts[0], 0)
     decision = decision_function(*arguments)
     (A,) = hidden_activations(*arguments)
@@ -87,8 +90,8 @@ def test_results_are_in_the_dtype_of_the_parameters(dtype):
 
 
 def test_no_samples_have_no_outputs():
-    coefs, intercepts = build((4,))
-    arguments = coefs, intercepts, [ACTIVATIONS["tanh"]] * 2, inputs()[:0]
+    network, arrays, _, _ = build((4,), [ACTIVATIONS["tanh"]] * 2)
+    arguments = network, arrays, inputs()[:0]
     assert decision_function(*arguments).shape == (0, 3)
     assert hidden_activations(*arguments)[0].shape == (0, 4)
     assert input_gradient(*arguments, np.ones_like).shape == (0, 6)
@@ -97,11 +100,12 @@ def test_no_samples_have_no_outputs():
 @pytest.mark.parametrize("as_input", [np.asarray, csr_matrix])
 def test_memory_does_not_grow_with_the_samples(as_input):
     """Beyond the result; the input is converted in chunks as well."""
-    theta = Parameters([20, 30, 30, 1])
-    relu = ACTIVATIONS["relu"]
+    relu = [ACTIVATIONS["relu"]] * 3
+    network = make_mlp([20, 30, 30, 1], relu, LOSSES["squared_error"]())
+    arrays = network.arrange(Parameters(network.layout))
     for n_samples in (2_000, 20_000):
         X = as_input(np.ones((n_samples, 20), np.float32))
-        arguments = theta.coefs, theta.intercepts, [relu] * 3, X
+        arguments = network, arrays, X
         for function, seeds, n_columns in [
             (decision_function, (), 1),
             (hidden_activations, (), 60),
@@ -129,8 +133,8 @@ def network_with(name):
 @pytest.mark.parametrize("max_elements", [1, 13, 2**20])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_input_gradient_is_the_difference_quotient(name, max_elements, as_input):
-    coefs, intercepts = build((5, 4))
     activations, X = network_with(name), inputs(5)
+    network, arrays, _, _ = build((5, 4), activations)
     before = X.copy()
 
     def seed(A):
@@ -138,14 +142,14 @@ def test_input_gradient_is_the_difference_quotient(name, max_elements, as_input)
         return np.tile(OUTPUT_SEED, (len(A), 1))
 
     gradient = input_gradient(
-        coefs, intercepts, activations, as_input(X), seed, max_elements
+        network, arrays, as_input(X), seed, max_elements=max_elements
     )
     np.testing.assert_array_equal(X, before)
 
     x = X.ravel()
 
     def weighted_output():
-        Z = decision_function(coefs, intercepts, activations, x.reshape(X.shape))
+        Z = decision_function(network, arrays, x.reshape(X.shape))
         A = Z.copy()
         activations[-1].forward(Z if activations[-1].needs_z else A, A)
         return float((A @ OUTPUT_SEED).sum())
@@ -160,11 +164,9 @@ def test_input_gradient_is_torchs(name, torch_activation):
     torch = pytest.importorskip("torch")
     names = (name, "tanh", name) if name in HIDDEN_ACTIVATIONS else ("tanh",) * 2
     names = names if len(names) == 3 else (*names, name)
-    coefs, intercepts = build((5, 4))
+    *network, coefs, intercepts = build((5, 4), [ACTIVATIONS[g] for g in names])
     X = inputs()
-    gradient = input_gradient(
-        coefs, intercepts, [ACTIVATIONS[g] for g in names], X, lambda A: 2 * A
-    )
+    gradient = input_gradient(*network, X, lambda A: 2 * A)
     x = torch.tensor(X, requires_grad=True)
     a = x
     for W, b, g in zip(coefs, intercepts, names, strict=True):
@@ -174,23 +176,22 @@ def test_input_gradient_is_torchs(name, torch_activation):
 
 
 def test_input_gradient_of_a_network_that_is_cut_off_is_that_of_its_units():
-    coefs, intercepts = build((5, 4))
-    X, tanh = inputs(), ACTIVATIONS["tanh"]
+    network, arrays, coefs, intercepts = build((5, 4), [ACTIVATIONS["tanh"]] * 3)
+    X = inputs()
 
     def first_unit(A):
         return np.eye(A.shape[1])[[0] * len(A)]
 
-    gradient = input_gradient(coefs[:1], intercepts[:1], [tanh], X, first_unit)
+    gradient = input_gradient(network, arrays, X, first_unit, network.ends[0] + 1)
     A = np.tanh(X @ coefs[0] + intercepts[0])[:, :1]
     np.testing.assert_allclose(gradient, (1 - A**2) * coefs[0][:, 0], rtol=1e-12)
 
 
 def test_the_seed_may_be_read_only_or_of_another_type():
-    coefs, intercepts = build((4,))
-    X, tanh = inputs(), ACTIVATIONS["tanh"]
+    network, arrays, _, _ = build((4,), [ACTIVATIONS["tanh"]] * 2)
     given = np.ones((9, 3), dtype=int)
     given.flags.writeable = False
-    arguments = coefs, intercepts, [tanh, tanh], X
+    arguments = network, arrays, inputs()
     np.testing.assert_array_equal(
         input_gradient(*arguments, lambda A: given),
         input_gradient(*arguments, np.ones_like),
@@ -200,7 +201,7 @@ def test_the_seed_may_be_read_only_or_of_another_type():
 @pytest.mark.parametrize("as_input", [np.asarray, csr_matrix])
 def test_input_beyond_the_range_of_the_dtype_is_an_error(as_input):
     """And not the class 0; an input that is not finite is not our business."""
-    arguments = *build((4,), np.float32), [ACTIVATIONS["tanh"]] * 2
+    arguments = build((4,), [ACTIVATIONS["tanh"]] * 2, np.float32)[:2]
     X = np.ones((9, N_FEATURES))
     X[7, 2] = -1e39
     message = r"^X is beyond .* dtype, float32: its largest absolute value is 1e\+39\.$"

@@ -24,7 +24,7 @@ from skmlp.core.losses import (
     Quantile,
     SquaredError,
 )
-from skmlp.core.network import Network
+from skmlp.layers import make_mlp
 
 # Not the default, and not the same on both sides.
 CONSTANTS = {"huber": {"huber_delta": 0.7}, "quantile": {"quantile": 0.3}}
@@ -533,8 +533,8 @@ def test_a_loss_that_differs_from_its_base_has_no_canonical_activation():
     assert Own.canonical == Derived.canonical == "exp"
     assert Value.output_activation == "softmax"
     softmax = ACTIVATIONS["softmax"]
-    assert not Network((2, 3), [softmax], Value()).has_canonical_output
-    assert Network((2, 3), [softmax], Same()).has_canonical_output
+    assert not make_mlp((2, 3), [softmax], Value()).has_canonical_output
+    assert make_mlp((2, 3), [softmax], Same()).has_canonical_output
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -552,6 +552,6 @@ def test_what_a_loss_says_about_itself(name):
 
 def test_the_sum_over_many_samples_keeps_its_digits_in_float32():
     P, Y = np.full((400_000, 3), 0.1, np.float32), np.zeros((400_000, 3), np.float32)
-    network = Network((2, 3), [ACTIVATIONS["identity"]], loss_of("absolute_error"))
+    network = make_mlp((2, 3), [ACTIVATIONS["identity"]], loss_of("absolute_error"))
     mean = network.mean_loss(Y, P, None)
     assert mean == pytest.approx(float(np.float32(0.1)), rel=1e-12)

@@ -7,10 +7,11 @@ from scipy.sparse import csr_array, csr_matrix
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.finite_differences import central_differences
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.layers import make_mlp
 
 N_SAMPLES = 9
 N_FEATURES = 6
@@ -39,8 +40,8 @@ def build(activation, loss, hidden, dtype=np.float64, output=None, **options):
     names = [activation] * len(hidden) if isinstance(activation, str) else activation
     names = [*names, output or LOSSES[loss].output_activation]
     activations = [ACTIVATIONS[name] for name in names]
-    network = Network(layer_sizes, activations, LOSSES[loss](), **options)
-    theta = Parameters(layer_sizes, dtype, network.batch_norm_epsilon is not None)
+    network = make_mlp(layer_sizes, activations, LOSSES[loss](), **options)
+    theta = Parameters(network.layout, dtype)
     theta.flat[:] = 0.7 * np.random.RandomState(0).randn(theta.flat.size)
     theta.running[:] = np.random.RandomState(2).uniform(0.5, 2, theta.running.size)
     return network, theta, Workspace(network, N_SAMPLES, dtype)
@@ -113,7 +114,7 @@ def test_forward_is_the_textbook_formula(activation, loss, hidden, as_input):
     network, theta, workspace = build(activation, loss, hidden)
     X, _, _ = data()
     expected = textbook_output(network, theta, X)
-    P = network.forward(theta, as_input(X), None, workspace)
+    P = network.forward(network.arrange(theta), as_input(X), None, workspace)
     assert P is workspace.A[-1]
     np.testing.assert_allclose(P, expected, rtol=1e-12)
 
@@ -206,22 +207,20 @@ def test_frozen_layers_have_no_gradient_and_change_no_other(frozen, batch_norm_e
     objective(X, Y, w, workspace)
     objective.penalty = objective.penalty.smooth
     expected = Parameters(
-        theta.layer_sizes,
-        batch_norm=theta.batch_norm,
+        theta.layout,
         flat=central_differences(
             lambda: objective.value(X, Y, w, workspace), theta.flat
         ),
     )
-    parts = ("coefs", "intercepts", "scales")
-    for part in parts:
-        pairs = zip(getattr(objective.grad, part), getattr(expected, part), strict=True)
+    for part in theta.layout.parameters:
+        pairs = zip(objective.grad.groups[part], expected.groups[part], strict=True)
         for l, (gradient, differences) in enumerate(pairs):
             if l in frozen:
                 assert not gradient.any()
                 assert not (gradient == differences).all()
             else:
                 np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-9)
-    if not theta.batch_norm:
+    if batch_norm_epsilon is None:
         network, _, workspace = build("gelu", "log_loss", (5, 3, 4))
         everything = Objective(network, ElasticNet(0.3, 0.5), theta)
         everything(X, Y, w, workspace)
@@ -269,8 +268,9 @@ def test_objective_in_float32_is_close_to_float64(loss):
         objective(X, Y, None, workspace)
         buffers = [
             *workspace.A,
-            *workspace.deltas,
-            *workspace.work,
+            workspace.delta,
+            *(layer.delta for layer in workspace.layers if layer.delta is not None),
+            workspace.scratch(1),
             objective.grad.flat,
         ]
         assert {buffer.dtype for buffer in buffers} == {np.dtype(dtype)}
@@ -311,7 +311,7 @@ def test_mean_loss_is_what_training_reports(loss, weighted):
 def test_output_applies_the_last_activation_to_a_copy(output):
     network, theta, workspace = build("tanh", "squared_error", (4,), output=output)
     X, _, _ = data()
-    P = network.forward(theta, X, None, workspace)
+    P = network.forward(network.arrange(theta), X, None, workspace)
     hidden = np.tanh(X @ theta.coefs[0] + theta.intercepts[0])
     Z = hidden @ theta.coefs[1] + theta.intercepts[1]
     before = Z.copy()

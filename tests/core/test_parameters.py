@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from skmlp.core.parameters import Parameters
+from skmlp.core.parameters import Layout, Parameters
 
 
 def numbered(dtype=np.float64):
@@ -52,7 +52,11 @@ def test_arrays_are_views_of_flat(layer_sizes, dtype):
 
 def with_batch_norm(dtype=np.float64):
     """Parameters of a 3-4-5-2 network, numbered through, the statistics last."""
-    theta = Parameters([3, 4, 5, 2], dtype, batch_norm=True)
+    layout = Layout.dense([3, 4, 5, 2])
+    hidden = layout.parameters["intercepts"][:-1]
+    parameters = {**layout.parameters, "batch_norm_scales": hidden}
+    statistics = {"batch_norm_means": hidden, "batch_norm_variances": hidden}
+    theta = Parameters(Layout(parameters, statistics), dtype)
     theta.flat[:] = np.arange(theta.flat.size)
     theta.running[:] = theta.flat.size + np.arange(theta.running.size)
     return theta
@@ -64,63 +68,60 @@ def test_scales_come_last_and_statistics_are_apart():
     assert theta.weights.size == 3 * 4 + 4 * 5 + 5 * 2
     assert theta.flat.shape == (42 + 11 + 9,)
     assert theta.intercepts[2].tolist() == [51, 52]
-    assert [gamma.tolist() for gamma in theta.scales] == [
+    assert [gamma.tolist() for gamma in theta.groups["batch_norm_scales"]] == [
         [53, 54, 55, 56],
         [57, 58, 59, 60, 61],
     ]
-    assert [mean.tolist() for mean in theta.means] == [
+    assert [mean.tolist() for mean in theta.groups["batch_norm_means"]] == [
         [62, 63, 64, 65],
         [66, 67, 68, 69, 70],
     ]
-    assert [variance.tolist() for variance in theta.variances] == [
+    assert [variance.tolist() for variance in theta.groups["batch_norm_variances"]] == [
         [71, 72, 73, 74],
         [75, 76, 77, 78, 79],
     ]
     theta.flat[:] = theta.running[:] = -1
-    for view in theta.scales + theta.means + theta.variances:
+    for view in (
+        theta.groups["batch_norm_scales"]
+        + theta.groups["batch_norm_means"]
+        + theta.groups["batch_norm_variances"]
+    ):
         assert (view == -1).all()
     assert not np.shares_memory(theta.flat, theta.running)
 
 
 def test_without_batch_normalization_there_are_neither():
     theta = numbered()
-    assert theta.scales == theta.means == theta.variances == []
+    assert list(theta.groups) == ["coefs", "intercepts"]
     assert theta.running.shape == (0,)
-    linear = Parameters([3, 2], batch_norm=True)
-    assert linear.scales == linear.means == []
-    assert linear.flat.size == 8
 
 
 def test_statistics_are_copied_assigned_and_looked_at_as_well():
     theta = with_batch_norm(np.float32)
     for twin in (theta.copy(), deepcopy(theta), pickle.loads(pickle.dumps(theta))):
-        assert twin.batch_norm
+        assert twin.layout == theta.layout
         assert twin.running.dtype == np.float32
         np.testing.assert_array_equal(twin.flat, theta.flat)
         np.testing.assert_array_equal(twin.running, theta.running)
-        twin.variances[1][...] = twin.scales[0][...] = 7
+        twin.groups["batch_norm_variances"][1][...] = twin.groups["batch_norm_scales"][
+            0
+        ][...] = 7
         assert (theta.running == 62 + np.arange(18)).all()
         theta.assign(twin)
-        assert theta.variances[1].tolist() == [7] * 5
-        assert theta.scales[0].tolist() == [7] * 4
+        assert theta.groups["batch_norm_variances"][1].tolist() == [7] * 5
+        assert theta.groups["batch_norm_scales"][0].tolist() == [7] * 4
         theta = with_batch_norm(np.float32)
     zeros = theta.zeros_like()
-    assert zeros.batch_norm
+    assert zeros.layout == theta.layout
     assert zeros.flat.shape == theta.flat.shape
     assert not zeros.running.any()
-    theta.means[0][0] = np.nan
+    theta.groups["batch_norm_means"][0][0] = np.nan
     assert not theta.isfinite()
 
 
-def test_from_arrays_takes_scales_and_statistics():
+def test_fill_takes_scales_and_statistics():
     source = with_batch_norm()
-    theta = Parameters.from_arrays(
-        source.coefs,
-        source.intercepts,
-        np.float64,
-        (source.scales, source.means, source.variances),
-    )
-    assert theta.batch_norm
+    theta = Parameters(source.layout).fill(source.groups)
     np.testing.assert_array_equal(theta.flat, source.flat)
     np.testing.assert_array_equal(theta.running, source.running)
     assert not np.shares_memory(theta.running, source.running)
@@ -133,10 +134,11 @@ def test_given_memory_is_used_as_it_is():
     assert_views(theta)
 
 
-def test_from_arrays_copies_in_any_memory_order():
+def test_fill_copies_in_any_memory_order():
     source = numbered()
     coefs = [np.asfortranarray(W) for W in source.coefs]
-    theta = Parameters.from_arrays(coefs, source.intercepts, np.float32)
+    theta = Parameters(source.layout, np.float32)
+    theta.fill({"coefs": coefs, "intercepts": source.intercepts})
     assert theta.flat.dtype == np.float32
     np.testing.assert_array_equal(theta.flat, source.flat)
     assert_views(theta)
@@ -144,12 +146,12 @@ def test_from_arrays_copies_in_any_memory_order():
     assert (source.flat == np.arange(26)).all()
 
 
-def test_from_arrays_refuses_arrays_that_do_not_fit_together():
+def test_fill_refuses_arrays_that_do_not_fit_together():
     theta = numbered()
     with pytest.raises(ValueError, match="zip"):
-        Parameters.from_arrays(theta.coefs, theta.intercepts[:1], np.float64)
+        theta.fill({"coefs": theta.coefs, "intercepts": theta.intercepts[:1]})
     with pytest.raises(ValueError, match="broadcast"):
-        Parameters.from_arrays(theta.coefs, theta.intercepts[::-1], np.float64)
+        theta.fill({"coefs": theta.coefs, "intercepts": theta.intercepts[::-1]})
 
 
 def test_zeros_like_has_the_layout_and_dtype_but_memory_of_its_own():

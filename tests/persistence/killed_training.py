@@ -188,7 +188,7 @@ def killed_at_lines(directory, stride):
         with open(first, "rb") as source, open(path, "wb") as target:
             target.write(source.read())
         killed = wait(in_a_process(train_until, 4, line))
-        content, _ = archive.read(path, "skmlp checkpoint", 1)
+        content, _ = archive.read(path, "skmlp checkpoint", 2)
         print(json.dumps({"killed": killed, "epoch": content["n_iter"]}))
         if not killed:
             return

@@ -80,12 +80,17 @@ def main():
         "classifier": classification(),
         "regressor": regression(),
     }.items():
-        estimator.fit(X, y)
+        first = DIRECTORY / f"{name}-1.skmlp"
+        if first.exists():  # the same model, because another would predict otherwise
+            estimator = skmlp.load(first)
+        else:
+            estimator.fit(X, y)
+            output = getattr(estimator, "predict_proba", estimator.predict)
+            expected[name] = output(X[ROWS]).tolist()
         skmlp.save(estimator, DIRECTORY / f"{name}-{model.VERSION}.skmlp")
         path = DIRECTORY / f"{name}-sklearn-{sklearn.__version__}.pkl"
-        path.write_bytes(pickle.dumps(estimator, protocol=4))
-        output = getattr(estimator, "predict_proba", estimator.predict)
-        expected[name] = output(X[ROWS]).tolist()
+        if not path.exists():
+            path.write_bytes(pickle.dumps(estimator, protocol=4))
     classifier, X, y = resumable()
     path = DIRECTORY / f"training-{checkpoint.VERSION}.skmlp"
     callbacks = [*classifier.callbacks, Checkpoint(path), Stop()]
@@ -93,8 +98,9 @@ def main():
         classifier.set_params(callbacks=callbacks).fit(X, y)
     except InterruptedError:
         pass
-    text = json.dumps(expected, indent=1)
-    (DIRECTORY / "expected.json").write_text(text + "\n", encoding="utf-8")
+    if expected:
+        text = json.dumps(expected, indent=1)
+        (DIRECTORY / "expected.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

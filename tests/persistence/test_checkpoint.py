@@ -536,10 +536,10 @@ def test_lbfgs_has_no_checkpoints(path):
 def test_arrays_that_do_not_fit_are_refused(path, name, value):
     """Compiled code would read beyond them."""
     train_until(5, MLPClassifierScratch(**SMALL), path, X, Y)
-    content, arrays = archive.read(path, "skmlp checkpoint", 1)
+    content, arrays = archive.read(path, "skmlp checkpoint", 2)
     assert name in arrays
     arrays[name] = value
-    archive.write(path, "skmlp checkpoint", 1, content, arrays)
+    archive.write(path, "skmlp checkpoint", 2, content, arrays)
     with pytest.raises(ValueError, match=r"resume_from=.* cannot be resumed: "):
         MLPClassifierScratch(**SMALL).fit(X, Y, resume_from=path)
 
@@ -569,12 +569,12 @@ def test_checkpoints_are_written_after_so_many_epochs(path, every):
     class Look(Callback):
         def on_epoch_end(self, training):
             if path.exists():
-                seen.append(archive.read(path, "skmlp checkpoint", 1)[0]["n_iter"])
+                seen.append(archive.read(path, "skmlp checkpoint", 2)[0]["n_iter"])
 
     params = SMALL | {"callbacks": [Look(), Checkpoint(path, every=every)]}
     MLPClassifierScratch(**params).fit(X, Y)
     assert sorted(set(seen)) == list(range(every, 9, every))
-    assert archive.read(path, "skmlp checkpoint", 1)[0]["n_iter"] == 9
+    assert archive.read(path, "skmlp checkpoint", 2)[0]["n_iter"] == 9
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -625,7 +625,7 @@ def test_a_full_disk_does_not_end_training(path, monkeypatch):
         estimator.fit(X, Y)
     assert sum(w.category is RuntimeWarning for w in record) == 6  # epochs 4 to 9
     assert_same(estimator, expected)
-    assert archive.read(path, "skmlp checkpoint", 1)[0]["n_iter"] == 3
+    assert archive.read(path, "skmlp checkpoint", 2)[0]["n_iter"] == 3
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -751,14 +751,14 @@ def test_what_cannot_be_stored_later_does_not_end_training(path):
     ):
         estimator.fit(X, Y)
     assert estimator.n_iter_ == 9
-    assert archive.read(path, "skmlp checkpoint", 1)[0]["n_iter"] == 3
+    assert archive.read(path, "skmlp checkpoint", 2)[0]["n_iter"] == 3
 
 
 def test_many_records_are_few_members(path):
     """Or each checkpoint would take longer than all epochs before it."""
     callbacks = [WeightRecorder(), Checkpoint(path)]
     MLPClassifierScratch(**SMALL, callbacks=callbacks).fit(X, Y)
-    _, arrays = archive.read(path, "skmlp checkpoint", 1)
+    _, arrays = archive.read(path, "skmlp checkpoint", 2)
     assert len(arrays) < 40
 
 

@@ -9,9 +9,10 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.preprocessing import StandardScaler, scale
 
 from skmlp.core.activations import ACTIVATIONS
+from skmlp.core.inference import activations
 from skmlp.core.losses import LOSSES, SquaredError
-from skmlp.core.network import Network
 from skmlp.core.parameters import Parameters
+from skmlp.layers import make_mlp
 from skmlp.training import diagnosis
 from skmlp.training.diagnosis import (
     Diagnosis,
@@ -27,7 +28,6 @@ from skmlp.training.diagnosis import (
     find_causes,
     find_complaint,
     is_correlated,
-    layers,
     moments,
 )
 
@@ -40,7 +40,7 @@ ONES = np.ones(200)
 def build(hidden=10, activation="relu", loss="squared_error", output="identity"):
     """A network for X and Y with random weights."""
     sizes = (3, hidden, 1)
-    network = Network(
+    network = make_mlp(
         sizes, [ACTIVATIONS[activation], ACTIVATIONS[output]], LOSSES[loss]()
     )
     theta = Parameters(sizes)
@@ -195,7 +195,9 @@ def test_units_that_do_not_learn(activation, shift, expected):
     network, theta = build(activation=activation)
     theta.intercepts[0] += shift
     before = theta.flat.copy()
-    sentence = describe_units(theta, list(layers(network, theta, X)))
+    sentence = describe_units(
+        theta, list(activations(network, network.arrange(theta), X))
+    )
     assert (expected in sentence) if expected else sentence == ""
     np.testing.assert_array_equal(theta.flat, before)
 
@@ -203,9 +205,12 @@ def test_units_that_do_not_learn(activation, shift, expected):
 def test_a_few_dead_units_are_ordinary():
     network, theta = build()
     theta.intercepts[0][:6] -= 100
-    assert describe_units(theta, list(layers(network, theta, X))) == ""
+    assert (
+        describe_units(theta, list(activations(network, network.arrange(theta), X)))
+        == ""
+    )
     theta.intercepts[0][:8] -= 100
-    outputs = list(layers(network, theta, X))
+    outputs = list(activations(network, network.arrange(theta), X))
     assert "8 of 10" in describe_units(theta, outputs)
     assert "learning_rate_init" in describe_units(theta, outputs)
     assert "learning_rate_init" not in describe_units(theta, outputs, has_rate=False)
@@ -216,7 +221,10 @@ def test_units_without_weights_are_not_dead():
     network, theta = build()
     theta.coefs[0][...] = 0
     theta.intercepts[0][...] = -1
-    assert describe_units(theta, list(layers(network, theta, X))) == ""
+    assert (
+        describe_units(theta, list(activations(network, network.arrange(theta), X)))
+        == ""
+    )
 
 
 # Losses.
@@ -392,7 +400,7 @@ def test_a_large_memory_map_takes_little_memory(tmp_path, share):
     targets = np.tile(np.float32([1e8, 0, 3e8]), n_samples // 3)[:, np.newaxis]
     w = (np.arange(n_samples) % 101 < 101 * share).astype(np.float32)[:, np.newaxis]
     w = None if share == 1 else w
-    network = Network(
+    network = make_mlp(
         (8, 100, 1), [ACTIVATIONS["relu"], ACTIVATIONS["identity"]], SquaredError()
     )
     theta = Parameters((8, 100, 1), np.float32)

@@ -9,12 +9,13 @@ from scipy.sparse import csr_array, csr_matrix, issparse
 from skmlp import MLPRegressorScratch
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
 from skmlp.core.schedules import SCHEDULES, make_schedule
+from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.step import make_step
 
@@ -49,8 +50,8 @@ def build(optimizer="sgd", settings=None, penalty="none", **options):
     hidden = ACTIVATIONS[options.pop("activation", "tanh")]
     output = ACTIVATIONS[options.pop("output", loss.output_activation)]
     activations = [hidden] * (len(layer_sizes) - 2) + [output]
-    network = Network(layer_sizes, activations, loss, **options.pop("network", {}))
-    theta = Parameters(layer_sizes)
+    network = make_mlp(layer_sizes, activations, loss, **options.pop("network", {}))
+    theta = Parameters(network.layout)
     theta.flat[:] = 0.1 * np.random.RandomState(0).randn(theta.flat.size)
     objective = Spy(network, ElasticNet(*PENALTIES[penalty]), theta)
     stepper = OPTIMIZERS[optimizer](theta.flat, 0.01, **(settings or {}))

@@ -9,10 +9,11 @@ from sklearn.linear_model import ElasticNet as LinearElasticNet
 from skmlp import MLPRegressorScratch
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
-from skmlp.core.network import Network, Workspace
+from skmlp.core.network import Workspace
 from skmlp.core.objective import Objective
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.layers import make_mlp
 from skmlp.training import lbfgs
 from skmlp.training.lbfgs import minimize_lbfgs
 
@@ -31,10 +32,10 @@ def data(weighted=False):
 def build(hidden=(), l2=0.0, dtype=np.float64, frozen=()):
     layer_sizes = (4, *hidden, 2)
     activations = [ACTIVATIONS["tanh"]] * len(hidden) + [ACTIVATIONS["identity"]]
-    network = Network(
+    network = make_mlp(
         layer_sizes, activations, LOSSES["squared_error"](), frozen=frozen
     )
-    theta = Parameters(layer_sizes, dtype)
+    theta = Parameters(network.layout, dtype)
     theta.flat[:] = np.random.RandomState(1).randn(theta.flat.size)
     return Objective(network, ElasticNet(l2), theta)
 

@@ -14,6 +14,7 @@ from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
 from skmlp.core.penalties import ElasticNet
+from skmlp.layers import Dropout, make_mlp
 from skmlp.training.step import make_step
 
 STEPPING = [name for name in OPTIMIZERS if not OPTIMIZERS[name].full_batch]
@@ -46,8 +47,8 @@ def build(
     """A step and the workspace for its batches."""
     activations = [ACTIVATIONS[activation]] * (len(layer_sizes) - 2)
     activations.append(ACTIVATIONS[LOSSES[loss].output_activation])
-    network = Network(layer_sizes, activations, LOSSES[loss](), **(network or {}))
-    theta = Parameters(layer_sizes, batch_norm=network.batch_norm_epsilon is not None)
+    network = make_mlp(layer_sizes, activations, LOSSES[loss](), **(network or {}))
+    theta = Parameters(network.layout)
     theta.flat[:] = 0.5 * np.random.RandomState(0).randn(theta.flat.size)
     theta.running[:] = 1
     objective = Objective(network, ElasticNet(alpha, l1_ratio), theta, report_mean)
@@ -174,7 +175,8 @@ def test_weights_are_bounded_last(optimizer):
         network={"batch_norm_epsilon": 1e-3},
     )
     theta = step.objective.theta
-    theta.intercepts[0][:] = theta.scales[0][:] = 5
+    scales = theta.groups["batch_norm_scales"]
+    theta.intercepts[0][:] = scales[0][:] = 5
     at_the_bound = []
     for _ in range(5):
         take(step, workspace)
@@ -183,7 +185,7 @@ def test_weights_are_bounded_last(optimizer):
         at_the_bound.append(np.isclose(lengths, 0.8).any())
     assert any(at_the_bound)
     assert theta.intercepts[0].min() > 4
-    assert theta.scales[0].min() > 4
+    assert scales[0].min() > 4
 
 
 @pytest.mark.parametrize("optimizer", STEPPING)
@@ -277,8 +279,8 @@ def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
     before = theta.copy()
     for point in take(step, workspace, 8):
         assert np.isfinite(point).all()
-    for part in ("coefs", "intercepts", "scales", "means", "variances"):
-        pairs = zip(getattr(theta, part), getattr(before, part), strict=True)
+    for part, views in theta.groups.items():
+        pairs = zip(views, before.groups[part], strict=True)
         for l, (view, start) in enumerate(pairs):
             if l in frozen:
                 np.testing.assert_array_equal(view, start)
@@ -401,9 +403,10 @@ def test_a_search_sees_one_dropout_mask(optimizer):
     """Another one in the next step."""
     step, workspace = build(optimizer, network={"dropout": [0.3, 0.3, 0.3]})
     masks, forward = [], step.objective.network.forward
+    dropout = [layer for layer in workspace.layers if isinstance(layer, Dropout)]
 
     def noting_the_masks(*args):
-        masks.append(np.concatenate([d.mask.ravel() for d in workspace.dropout]))
+        masks.append(np.concatenate([d.mask.factors.ravel() for d in dropout]))
         return forward(*args)
 
     step.objective.network.forward = noting_the_masks
@@ -438,6 +441,10 @@ def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
         batch_norm_momentum=0.25,
     )
     theta, (X, Y, w) = step.objective.theta, data()
+
+    def running(name, theta):
+        return theta.groups[f"batch_norm_{name}"][0]
+
     for _ in range(5):
         U = X @ theta.coefs[0]
         before = theta.copy()
@@ -445,10 +452,14 @@ def test_running_statistics_are_those_of_the_weights_before_the_step(optimizer):
         mean = np.average(U, axis=0, weights=w[:, 0])
         variance = np.average((U - mean) ** 2, axis=0, weights=w[:, 0])
         np.testing.assert_allclose(
-            theta.means[0], 0.75 * before.means[0] + 0.25 * mean, rtol=1e-10
+            running("means", theta),
+            0.75 * running("means", before) + 0.25 * mean,
+            rtol=1e-10,
         )
         np.testing.assert_allclose(
-            theta.variances[0], 0.75 * before.variances[0] + 0.25 * variance, rtol=1e-10
+            running("variances", theta),
+            0.75 * running("variances", before) + 0.25 * variance,
+            rtol=1e-10,
         )
 
 

@@ -37,36 +37,47 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } bitgen_t;
 
-/* A layer after the input. Arrays that are not in use are NULL. */
+/* The kinds of operations, each with a header of its own, see operations.h. */
+#define OPERATIONS(ENTRY)                                                              \
+    ENTRY(dense)                                                                       \
+    ENTRY(activation)                                                                  \
+    ENTRY(dropout)                                                                     \
+    ENTRY(batch_norm)                                                                  \
+    ENTRY(layer_norm)                                                                  \
+    ENTRY(branch)                                                                      \
+    ENTRY(add)
+
+/* Their names, in this order. The last one is NULL. */
+extern const char *const operation_names[];
+
+/* An operation of the network: a layer of skmlp/layers with its arrays. The header of its
+ * kind says what they are. Arrays that are not in use are NULL.
+ */
 typedef struct {
+    int kind;
     ptrdiff_t n_in, n_out;
+    int frozen;    /* the parameters are not trained */
+    int is_output; /* the last dense layer */
     int activation;
-    double constants[2]; /* of the activation */
-    int frozen;
+    double constants[2];
+    int n_parameters;
+    void *parameters[2], *gradients[2], *statistics[2];
 
-    /* Parameters, their gradient, and the values that frozen ones keep. */
-    void *W, *b, *gamma;
-    void *grad_W, *grad_b, *grad_gamma;
-    const void *kept_W, *kept_b, *kept_gamma;
+    /* Buffers for a batch. An operation may overwrite its input with its output, and the
+     * derivative by its output with that by its input.
+     */
+    const void *input; /* NULL for the samples */
+    void *out, *delta, *delta_in;
+    void *buffers[4];
+} Operation;
 
-    /* Buffers for a batch, as `Workspace` has them. */
-    void *Z, *A, *D;
-
-    /* Dropout of what the layer sees. */
-    void *mask, *dropped;
-    double dropout_rate;
-
-    /* Batch normalization of the layer. */
-    int has_norm;
-    void *U_hat, *mean, *variance, *inverse_std;
-    void *running_mean, *running_variance;
-} Layer;
-
-/* A part of the parameters: rows of a weight matrix, or biases, or scales. */
+/* A part of the parameters: rows of a weight matrix, or a vector. */
 typedef struct {
-    enum { WEIGHTS, BIASES, SCALES } kind;
-    ptrdiff_t layer, row, n_rows; /* rows of a weight matrix */
-    ptrdiff_t begin, size;        /* in the vector of all parameters */
+    ptrdiff_t operation;
+    int parameter, is_weights;
+    ptrdiff_t row, n_rows; /* rows of a weight matrix */
+    ptrdiff_t begin, size; /* in the vector of all parameters */
+    const void *kept;      /* the values of a frozen part */
     /* Sums over it: squares of the gradient, squares and magnitudes of the weights. */
     double grad_squares, weight_squares, weight_magnitudes;
 } Part;
@@ -89,10 +100,10 @@ typedef struct {
     bitgen_t *bitgen; /* draws the masks of dropout */
 
     /* The network. */
-    ptrdiff_t n_layers, first; /* below `first`, nothing is trained */
-    Layer *layers;
+    ptrdiff_t n_operations, first; /* the way back ends with operation `first` */
+    Operation *operations;
     int loss, has_canonical_output, hard_labels;
-    double loss_constant, loss_divisor, norm_epsilon;
+    double loss_constant, loss_divisor;
 
     /* All parameters, and what happens to them. */
     void *theta, *grad, *running;
@@ -183,13 +194,13 @@ void shuffle(bitgen_t *, ptrdiff_t n, intptr_t *order);
 void evaluate_f32(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
 void evaluate_f64(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
 
-/* Output before the output activation; `buffers` has for each thread two times
- * BLOCK_ROWS rows of the widest layer.
+/* Output before the output activation. The plan has the operations for each thread, one
+ * thread after the other, and `X_buffers` BLOCK_ROWS rows of samples for each.
  */
-void predict_f32(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
-                 Threads *, void *out);
-void predict_f64(const Plan *, ptrdiff_t n_samples, ptrdiff_t widest, void *buffers,
-                 Threads *, void *out);
+void predict_f32(const Plan *, ptrdiff_t n_samples, void *X_buffers, Threads *,
+                 void *out);
+void predict_f64(const Plan *, ptrdiff_t n_samples, void *X_buffers, Threads *,
+                 void *out);
 
 /* Single formulas, for the tests that compare them with NumPy's. */
 void activate_f32(int code, const double *constants, ptrdiff_t n_rows,

@@ -9,7 +9,13 @@
 #include "losses.h"
 #include "optimizers.h"
 
-#include "layers.h"
+#include "columns.h"
+#include "products.h"
+#include "samples.h"
+
+#include "operations.h"
+
+#include "output.h"
 
 #include "step.h"
 

@@ -1,13 +1,13 @@
-/* Steps: from batches to new weights, in one thread or several.
+/* Training steps, in one thread or several.
  *
  * A step is a sequence of jobs, whose tasks the threads share. The tasks of the first job
- * are blocks of samples, which go forward and back through the layers. Those of the
+ * are blocks of samples, which go forward and back through the operations. Those of the
  * second are parts of the parameters: a task computes the gradient of its part over the
- * whole batch, and updates it. Batch normalization, bounds on the norms, and layers with
- * many weights need jobs of their own.
+ * whole batch, and updates it. Operations that need all samples, such as batch
+ * normalization, and bounds on the norms of weights have jobs of their own.
  *
- * Blocks and parts do not depend on the number of threads, so neither does any bit of
- * the result.
+ * Blocks and parts do not depend on the number of threads. Therefore the result does not
+ * depend on it, to the last bit.
  */
 
 /* Elements that go through several loops one after the other, to stay in the cache. */
@@ -22,11 +22,10 @@ typedef struct {
     int with_gradient;
     const Scalars *scalars; /* of the optimizer; NULL if it does not update yet */
     double shorten;         /* factor of the gradient */
-    /* Layers. A block of samples goes forward from layer `first` to `last`, or back
-     * from layer `from` to `stop`.
+    /* Operations: a block of samples goes forward through [first, last), or back from
+     * `from` to the one after `stop`.
      */
     ptrdiff_t first, last, from, stop;
-    ptrdiff_t stripes; /* of the product of layer `last`; 1 if it is not divided */
 } Step;
 
 /* Where part `i` of n begins, in 64 bits also where pointers have 32. */
@@ -48,58 +47,48 @@ static void run_blocks(Step *t, task_t *task)
     team_run(t->team, n_blocks(t->samples.n_rows), task, t);
 }
 
-/* Columns in groups that are the same for any number of threads: the compiler may treat
- * those at the end of a group, which fill no vector, differently from the others.
- */
-static void run_columns(Step *t, ptrdiff_t n_columns, task_t *task)
-{
-    team_run(t->team, (n_columns + MAX_COLUMNS - 1) / MAX_COLUMNS, task, t);
-}
-
-/* Number of columns in group `i`, of which the first is i * MAX_COLUMNS. */
-static ptrdiff_t width(ptrdiff_t n_columns, ptrdiff_t i)
-{
-    const ptrdiff_t rest = n_columns - i * MAX_COLUMNS;
-    return rest < MAX_COLUMNS ? rest : MAX_COLUMNS;
-}
-
 static void run_parts(Step *t, task_t *task)
 {
     team_run(t->team, t->plan->n_parts, task, t);
 }
 
-/* Back from layer `from` to layer `stop`, for some rows. */
-static void backward_segment(const Plan *p, ptrdiff_t from, ptrdiff_t stop,
-                             ptrdiff_t begin, ptrdiff_t end)
+/* Number of groups of columns in which an operation is computed over all samples. */
+static ptrdiff_t n_groups(const Operation *op, const Samples *s)
 {
-    for (ptrdiff_t l = from; l > stop; l--)
-        backward_rows(p, l, begin, end);
+    const Kind *kind = kind_of(op);
+    return kind->n_groups == NULL ? 0 : kind->n_groups(op, s);
 }
 
-/* The layer below l to which the way back is free: the next one with batch
- * normalization, or the first that is trained.
- */
-static ptrdiff_t next_stop(const Plan *p, ptrdiff_t l)
-{
-    while (l > p->first && !p->layers[--l].has_norm)
-        ;
-    return l;
-}
-
-/* The layer, from `first` on, at which all samples have to be there: one with batch
- * normalization, one whose product is divided by columns, or the last.
- */
-static ptrdiff_t last_of_segment(const Step *t)
+/* The first operation, from `i` on, that needs all samples. */
+static ptrdiff_t next_forward(const Step *t, ptrdiff_t i)
 {
     const Plan *p = t->plan;
-    ptrdiff_t l = t->first;
-    while (l < p->n_layers - 1 && !p->layers[l].has_norm &&
-           n_stripes(p, &t->samples, l) == 1)
-        l++;
-    return l;
+    while (i < p->n_operations && n_groups(&p->operations[i], &t->samples) == 0)
+        i++;
+    return i;
 }
 
-/* Forward through the layers of the segment; from the last one back to layer `stop`. */
+/* The last operation, up to `i`, that needs all samples on the way back, or the one
+ * before the first that has a way back.
+ */
+static ptrdiff_t next_backward(const Plan *p, ptrdiff_t i)
+{
+    while (i >= p->first && kind_of(&p->operations[i])->backward_group == NULL)
+        i--;
+    return i;
+}
+
+/* Back from operation `from` to the one after `stop`, for some rows. */
+static void go_back(const Step *t, const Rows *rows)
+{
+    const Plan *p = t->plan;
+    for (ptrdiff_t i = t->from; i > t->stop; i--) {
+        const Operation *op = &p->operations[i];
+        kind_of(op)->backward(p, op, rows);
+    }
+}
+
+/* Forward through operations; from the last one of all also back. */
 static void forward_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
@@ -109,41 +98,35 @@ static void forward_task(void *argument, ptrdiff_t i, int me)
     Samples block = t->samples;
     if (t->first == 0 && (block.gathers_X || block.gathers_Y))
         block = gather(p, t->order, &t->samples, begin, end, me);
-    for (ptrdiff_t k = t->first; k <= t->last; k++) {
-        prepare_rows(p, &block, k, begin, end);
-        if (k < t->last || t->stripes == 1)
-            multiply_layer(p, &block, k, begin, end, 0, p->layers[k].n_out);
+    const Rows rows = rows_of(&block, begin, end);
+    for (ptrdiff_t k = t->first; k < t->last; k++) {
+        const Operation *op = &p->operations[k];
+        if (kind_of(op)->forward != NULL)
+            kind_of(op)->forward(p, op, &rows);
     }
-    if (t->last < p->n_layers - 1)
+    if (t->last < p->n_operations)
         return;
-    p->block_loss[i] = output_rows(p, &t->samples, begin, end);
+    p->block_loss[i] = sum_output_loss(p, &t->samples, begin, end);
     if (t->with_gradient) {
-        output_delta(p, &t->samples, begin, end);
-        backward_segment(p, t->last, t->stop, begin, end);
+        differentiate_output(p, &t->samples, &rows);
+        go_back(t, &rows);
     }
 }
 
-static void stripe_task(void *argument, ptrdiff_t i, int me)
+static void forward_group_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
+    const Operation *op = &t->plan->operations[t->last];
     (void)me;
-    multiply_stripe(t->plan, &t->samples, t->last, i);
+    kind_of(op)->forward_group(t->plan, op, &t->samples, i);
 }
 
-static void norm_forward_task(void *argument, ptrdiff_t i, int me)
+static void backward_group_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
+    const Operation *op = &t->plan->operations[t->stop];
     (void)me;
-    norm_forward(t->plan, &t->samples, t->last, i * MAX_COLUMNS,
-                 width(t->plan->layers[t->last].n_out, i));
-}
-
-static void norm_backward_task(void *argument, ptrdiff_t i, int me)
-{
-    const Step *t = argument;
-    (void)me;
-    norm_backward(t->plan, &t->samples, t->from, i * MAX_COLUMNS,
-                  width(t->plan->layers[t->from].n_out, i));
+    kind_of(op)->backward_group(t->plan, op, &t->samples, i);
 }
 
 static void backward_task(void *argument, ptrdiff_t i, int me)
@@ -152,77 +135,52 @@ static void backward_task(void *argument, ptrdiff_t i, int me)
     ptrdiff_t begin, end;
     (void)me;
     find_block(t, i, &begin, &end);
-    backward_segment(t->plan, t->from, t->stop, begin, end);
+    const Rows rows = rows_of(&t->samples, begin, end);
+    go_back(t, &rows);
 }
 
-/* Forward and, `with_gradient`, back, to the deltas of every layer that is trained. */
-static void go_through_layers(Step *t)
+/* Forward and, `with_gradient`, back, to the derivatives by the output of every operation
+ * that is trained.
+ */
+static void run_operations(Step *t)
 {
     const Plan *p = t->plan;
-    const ptrdiff_t output = p->n_layers - 1;
-    t->stop = next_stop(p, output);
-    for (t->first = 0; t->first <= output; t->first = t->last + 1) {
-        t->last = last_of_segment(t);
-        t->stripes = t->last < output ? n_stripes(p, &t->samples, t->last) : 1;
-        run_blocks(t, forward_task);
-        if (t->stripes > 1)
-            team_run(t->team, t->stripes, stripe_task, t);
-        if (p->layers[t->last].has_norm)
-            run_columns(t, p->layers[t->last].n_out, norm_forward_task);
+    t->from = p->n_operations - 2; /* the way back begins before the activation */
+    t->stop = next_backward(p, t->from);
+    for (t->first = 0; t->first < p->n_operations; t->first = t->last + 1) {
+        t->last = next_forward(t, t->first);
+        if (t->first == 0 || t->first < t->last)
+            run_blocks(t, forward_task);
+        if (t->last < p->n_operations)
+            team_run(t->team, n_groups(&p->operations[t->last], &t->samples),
+                     forward_group_task, t);
     }
-    while (t->with_gradient && p->layers[t->stop].has_norm) {
-        t->from = t->stop;
-        run_columns(t, p->layers[t->from].n_out, norm_backward_task);
-        if (t->from == p->first)
-            return;
-        t->stop = next_stop(p, t->from);
-        run_blocks(t, backward_task);
-    }
-}
-
-/* The gradient of some of the first layer's weights, over samples that are streamed. */
-static void differentiate_stream(const Step *t, const Part *part, int me)
-{
-    const Plan *p = t->plan;
-    const Samples *s = &t->samples;
-    const ptrdiff_t n_out = p->layers[0].n_out;
-    real *X = own_block(p, me), *g = (real *)p->grad + part->begin;
-    for (ptrdiff_t begin = 0; begin < s->n_rows; begin += BLOCK_ROWS) {
-        const ptrdiff_t rest = s->n_rows - begin;
-        const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
-        gather_X(p, t->order, s, begin, begin + n_rows, part->row, part->n_rows, X);
-        transposed_product(p->gemm, part->n_rows, n_rows, n_out, X, part->n_rows,
-                           (real *)p->layers[0].D + begin * n_out, begin > 0, g);
+    while (t->with_gradient && t->stop >= p->first) {
+        team_run(t->team, n_groups(&p->operations[t->stop], &t->samples),
+                 backward_group_task, t);
+        t->from = t->stop - 1;
+        t->stop = next_backward(p, t->from);
+        if (t->from > t->stop)
+            run_blocks(t, backward_task);
     }
 }
 
-/* The gradient of a part, but for penalty and division by n. */
+/* The gradient of a part, without the penalty and the division by n. */
 static void differentiate_part(const Step *t, const Part *part, int me)
 {
     const Plan *p = t->plan;
-    const Samples *s = &t->samples;
-    const Layer *layer = &p->layers[part->layer];
+    const Operation *op = &p->operations[part->operation];
     real *g = (real *)p->grad + part->begin;
-    if (layer->frozen) {
+    if (op->frozen)
         memset(g, 0, part->size * sizeof(real));
-    } else if (part->kind == WEIGHTS && sees_stream(p, s, part->layer)) {
-        differentiate_stream(t, part, me);
-    } else if (part->kind == WEIGHTS) {
-        ptrdiff_t ld;
-        const real *A = input(p, s, part->layer, 0, &ld);
-        transposed_product(p->gemm, part->n_rows, s->n_rows, layer->n_out,
-                           A + part->row, ld, layer->D, 0, g);
-    } else if (part->kind == BIASES && !layer->has_norm) {
-        sum_rows(s->n_rows, layer->n_out, layer->D, g);
-    } /* else the normalization has computed it */
+    else if (kind_of(op)->differentiate != NULL)
+        kind_of(op)->differentiate(p, op, &t->samples, t->order, part, me, g);
 }
 
 static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdiff_t n)
 {
     const Plan *p = t->plan;
     const ptrdiff_t at = part->begin + offset;
-    const int is_weights = part->kind == WEIGHTS,
-              frozen = p->layers[part->layer].frozen;
     Slice slice = {
         .theta = (real *)p->theta + at,
         .g = (real *)p->grad + at,
@@ -232,22 +190,17 @@ static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdif
     for (int k = 0; k < 3; k++)
         if (p->optimizer.state[k] != NULL)
             slice.state[k] = (real *)p->optimizer.state[k] + at;
-    if (is_weights && !frozen) {
+    if (part->is_weights && part->kept == NULL) {
         slice.decay = (real)(1 - p->optimizer.learning_rate * p->weight_decay);
         slice.threshold = (real)(p->l1 / t->samples.batch->n * t->shorten);
     }
     optimize(p->optimizer.kind, n, &slice, t->scalars);
 }
 
-/* Let a frozen part be as it was. */
+/* Give a frozen part its values back. */
 static void restore(const Plan *p, const Part *part)
 {
-    const Layer *layer = &p->layers[part->layer];
-    const real *kept = part->kind == WEIGHTS
-                           ? (const real *)layer->kept_W + part->row * layer->n_out
-                       : part->kind == BIASES ? layer->kept_b
-                                              : layer->kept_gamma;
-    memcpy((real *)p->theta + part->begin, kept, part->size * sizeof(real));
+    memcpy((real *)p->theta + part->begin, part->kept, part->size * sizeof(real));
 }
 
 /* Norm of a column whose squares overflow. */
@@ -324,10 +277,10 @@ static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t 
     real *g = (real *)p->grad + part->begin + offset;
     const real inverse_n = (real)(1 / s->batch->n);
     double unused = 0;
-    if (p->layers[part->layer].frozen) {
-        if (part->kind == WEIGHTS)
+    if (part->kept != NULL) {
+        if (part->is_weights)
             sum_penalty(p, part, offset, n);
-    } else if (part->kind != WEIGHTS) {
+    } else if (!part->is_weights) {
         finish_gradient(n, theta, g, 0, inverse_n, &part->grad_squares, &unused);
     } else {
         finish_gradient(n, theta, g, (real)p->l2, inverse_n, &part->grad_squares,
@@ -351,7 +304,7 @@ static void gradient_task(void *argument, ptrdiff_t i, int me)
         if (t->scalars != NULL)
             move_chunk(t, part, offset, n);
     }
-    if (t->scalars != NULL && p->layers[part->layer].frozen)
+    if (t->scalars != NULL && part->kept != NULL)
         restore(p, part);
 }
 
@@ -363,7 +316,7 @@ static void penalty_task(void *argument, ptrdiff_t i, int me)
     Part *part = &p->parts[i];
     (void)me;
     part->weight_squares = part->weight_magnitudes = 0;
-    if (part->kind != WEIGHTS)
+    if (!part->is_weights)
         return;
     for (ptrdiff_t offset = 0; offset < part->size; offset += CHUNK) {
         const ptrdiff_t rest = part->size - offset;
@@ -379,7 +332,7 @@ static void update_task(void *argument, ptrdiff_t i, int me)
     const Part *part = &p->parts[i];
     (void)me;
     move_chunk(t, part, 0, part->size);
-    if (p->layers[part->layer].frozen)
+    if (part->kept != NULL)
         restore(p, part);
 }
 
@@ -387,14 +340,14 @@ static void max_norm_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
     const Plan *p = t->plan;
-    const Layer *layer = &p->layers[t->from];
+    const Operation *op = &p->operations[t->from];
     (void)me;
-    shorten_columns(layer->n_in, layer->n_out, width(layer->n_out, i), p->max_norm,
-                    (real *)layer->W + i * MAX_COLUMNS);
+    shorten_columns(op->n_in, op->n_out, width(op->n_out, i), p->max_norm,
+                    (real *)op->parameters[0] + i * MAX_COLUMNS);
 }
 
 /* The gradient and, if there is an optimizer, the update of all parameters. */
-static void go_through_parts(Step *t, double learning_rate)
+static void run_all_parts(Step *t, double learning_rate)
 {
     Plan *p = t->plan;
     if (p->optimizer.kind == NO_OPTIMIZER) {
@@ -415,9 +368,11 @@ static void go_through_parts(Step *t, double learning_rate)
     t->scalars = NULL;
     if (isinf(p->max_norm))
         return;
-    for (t->from = 0; t->from < p->n_layers; t->from++)
-        if (!p->layers[t->from].frozen)
-            run_columns(t, p->layers[t->from].n_out, max_norm_task);
+    for (t->from = 0; t->from < p->n_operations; t->from++) {
+        const Operation *op = &p->operations[t->from];
+        if (kind_of(op) == &dense && !op->frozen)
+            team_run(t->team, n_column_groups(op->n_out), max_norm_task, t);
+    }
 }
 
 /* Add up what the tasks have left of a batch. */
@@ -457,11 +412,14 @@ static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
     };
     threads_start(threads);
     t.team = threads->team;
-    if (plan->bitgen != NULL)
-        draw_masks(plan, t.samples.n_rows);
-    go_through_layers(&t);
+    for (ptrdiff_t i = 0; plan->bitgen != NULL && i < plan->n_operations; i++) {
+        const Operation *op = &plan->operations[i];
+        if (kind_of(op)->draw != NULL)
+            kind_of(op)->draw(plan, op, t.samples.n_rows);
+    }
+    run_operations(&t);
     if (with_gradient)
-        go_through_parts(&t, batch->learning_rate);
+        run_all_parts(&t, batch->learning_rate);
     else
         run_parts(&t, penalty_task);
     sum_up(&t, totals);

@@ -1,0 +1,110 @@
+/* The dense layer, see skmlp/layers/dense.py.
+ *
+ * Parameters: W, and b unless a normalization follows, which has the biases.
+ */
+
+/* The output for some rows and columns. */
+static void multiply_columns(const Plan *p, const Operation *op, const Rows *rows,
+                             ptrdiff_t j, ptrdiff_t n_columns)
+{
+    const ptrdiff_t n_rows = rows->end - rows->begin, n_out = op->n_out;
+    const int has_bias = op->parameters[1] != NULL;
+    const real *b = (real *)op->parameters[1] + (has_bias ? j : 0);
+    real *Z = at(op->out, rows, n_out) + j;
+    if (has_bias && n_columns == n_out)
+        fill_rows(n_rows, n_out, b, Z);
+    else if (has_bias)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            memcpy(Z + i * n_out, b, n_columns * sizeof(real));
+    ptrdiff_t ld;
+    const real *A = input(op, rows, &ld);
+    product(p->gemm, n_rows, op->n_in, n_columns, A, ld, (real *)op->parameters[0] + j,
+            has_bias ? 1 : 0, Z, n_out);
+}
+
+static void dense_forward(const Plan *p, const Operation *op, const Rows *rows)
+{
+    multiply_columns(p, op, rows, 0, op->n_out);
+}
+
+/* BLAS copies the weights in each product, which costs as much as the product of a few
+ * rows. So the product of a layer with many weights is divided by columns instead, in
+ * groups of STRIPE_UNIT, as the inner loops of BLAS take them. That of the output is not.
+ */
+#define STRIPE_UNIT 16
+
+/* Whether the input is streamed: then there is only a block at a time. */
+static int sees_stream(const Operation *op, const Samples *s)
+{
+    return op->input == NULL && s->streams_X;
+}
+
+static ptrdiff_t dense_n_groups(const Operation *op, const Samples *s)
+{
+    if (op->is_output || sees_stream(op, s))
+        return 0;
+    const ptrdiff_t n_units = op->n_out / STRIPE_UNIT;
+    ptrdiff_t n = (op->n_in * op->n_out / 131072) & ~(ptrdiff_t)1;
+    if (n > n_units)
+        n = n_units;
+    return n < 2 ? 0 : n;
+}
+
+static void dense_forward_group(const Plan *p, const Operation *op, const Samples *s,
+                                ptrdiff_t i)
+{
+    const ptrdiff_t n_out = op->n_out, n = dense_n_groups(op, s);
+    const ptrdiff_t j = n_out / STRIPE_UNIT * i / n * STRIPE_UNIT;
+    const ptrdiff_t end =
+        i == n - 1 ? n_out : n_out / STRIPE_UNIT * (i + 1) / n * STRIPE_UNIT;
+    const Rows rows = rows_of(s, 0, s->n_rows);
+    multiply_columns(p, op, &rows, j, end - j);
+}
+
+static void dense_backward(const Plan *p, const Operation *op, const Rows *rows)
+{
+    if (op->delta_in != NULL)
+        product_transposed(p->gemm, rows->end - rows->begin, op->n_out, op->n_in,
+                           at(op->delta, rows, op->n_out), op->parameters[0],
+                           at(op->delta_in, rows, op->n_in));
+}
+
+/* The gradient of some rows of W, over samples that are streamed. */
+static void differentiate_stream(const Plan *p, const Operation *op, const Samples *s,
+                                 const intptr_t *order, const Part *part, int me,
+                                 real *g)
+{
+    real *X = own_block(p, me);
+    for (ptrdiff_t begin = 0; begin < s->n_rows; begin += BLOCK_ROWS) {
+        const ptrdiff_t rest = s->n_rows - begin;
+        const ptrdiff_t n_rows = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
+        gather_X(p, order, s, begin, begin + n_rows, part->row, part->n_rows, X);
+        transposed_product(p->gemm, part->n_rows, n_rows, op->n_out, X, part->n_rows,
+                           (real *)op->delta + begin * op->n_out, begin > 0, g);
+    }
+}
+
+static void dense_differentiate(const Plan *p, const Operation *op, const Samples *s,
+                                const intptr_t *order, const Part *part, int me,
+                                real *g)
+{
+    if (part->parameter == 1) {
+        sum_rows(s->n_rows, op->n_out, op->delta, g);
+    } else if (sees_stream(op, s)) {
+        differentiate_stream(p, op, s, order, part, me, g);
+    } else {
+        const Rows rows = rows_of(s, 0, s->n_rows);
+        ptrdiff_t ld;
+        const real *A = input(op, &rows, &ld);
+        transposed_product(p->gemm, part->n_rows, s->n_rows, op->n_out, A + part->row,
+                           ld, op->delta, 0, g);
+    }
+}
+
+static const Kind dense = {
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .n_groups = dense_n_groups,
+    .forward_group = dense_forward_group,
+    .differentiate = dense_differentiate,
+};

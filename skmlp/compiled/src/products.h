@@ -1,0 +1,82 @@
+/* Products of matrices by BLAS, and loops over rows. */
+
+/* C -> A B + beta C, where A has m rows of k that are `lda` apart, and B and C have n of
+ * their `ld` columns. BLAS stores its matrices column by column, so it is told of the
+ * transposed product.
+ */
+static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
+                    ptrdiff_t lda, const real *B, real beta, real *C, ptrdiff_t ld)
+{
+    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
+    real one = 1;
+    blas_keep((double)m * k * n);
+    gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C,
+         &ld_B);
+}
+
+/* C -> A^T B + beta C, where A has k rows, of which m columns are used, that are `lda`
+ * apart.
+ */
+static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                               const real *A, ptrdiff_t lda, const real *B, real beta,
+                               real *C)
+{
+    int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
+    real one = 1;
+    blas_keep((double)m * k * n);
+    gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
+}
+
+/* C -> A B^T, of m rows and n columns. */
+static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                               const real *A, const real *B, real *C)
+{
+    int M = (int)n, N = (int)m, K = (int)k;
+    real one = 1, zero = 0;
+    blas_keep((double)m * k * n);
+    gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
+}
+
+/* Every row of A -> row. */
+static void fill_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *row, real *A)
+{
+    memcpy(A, row, n * sizeof(real));
+    for (ptrdiff_t done = 1; done < n_rows; done *= 2) { /* few calls for many rows */
+        const ptrdiff_t rest = n_rows - done;
+        memcpy(A + done * n, A, (rest < done ? rest : done) * n * sizeof(real));
+    }
+}
+
+KERNEL static void multiply(ptrdiff_t n, const real *x, const real *y, real *out)
+{
+    ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++) out[i] = x[i] * y[i];
+}
+
+KERNEL static void multiply_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *w, real *A)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n; j++)
+            A[i * n + j] *= w[i];
+}
+
+/* In stripes that stay in registers. */
+#define STRIPE 32
+
+KERNEL static void sum_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *A, real *out)
+{
+    ptrdiff_t j = 0;
+    for (; j + STRIPE <= n; j += STRIPE) {
+        real sums[STRIPE] = {0};
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            for (ptrdiff_t k = 0; k < STRIPE; k++)
+                sums[k] += A[i * n + j + k];
+        for (ptrdiff_t k = 0; k < STRIPE; k++)
+            out[j + k] = sums[k];
+    }
+    for (; j < n; j++) {
+        real sum = 0;
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            sum += A[i * n + j];
+        out[j] = sum;
+    }
+}
