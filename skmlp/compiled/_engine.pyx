@@ -446,13 +446,13 @@ cdef class Model:
         """Cut the vector of all parameters into parts, in its order."""
         cdef Part *part
         places = {}  # layer and position of each array, by where it begins
-        for i, arrays in enumerate(network.arrange(theta)):
-            for k, array in enumerate(arrays[:len(network.layers[i].parameters)]):
-                places[array.ctypes.data] = i, k
         cuts = []
+        for i, arrays in enumerate(network.arrange(theta)):
+            for k, array in enumerate(arrays):
+                places[<uintptr_t>address(array)] = i, k
         for group in theta.layout.parameters:
             for array in theta.groups[group]:
-                i, k = places[array.ctypes.data]
+                i, k = places[<uintptr_t>address(array)]
                 kept = array.copy() if network.layers[i].frozen else None
                 self.owners.append(kept)
                 n_rows, n_columns = array.shape if array.ndim == 2 else (1, array.size)

@@ -218,8 +218,8 @@ class Network:
         """
         workspace.begin(w)
         A = X
-        for layer, theta in zip(workspace.layers, arrays, strict=True):
-            A = layer.forward(A, theta, workspace)
+        for forward, theta in zip(workspace.forwards, arrays, strict=False):
+            A = forward(A, theta, workspace)
         return A
 
     def backward(
@@ -259,7 +259,9 @@ class Network:
             output.backward(delta, arrays[-1], grads[-1], workspace)
         if w is not None:
             delta *= w
-        workspace.backward(delta, arrays, grads, len(self.layers) - 1, self.first)
+        backwards = workspace.backwards
+        for i in range(len(backwards) - 2, self.first - 1, -1):
+            delta = backwards[i](delta, arrays[i], grads[i], workspace)
 
 
 class Context:
@@ -285,14 +287,19 @@ class Context:
 
     def __init__(self, n_samples: int) -> None:
         self.n_samples = n_samples
+        self.kept: list[Array] = []
         self.begin(None)
 
     def begin(self, w: Array | None) -> None:
         """Begin a forward pass with these sample weights."""
         self.w = w
-        self.n_weighted = self.n_samples if w is None else int(np.count_nonzero(w))
-        self.has_absent = self.n_weighted < self.n_samples
-        self.kept: list[Array] = []
+        self.n_weighted = self.n_samples
+        self.has_absent = False
+        if w is not None:
+            self.n_weighted = int(np.count_nonzero(w))
+            self.has_absent = self.n_weighted < self.n_samples
+        if self.kept:  # the derivatives of a backward pass that has not used them
+            self.kept = []
 
     def replace_absent(self, Z: Array) -> None:
         """Replace samples of weight zero by a sample of positive weight.
@@ -334,6 +341,9 @@ class Workspace(Context):
     delta : ndarray of shape (n_samples, n_outputs)
         Derivative by the output. It has the memory of the output if the loss allows it.
 
+    work : ndarray of shape (n_samples, n_outputs)
+        Scratch memory for the loss.
+
     row : ndarray of shape (n_outputs,)
         Scratch memory for the loss, always in float64 because it adds up many
         samples.
@@ -357,11 +367,14 @@ class Workspace(Context):
         self.layers: list[Any] = []
         for i, layer in enumerate(network.layers):
             self.layers.append(layer.for_batch(self, i > first))
+        self.forwards = [layer.forward for layer in self.layers]
+        self.backwards = [layer.backward for layer in self.layers]
         n_outputs = network.layer_sizes[-1]
         if network.has_canonical_output:
             self.delta = self._output_buffer()
         else:
             self.delta = self.empty(n_outputs)
+        self.work = self.scratch(n_outputs)
         self.row = np.empty(n_outputs)
 
     def empty(self, n_units: int) -> Array:
@@ -410,10 +423,10 @@ class Workspace(Context):
             Derivative by the input of layer `first`.
         """
         for i in range(stop - 1, first - 1, -1):
-            delta = self.layers[i].backward(delta, arrays[i], grads[i], self)
+            delta = self.backwards[i](delta, arrays[i], grads[i], self)
         return delta
 
     def update_running_statistics(self, arrays: list, momentum: float) -> None:
         """Update those of `arrays` with the statistics of the last forward pass."""
         for layer, theta in zip(self.layers, arrays, strict=True):
-            layer.update_statistics(theta, momentum)
+            layer.update_statistics(theta, momentum, self)

@@ -94,8 +94,7 @@ class Objective:
         network = self.network
         n = workspace.n_samples if w is None else float(np.add.reduce(w, axis=None))
         P = network.forward(self.arrays, X, w, workspace)
-        work = workspace.scratch(P.shape[1])
-        loss = network.loss.value(Y, P, w, n, work, workspace.row)
+        loss = network.loss.value(Y, P, w, n, workspace.work, workspace.row)
         penalty = self.penalty.value(self.theta, self.work) / n
         self.n, self.E = n, loss + penalty
         return loss / self.divisor + penalty

@@ -12,6 +12,7 @@ forward pass of prediction.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -109,6 +110,12 @@ class Layer:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.settings.items())
         return f"{type(self).__name__}({settings})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.settings
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
     @property
     def settings(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -126,12 +133,12 @@ class Layer:
             if not valid:
                 raise ValueError(f"{self!r} has a {name} that is not valid.")
 
-    @property
+    @cached_property
     def parameters(self) -> Shapes:
         """Shapes of the parameters, by group. One number for each unit by default."""
         return dict.fromkeys(self.parameter_groups, (self.n_out,))
 
-    @property
+    @cached_property
     def statistics(self) -> Shapes:
         """Shapes of the running statistics, by group."""
         return dict.fromkeys(self.statistic_groups, (self.n_out,))
@@ -223,5 +230,7 @@ class Layer:
         """
         raise NotImplementedError
 
-    def update_statistics(self, arrays: list[Array], momentum: float) -> None:
+    def update_statistics(
+        self, arrays: list[Array], momentum: float, context: Context
+    ) -> None:
         """Update the running statistics after a forward pass of training."""

@@ -62,6 +62,7 @@ class BatchNorm(Layer, name="batch_norm"):
     mean: Any = None
     variance: Any = None
     inverse_std: Any = None
+    of_batch = False
     _v: Any = None
 
     def __init__(self, n_units: int, epsilon: float, frozen: bool = False) -> None:
@@ -81,10 +82,6 @@ class BatchNorm(Layer, name="batch_norm"):
     def buffers(self):
         return self.U_hat, self.mean, self.variance, self.inverse_std
 
-    @property
-    def of_batch(self):
-        return self.trains and self._workspace.n_weighted > 1
-
     def initialize(self, arrays):
         gamma, _, _, running_variance = arrays
         gamma[...] = running_variance[...] = 1
@@ -95,7 +92,6 @@ class BatchNorm(Layer, name="batch_norm"):
             np.empty(self.n_units, workspace.dtype) for _ in range(3)
         )
         self.work = workspace.scratch(self.n_units)
-        self._workspace = workspace
         self._n_samples = workspace.n_samples
 
     def forward(self, A, arrays, context):
@@ -107,6 +103,7 @@ class BatchNorm(Layer, name="batch_norm"):
             U += b
             return U
         w = context.w
+        self.of_batch = self.trains and context.n_weighted > 1
         if self.of_batch:
             self._v = None if w is None else w / np.add.reduce(w, axis=None)
             self._average(U, out=self.mean)
@@ -154,7 +151,7 @@ class BatchNorm(Layer, name="batch_norm"):
         else:
             np.dot(self._v[:, 0], U, out=out)
 
-    def update_statistics(self, arrays, momentum):
+    def update_statistics(self, arrays, momentum, context):
         r"""Update the running statistics with those of the batch.
 
         .. math:: r \leftarrow (1 - m) \, r + m \, s
@@ -162,7 +159,7 @@ class BatchNorm(Layer, name="batch_norm"):
         The variance is the biased one, because the unbiased one is not defined for
         sample weights.
         """
-        if self.of_batch:
+        if self.trains and context.n_weighted > 1:
             for running, own in zip(
                 arrays[2:], (self.mean, self.variance), strict=True
             ):

@@ -8,6 +8,7 @@ r"""The dense layer: a matrix product and the biases.
     \frac{\partial E}{\partial A} = \delta W^T
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Dense(Layer, name="dense"):
         self.bias = bias
         self.frozen = frozen
 
-    @property
+    @cached_property
     def parameters(self):
         shapes: dict = {"coefs": (self.n_in, self.n_out)}
         if self.bias:
@@ -62,7 +63,8 @@ class Dense(Layer, name="dense"):
             Z = A @ arrays[0]
         else:
             self.input = A
-            Z = dot(A, arrays[0], self.out)
+            Z = self.out
+            dot(A, arrays[0], Z)
         if context.has_absent:
             context.replace_absent(Z)
         if self.bias:
@@ -80,8 +82,8 @@ class Dense(Layer, name="dense"):
 
 
 def dot(A, B, out):
-    """Write the matrix product A B into `out`, and return it. A may be sparse."""
+    """Write the matrix product A B into `out`. A may be sparse."""
     if type(A) is np.ndarray:  # faster than a test for sparse
-        return np.dot(A, B, out)
-    out[...] = A @ B
-    return out
+        np.dot(A, B, out)
+    else:
+        out[...] = A @ B
