@@ -13,20 +13,11 @@
 #include "blas.h"
 #include "threads.h"
 
-/* The codes have to be in the order of the names in _engine.pyx. */
-
-/* clang-format off */
-enum {
-    IDENTITY, LOGISTIC, TANH_, RELU, LEAKY_RELU, ELU, SELU, SOFTPLUS, SOFTSIGN, GELU,
-    SILU, MISH, EXP_, SOFTMAX,
-};
-
-enum {
-    SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, BINARY_LOG_LOSS, LOG_LOSS,
-};
-/* clang-format on */
-
-enum { NO_OPTIMIZER, SGD, ADAGRAD, RMSPROP, ADAM, ADAMW, AMSGRAD, NADAM };
+/* The numbers that a formula can have. */
+#define MOST_CONSTANTS 2 /* of an activation; a loss has one */
+#define MOST_STATE_ARRAYS 3
+#define MOST_HYPERPARAMETERS 8
+#define MOST_SCALARS 4
 
 /* NumPy's bit generator, as numpy/random/bitgen.h lays it out. */
 typedef struct {
@@ -41,7 +32,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t n_in, n_out;
     int activation;
-    double constants[2]; /* of the activation */
+    double constants[MOST_CONSTANTS]; /* of the activation */
     int frozen;
 
     /* Parameters, their gradient, and the values that frozen ones keep. */
@@ -71,14 +62,17 @@ typedef struct {
     double grad_squares, weight_squares, weight_magnitudes;
 } Part;
 
-/* What a step is told besides the data, and what changes from step to step. */
+/* An optimizer. Arrays, hyperparameters and scalars are in the order in which the class
+ * in Python declares them.
+ */
 typedef struct {
     int kind;
-    void *state[3];
-    double learning_rate, momentum, beta_1, beta_2, rho, epsilon, momentum_decay;
-    int nesterov;
+    void *state[MOST_STATE_ARRAYS];
+    double hyperparameters[MOST_HYPERPARAMETERS];
+    double learning_rate; /* of the last step */
+    /* What steps change. */
+    double scalars[MOST_SCALARS];
     int64_t t;
-    double mu_product;
 } OptimizerState;
 
 typedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *, void *,
@@ -208,6 +202,11 @@ void loss_gradient_f32(int code, double constant, ptrdiff_t n, const void *Y,
                        const void *P, void *out);
 void loss_gradient_f64(int code, double constant, ptrdiff_t n, const void *Y,
                        const void *P, void *out);
+
+/* Names of the formulas that the engine has, in the order of their codes; NULL at the
+ * end. Code 0 of the optimizers stands for none.
+ */
+extern const char *activation_names[], *loss_names[], *optimizer_names[];
 
 /* Name of the instruction set that the loops use. */
 const char *instruction_set(void);

@@ -18,3 +18,5 @@
 #include "predict.h"
 
 #include "formulas.h"
+
+#include "names.h"

@@ -1,0 +1,7 @@
+/* The names of the formulas. They do not depend on the type. */
+
+#define NAME(name, ...) #name,
+const char *activation_names[] = {ACTIVATIONS(NAME, NAME) NULL};
+const char *loss_names[] = {LOSSES(NAME, NAME) NULL};
+const char *optimizer_names[] = {"none", OPTIMIZERS(NAME) NULL};
+#undef NAME
