@@ -161,6 +161,7 @@ cdef extern from "src/engine.h" nogil:
     const char **activation_names
     const char **loss_names
     const char **optimizer_names
+    const char **penalty_names
     const char *c_instruction_set "instruction_set"()
 
 
@@ -176,6 +177,7 @@ cdef tuple names_in(const char **names):
 ACTIVATIONS = names_in(activation_names)
 LOSSES = names_in(loss_names)
 OPTIMIZERS = (None, *names_in(optimizer_names)[1:])
+PENALTIES = names_in(penalty_names)
 
 # A network of so many weights is worth the work of several threads; so many weights of
 # its layer are then cut into parts, which have so many at most: BLAS copies an operand

@@ -10,7 +10,7 @@ from skmlp.core.network import Network
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
-from skmlp.core.penalties import ElasticNet
+from skmlp.core.penalties import PENALTIES, ElasticNet
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.engine import NumpyEngine
 from skmlp.training.step import make_step
@@ -43,6 +43,7 @@ def test_the_names_are_those_of_the_registries(extension):
     names = {g.name for g in ACTIVATIONS.values()}
     assert set(extension.ACTIVATIONS) == names
     assert set(extension.LOSSES) == set(LOSSES)
+    assert set(extension.PENALTIES) == set(PENALTIES)
     stepping = {name for name, cls in OPTIMIZERS.items() if not cls.full_batch}
     assert set(extension.OPTIMIZERS) - {None} == stepping
 

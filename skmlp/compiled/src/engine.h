@@ -206,7 +206,8 @@ void loss_gradient_f64(int code, double constant, ptrdiff_t n, const void *Y,
 /* Names of the formulas that the engine has, in the order of their codes; NULL at the
  * end. Code 0 of the optimizers stands for none.
  */
-extern const char *activation_names[], *loss_names[], *optimizer_names[];
+extern const char *activation_names[], *loss_names[], *optimizer_names[],
+    *penalty_names[];
 
 /* Name of the instruction set that the loops use. */
 const char *instruction_set(void);

@@ -4,4 +4,5 @@
 const char *activation_names[] = {ACTIVATIONS(NAME, NAME) NULL};
 const char *loss_names[] = {LOSSES(NAME, NAME) NULL};
 const char *optimizer_names[] = {"none", OPTIMIZERS(NAME) NULL};
+const char *penalty_names[] = {PENALTIES(NAME) NULL};
 #undef NAME
