@@ -19,6 +19,7 @@ from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, LeakyReLU
 from skmlp.core.losses import LOSSES, Loss, SquaredError
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS, Adam
+from skmlp.core.penalties import PENALTIES, ElasticNet
 from skmlp.estimators.engines import choose_engine
 from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
@@ -199,12 +200,12 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
 # What is covered, as far as Python knows it.
 
 
-def coverage(activation="relu", loss="squared_error", solver="adam"):
+def coverage(activation="relu", loss="squared_error", solver="adam", penalty=None):
     hidden = HIDDEN_ACTIVATIONS.get(activation, activation)
     loss = loss if isinstance(loss, Loss) else LOSSES[loss]()
     network = make_mlp((5, 4, 1), [hidden, ACTIVATIONS["identity"]], loss)
     optimizer = OPTIMIZERS[solver](np.zeros(29), 0.1)
-    return unsupported(network, optimizer, X, None)
+    return unsupported(network, optimizer, X, None, penalty)
 
 
 @pytest.mark.parametrize("activation", [*HIDDEN_ACTIVATIONS, LeakyReLU(0.2)])
@@ -220,6 +221,18 @@ def test_the_losses_of_the_package_are_covered(loss):
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 def test_the_optimizers_of_the_package_are_covered(solver):
     assert coverage(solver=solver) == []
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_the_penalties_of_the_package_are_covered(penalty):
+    assert coverage(penalty=PENALTIES[penalty](0.1)) == []
+
+
+def test_a_penalty_of_another_class_is_not_covered():
+    class MyNet(ElasticNet):
+        pass
+
+    assert coverage(penalty=MyNet(0.5)) == ["penalty=MyNet(l1=0.0, l2=0.5)"]
 
 
 def test_what_a_user_registers_is_not_covered(monkeypatch):

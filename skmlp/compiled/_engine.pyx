@@ -34,6 +34,10 @@ cdef extern from "src/engine.h" nogil:
     enum:
         BLOCK_ROWS
         MOST_GATHERED
+        MOST_CONSTANTS
+        MOST_STATE_ARRAYS
+        MOST_HYPERPARAMETERS
+        MOST_SCALARS
 
     ctypedef struct bitgen_t:
         pass
@@ -42,7 +46,7 @@ cdef extern from "src/engine.h" nogil:
         int kind
         ptrdiff_t n_in, n_out
         int frozen, is_output, activation, n_parameters
-        double constants[2]
+        double constants[MOST_CONSTANTS]
         void *parameters[2]
         void *gradients[2]
         void *statistics[2]
@@ -58,15 +62,13 @@ cdef extern from "src/engine.h" nogil:
         ptrdiff_t row, n_rows, begin, size
         const void *kept
 
-    const char *const operation_names[]
-
     ctypedef struct OptimizerState:
         int kind
-        void *state[3]
-        double learning_rate, momentum, beta_1, beta_2, rho, epsilon, momentum_decay
-        int nesterov
+        void *state[MOST_STATE_ARRAYS]
+        double hyperparameters[MOST_HYPERPARAMETERS]
+        double learning_rate
+        double scalars[MOST_SCALARS]
         int64_t t
-        double mu_product
 
     ctypedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *,
                          void *, int *, void *, void *, int *)
@@ -140,21 +142,28 @@ cdef extern from "src/engine.h" nogil:
     double loss_sum_f64(int, double, int, ptrdiff_t, const void *, const void *)
     void loss_gradient_f32(int, double, ptrdiff_t, const void *, const void *, void *)
     void loss_gradient_f64(int, double, ptrdiff_t, const void *, const void *, void *)
+    const char **activation_names
+    const char **loss_names
+    const char **optimizer_names
+    const char **penalty_names
+    const char **operation_names
     const char *c_instruction_set "instruction_set"()
 
 
-# Names, in the order of the codes in src/engine.h.
-ACTIVATIONS = (
-    "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus",
-    "softsign", "gelu", "silu", "mish", "exp", "softmax",
-)
-LOSSES = (
-    "squared_error", "absolute_error", "huber", "quantile", "poisson",
-    "binary_log_loss", "log_loss",
-)
-OPTIMIZERS = (
-    None, "sgd", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "nadam",
-)
+cdef tuple names_in(const char **names):
+    """Return the names in a list of C, up to its end, which is NULL."""
+    found = []
+    while names[len(found)] != NULL:
+        found.append(names[len(found)].decode())
+    return tuple(found)
+
+
+# Names of the formulas in C. The position of a name is its code.
+ACTIVATIONS = names_in(activation_names)
+LOSSES = names_in(loss_names)
+OPTIMIZERS = (None, *names_in(optimizer_names)[1:])
+PENALTIES = names_in(penalty_names)
+OPERATIONS = names_in(operation_names)
 
 # A network of so many weights is worth the work of several threads; so many weights of
 # its layer are then cut into parts, which have so many at most: BLAS copies an operand
@@ -254,23 +263,21 @@ cdef bint are_equal(state, other) except -1:
     return np.array_equal(state, other)
 
 
-cdef tuple names_of(const char *const *names):
-    """Return the names of a table, which ends with NULL."""
-    cdef list found = []
-    cdef int i = 0
-    while names[i] != NULL:
-        found.append(names[i].decode())
-        i += 1
-    return tuple(found)
+cdef int copy_numbers(double *target, int most, values, owner) except -1:
+    """Write the numbers of an object into an array of C that has `most` elements."""
+    if len(values) > most:
+        raise ValueError(
+            f"the compiled engine supports at most {most} numbers of this kind, got "
+            f"{len(values)} of {owner!r}."
+        )
+    for k, value in enumerate(values):
+        target[k] = value
+    return 0
 
 
-OPERATIONS = names_of(operation_names)
-
-
-cdef void set_activation(Operation *op, activation) except *:
+cdef int set_activation(Operation *op, activation) except -1:
     op.activation = ACTIVATIONS.index(activation.name)
-    op.constants[0] = getattr(activation, "slope", getattr(activation, "alpha", 0.0))
-    op.constants[1] = getattr(activation, "scale", 1.0)
+    return copy_numbers(op.constants, MOST_CONSTANTS, activation.constants, activation)
 
 
 cdef void set_operation(Operation *op, layer) except *:
@@ -280,8 +287,8 @@ cdef void set_operation(Operation *op, layer) except *:
     op.n_parameters = len(layer.parameters)
     if hasattr(layer, "g"):
         set_activation(op, layer.g)
-    for k, constant in enumerate(layer.constants):
-        op.constants[k] = constant
+    else:
+        copy_numbers(op.constants, MOST_CONSTANTS, layer.constants, layer)
 
 
 cdef void set_arrays(Operation *op, list arrays) except *:
@@ -293,9 +300,11 @@ cdef void set_arrays(Operation *op, list arrays) except *:
         op.statistics[k - n] = address(arrays[k])
 
 
-def constant_of(loss):
-    """The constant in the formula of a loss; 0 if it has none."""
-    return getattr(loss, "huber_delta", getattr(loss, "quantile", 0.0))
+cdef double constant_of(loss) except *:
+    """Return the constant in the formula of a loss, 0 if it has none."""
+    cdef double constant = 0.0
+    copy_numbers(&constant, 1, loss.constants, loss)
+    return constant
 
 
 cdef void set_input(Plan *plan, X) except *:
@@ -481,11 +490,15 @@ cdef class Model:
         cdef Plan *p = &self.plan
         self.optimizer = step.optimizer
         p.optimizer.kind = OPTIMIZERS.index(step.optimizer.name)
-        # In the order in which src/optimizers.h has them.
-        state = [getattr(step.optimizer, name) for name in step.optimizer.state]
-        state = [value for value in state if isinstance(value, np.ndarray)]
-        self.owners += [state, step.rng]
-        for k, array in enumerate(state):
+        arrays = [getattr(step.optimizer, name) for name in step.optimizer.state]
+        arrays = [value for value in arrays if isinstance(value, np.ndarray)]
+        if len(arrays) > MOST_STATE_ARRAYS:
+            raise ValueError(
+                f"the compiled engine supports at most {MOST_STATE_ARRAYS} arrays in "
+                f"the state of an optimizer, got {len(arrays)} of {step.optimizer!r}."
+            )
+        self.owners += [arrays, step.rng]
+        for k, array in enumerate(arrays):
             p.optimizer.state[k] = address(array)
         p.weight_decay = step.weight_decay
         p.clip_norm = INFINITY if step.clip_norm is None else step.clip_norm
@@ -638,14 +651,10 @@ cdef class Model:
     cdef int _load_optimizer(self) except -1:
         cdef OptimizerState *state = &self.plan.optimizer
         optimizer = self.optimizer
-        state.momentum = getattr(optimizer, "momentum", 0.0)
-        state.nesterov = getattr(optimizer, "nesterovs_momentum", False)
-        state.beta_1 = getattr(optimizer, "beta_1", 0.0)
-        state.beta_2 = getattr(optimizer, "beta_2", 0.0)
-        state.rho = getattr(optimizer, "rho", 0.0)
-        state.epsilon = getattr(optimizer, "epsilon", 0.0)
-        state.momentum_decay = getattr(optimizer, "momentum_decay", 0.0)
-        state.mu_product = getattr(optimizer, "mu_product", 1.0)
+        values = [getattr(optimizer, name) for name in optimizer.hyperparameters]
+        copy_numbers(state.hyperparameters, MOST_HYPERPARAMETERS, values, optimizer)
+        values = [getattr(optimizer, name) for name in optimizer.scalars]
+        copy_numbers(state.scalars, MOST_SCALARS, values, optimizer)
         state.t = optimizer.t
         return 0
 
@@ -653,8 +662,8 @@ cdef class Model:
         cdef OptimizerState *state = &self.plan.optimizer
         self.optimizer.t = state.t
         self.optimizer.learning_rate = state.learning_rate
-        if hasattr(self.optimizer, "mu_product"):
-            self.optimizer.mu_product = state.mu_product
+        for k, name in enumerate(self.optimizer.scalars):
+            setattr(self.optimizer, name, state.scalars[k])
         return 0
 
     def evaluate(self, bint with_gradient, int n_threads, bint is_fixed):

@@ -9,6 +9,7 @@ from skmlp import compiled
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.penalties import PENALTIES
 from skmlp.layers import LAYERS
 
 # The classes of the package. A user may register others later, and a class derived from
@@ -16,13 +17,14 @@ from skmlp.layers import LAYERS
 _ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
 _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
+_PENALTIES = set(PENALTIES.values())
 
 
 _LONGEST = 2**31 - 1
 """Largest number of rows and of columns that BLAS is asked for: an int in C."""
 
 
-def unsupported(network, optimizer, X, augment):
+def unsupported(network, optimizer, X, augment, penalty=None):
     """Return what the compiled engine does not support in a configuration.
 
     Parameters
@@ -39,6 +41,9 @@ def unsupported(network, optimizer, X, augment):
     augment : callable or None
         Function that augments each batch.
 
+    penalty : Penalty, default=None
+        Penalty on the weights. None for no penalty.
+
     Returns
     -------
     reasons : list of str
@@ -50,6 +55,8 @@ def unsupported(network, optimizer, X, augment):
         reasons.append(f"loss={network.loss!r}")
     if optimizer is not None and not _is_covered_optimizer(optimizer):
         reasons.append(f"solver={optimizer.name!r}")
+    if penalty is not None and not _is_covered(penalty, _PENALTIES, "PENALTIES"):
+        reasons.append(f"penalty={penalty!r}")
     reasons += unsupported_input(X)
     # A layer's gradient is a product over all rows of a batch, which may be those of X.
     if max(X.shape[0], *network.layer_sizes) > _LONGEST:

@@ -138,6 +138,11 @@ class Activation:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
 
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """Constants of the formula, in the order that the compiled engine uses."""
+        return ()
+
     def forward(self, Z: Array, A: Array) -> None:
         """Write g(Z) into A, which is Z itself unless `needs_z`."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(Z, A).")
@@ -236,6 +241,10 @@ class LeakyReLU(Activation, name="leaky_relu"):
             raise ValueError(f"slope must be in [0, 1], got {slope!r}.")
         self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
 
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.slope,)
+
     def forward(self, Z: Array, A: Array) -> None:
         for z, a in row_blocks(Z, A):
             np.maximum(z, self.slope * z, out=a)
@@ -267,6 +276,10 @@ class ELU(Activation, name="elu"):
         if not 0 < alpha < math.inf:
             raise ValueError(f"alpha must be positive and finite, got {alpha!r}.")
         self.alpha = float(alpha)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return self.alpha, self.scale
 
     def forward(self, Z: Array, A: Array) -> None:
         alpha, scale = self.scale * self.alpha, self.scale

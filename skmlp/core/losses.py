@@ -149,6 +149,11 @@ class Loss:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
 
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """Hyperparameters in their order, as the compiled engine uses them."""
+        return tuple(getattr(self, name) for name in self.hyperparameters)
+
     def pointwise(self, Y: Array, P: Array, out: Array) -> None:
         """Write the loss of every sample and output into `out`."""
         raise NotImplementedError(

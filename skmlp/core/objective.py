@@ -16,7 +16,7 @@ class Objective:
     network : Network
         The network f, with its loss.
 
-    penalty : ElasticNet
+    penalty : Penalty
         The penalty Omega.
 
     theta : Parameters

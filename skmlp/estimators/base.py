@@ -70,6 +70,8 @@ class BaseMLP(
     Warning: This class should not be used directly. Use the derived classes instead.
     """
 
+    _penalty = "elastic_net"  # a name in PENALTIES
+
     # For `save`, `load` and checkpoints.
     _fitted = FITTED
     _transient = TRANSIENT

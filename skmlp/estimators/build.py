@@ -18,7 +18,7 @@ from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Layout, Parameters
-from skmlp.core.penalties import ElasticNet
+from skmlp.core.penalties import PENALTIES
 from skmlp.estimators.engines import one_blas_thread
 from skmlp.layers import make_mlp
 from skmlp.training.state import HOOKS
@@ -134,7 +134,19 @@ def make_loss(estimator, loss):
     if isinstance(loss, Loss):
         return loss
     cls = LOSSES[loss]
-    return cls(**{name: getattr(estimator, name) for name in cls.hyperparameters})
+    return cls(**_hyperparameters(estimator, cls))
+
+
+def _hyperparameters(estimator, cls):
+    """Return the hyperparameters of a class that are parameters of the estimator.
+
+    The others have the default values of the class.
+    """
+    return {
+        name: getattr(estimator, name)
+        for name in cls.hyperparameters
+        if name in estimator._parameter_constraints
+    }
 
 
 def make_output_activation(loss, activation, choices):
@@ -364,7 +376,8 @@ def check_numbers(estimator, dtype):
 
 def make_penalty(estimator):
     """Return the penalty on the weights."""
-    return ElasticNet(estimator.alpha, estimator.l1_ratio)
+    cls = PENALTIES[estimator._penalty]
+    return cls(**_hyperparameters(estimator, cls))
 
 
 def make_optimizer(estimator, theta):

@@ -37,7 +37,7 @@ class EngineClasses(NamedTuple):
     running: Callable
 
 
-def choose_engine(engine, network, optimizer, X, augment):
+def choose_engine(engine, network, optimizer, X, augment, penalty=None):
     """The engine for a fit.
 
     Parameters
@@ -45,7 +45,7 @@ def choose_engine(engine, network, optimizer, X, augment):
     engine : {'auto', 'numpy', 'compiled'}
         The parameter of the estimators.
 
-    network, optimizer, X, augment
+    network, optimizer, X, augment, penalty
         As for `skmlp.compiled.unsupported`.
 
     Returns
@@ -69,7 +69,7 @@ def choose_engine(engine, network, optimizer, X, augment):
             "is a C compiler, install skmlp again, with pip's --force-reinstall and "
             "--no-cache-dir; or set engine='auto' or engine='numpy'."
         )
-    reasons = compiled.unsupported(network, optimizer, X, augment)
+    reasons = compiled.unsupported(network, optimizer, X, augment, penalty)
     if reasons and engine == "auto":
         return in_numpy
     if reasons:

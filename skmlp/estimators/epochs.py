@@ -82,8 +82,14 @@ class EpochTraining:
         self.data = data
         self.call = call
         self.optimizer = self._make_optimizer()
+        self.penalty = build.make_penalty(estimator)
         self.engine = choose_engine(
-            estimator.engine, network, self.optimizer, data.X, estimator.augment
+            estimator.engine,
+            network,
+            self.optimizer,
+            data.X,
+            estimator.augment,
+            self.penalty,
         )
         self.callbacks = build.list_callbacks(estimator)
         self.early_stopping = estimator.early_stopping
@@ -257,7 +263,7 @@ class EpochTraining:
         batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
         schedule = build.make_schedule(estimator, math.ceil(n_train / batch_size))
         objective = self.engine.Objective(
-            self.network, build.make_penalty(estimator), state.theta, report_mean=True
+            self.network, self.penalty, state.theta, report_mean=True
         )
         step = make_step(
             objective,

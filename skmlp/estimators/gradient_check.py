@@ -128,7 +128,7 @@ def check_gradient(
     objective(X, Y, w, workspace)
     analytic = objective.grad.flat.copy()
     n_weights = theta.weights.size
-    analytic[:n_weights] += penalty.l1 * np.sign(theta.weights) / objective.n
+    analytic[:n_weights] += penalty.nonsmooth_gradient(theta.weights) / objective.n
     numeric = central_differences(
         lambda: objective.value(X, Y, w, workspace), theta.flat, step
     )

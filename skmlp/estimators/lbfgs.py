@@ -47,8 +47,15 @@ def train_lbfgs(estimator, network, theta, data):
     ConvergenceWarning
         If the solver did not converge, or reached nothing better than a constant.
     """
-    engine = choose_engine(estimator.engine, network, None, data.X, estimator.augment)
     penalty = build.make_penalty(estimator)
+    if penalty.has_prox and not penalty.l1:
+        raise ValueError(
+            "solver='lbfgs' supports penalties that are smooth but for an L1 norm; got "
+            f"{penalty!r}. Use a first-order solver, such as 'adam'."
+        )
+    engine = choose_engine(
+        estimator.engine, network, None, data.X, estimator.augment, penalty
+    )
     # Whatever the size of the products: SciPy has BLAS add up long vectors.
     with engine.running():
         result = minimize_lbfgs(

@@ -684,7 +684,7 @@ def check_state(optimizer, state):
         elif isinstance(value, int):
             fits = is_count(other)
         else:
+            least, greatest = optimizer.scalars.get(name, (-math.inf, math.inf))
             fits = isinstance(other, Real) and math.isfinite(other)
-            # A product of momenta: a step divides by what it lacks to one.
-            fits = fits and (name != "mu_product" or 0 <= other <= 1)
+            fits = fits and least <= other <= greatest
         check(fits, f"{optimizer.name} has another {name}")

@@ -13,7 +13,7 @@ class TrainingStep:
     It computes the gradient :math:`g` of the objective, updates the running
     statistics of batch normalization, bounds the norm of the gradient, applies
     decoupled weight decay :math:`W \leftarrow (1 - \eta \lambda) W`, lets the
-    optimizer update the parameters with the proximal operator of the L1 penalty, and
+    optimizer update the parameters with the proximal operator of the penalty, and
     bounds the norms of the weights, in this order. Frozen layers are not changed.
 
     If the gradient is scaled to its maximum norm, the proximal step of the penalty is
@@ -84,9 +84,9 @@ class TrainingStep:
         ]
         self._prox = None
         self._shortening = 1.0  # of the last gradient, by its bound
-        if objective.penalty.l1:
-            self._prox = self._soft_threshold
-            self._threshold_work = np.empty_like(theta.weights)
+        if objective.penalty.has_prox:
+            self._prox = self._apply_prox
+            self._prox_work = np.empty_like(theta.weights)
             self._held = np.flatnonzero(objective.network.frozen_weights(theta))
             self._held_values = theta.weights[self._held]
 
@@ -161,15 +161,15 @@ class TrainingStep:
         for view, values in self._frozen:
             view[...] = values
 
-    def _soft_threshold(self, theta, step):
-        """Apply the proximal operator of the L1 penalty to the weights."""
-        n_weights = self._threshold_work.size
+    def _apply_prox(self, theta, step):
+        """Apply the proximal operator of the penalty to the weights."""
+        n_weights = self._prox_work.size
         if isinstance(step, np.ndarray):
             step = step[:n_weights]
         step /= self.objective.n
         if self._shortening < 1:
             step *= self._shortening
-        self.objective.penalty.prox(theta[:n_weights], step, self._threshold_work)
+        self.objective.penalty.prox(theta[:n_weights], step, self._prox_work)
         if self._held.size:  # for optimizers that use the change of the weights
             theta[self._held] = self._held_values
 

@@ -9,7 +9,7 @@ from skmlp.core.losses import LOSSES, Huber, Quantile
 from skmlp.core.objective import Objective
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.parameters import Parameters
-from skmlp.core.penalties import ElasticNet
+from skmlp.core.penalties import PENALTIES, ElasticNet
 from skmlp.core.schedules import SCHEDULES
 from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
@@ -43,6 +43,7 @@ def test_the_names_are_those_of_the_registries(extension):
     names = {g.name for g in ACTIVATIONS.values()}
     assert set(extension.ACTIVATIONS) == names
     assert set(extension.LOSSES) == set(LOSSES)
+    assert set(extension.PENALTIES) == set(PENALTIES)
     stepping = {name for name, cls in OPTIMIZERS.items() if not cls.full_batch}
     assert set(extension.OPTIMIZERS) - {None} == stepping
 

@@ -1,11 +1,11 @@
-"""Tests of the elastic net penalty against its formulas and minimization."""
+"""Tests of the penalties against their formulas and minimization."""
 
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize_scalar
 
 from skmlp.core.parameters import Parameters
-from skmlp.core.penalties import ElasticNet
+from skmlp.core.penalties import PENALTIES, ElasticNet, Penalty
 
 MIXES = [(0.0, 0.5), (0.3, 0.0), (0.3, 0.4), (0.3, 1.0)]
 parametrize_mix = pytest.mark.parametrize(("alpha", "l1_ratio"), MIXES)
@@ -103,3 +103,63 @@ def test_prox_of_no_l1_part_changes_nothing():
     before = w.copy()
     ElasticNet(0.5, 0.0).prox(w, 10.0, np.empty_like(w))
     np.testing.assert_array_equal(w, before)
+
+
+@parametrize_mix
+def test_the_gradients_of_both_parts_are_the_difference_quotient(alpha, l1_ratio):
+    """Where no weight is zero."""
+    theta = parameters()
+    theta.weights[theta.weights == 0] = 0.5
+    grad, penalty = theta.zeros_like(), ElasticNet(alpha, l1_ratio)
+    penalty.add_gradient(theta, grad, np.empty_like(theta.flat))
+    total = grad.weights + penalty.nonsmooth_gradient(theta.weights)
+    expected = approx_fprime(theta.weights, lambda w: formula(alpha, l1_ratio, w))
+    np.testing.assert_allclose(total, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_elastic_net_is_registered():
+    assert PENALTIES["elastic_net"] is ElasticNet
+    assert ElasticNet.name == "elastic_net"
+    assert repr(ElasticNet(0.5, 0.5)) == "ElasticNet(l1=0.25, l2=0.25)"
+
+
+def test_a_class_without_a_name_is_not_registered():
+    class Nothing(Penalty):
+        pass
+
+    assert Nothing.name == "Nothing"
+    assert "Nothing" not in PENALTIES
+
+
+def test_a_penalty_without_prox_is_smooth():
+    class Smooth(Penalty):
+        pass
+
+    assert not Smooth().has_prox
+    penalty = Smooth()
+    assert penalty.smooth is penalty
+    assert not penalty.nonsmooth_gradient(np.ones(3)).any()
+
+
+@pytest.mark.parametrize("method", ["smooth", "nonsmooth_gradient"])
+def test_a_penalty_with_prox_has_to_define_the_rest(method):
+    class Rough(Penalty):
+        def prox(self, W, step, work):
+            pass
+
+    calls = {
+        "smooth": lambda: Rough().smooth,
+        "nonsmooth_gradient": lambda: Rough().nonsmooth_gradient(np.ones(3)),
+    }
+    with pytest.raises(NotImplementedError, match=f"Rough must define {method}"):
+        calls[method]()
+
+
+@pytest.mark.parametrize("method", ["value", "add_gradient"])
+def test_every_penalty_has_to_define_its_value_and_gradient(method):
+    class Empty(Penalty):
+        pass
+
+    arguments = {"value": (None, None), "add_gradient": (None, None, None)}[method]
+    with pytest.raises(NotImplementedError, match=f"Empty must define {method}"):
+        getattr(Empty(), method)(*arguments)

@@ -13,20 +13,11 @@
 #include "blas.h"
 #include "threads.h"
 
-/* The codes have to be in the order of the names in _engine.pyx. */
-
-/* clang-format off */
-enum {
-    IDENTITY, LOGISTIC, TANH_, RELU, LEAKY_RELU, ELU, SELU, SOFTPLUS, SOFTSIGN, GELU,
-    SILU, MISH, EXP_, SOFTMAX,
-};
-
-enum {
-    SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, BINARY_LOG_LOSS, LOG_LOSS,
-};
-/* clang-format on */
-
-enum { NO_OPTIMIZER, SGD, ADAGRAD, RMSPROP, ADAM, ADAMW, AMSGRAD, NADAM };
+/* The numbers that a formula can have. */
+#define MOST_CONSTANTS 2 /* of an activation or operation; a loss has one */
+#define MOST_STATE_ARRAYS 3
+#define MOST_HYPERPARAMETERS 8
+#define MOST_SCALARS 4
 
 /* NumPy's bit generator, as numpy/random/bitgen.h lays it out. */
 typedef struct {
@@ -37,19 +28,6 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } bitgen_t;
 
-/* The kinds of operations, each with a header of its own, see operations.h. */
-#define OPERATIONS(ENTRY)                                                              \
-    ENTRY(dense)                                                                       \
-    ENTRY(activation)                                                                  \
-    ENTRY(dropout)                                                                     \
-    ENTRY(batch_norm)                                                                  \
-    ENTRY(layer_norm)                                                                  \
-    ENTRY(branch)                                                                      \
-    ENTRY(add)
-
-/* Their names, in this order. The last one is NULL. */
-extern const char *const operation_names[];
-
 /* An operation of the network: a layer of skmlp/layers with its arrays. The header of its
  * kind says what they are. Arrays that are not in use are NULL.
  */
@@ -59,7 +37,7 @@ typedef struct {
     int frozen;    /* the parameters are not trained */
     int is_output; /* the last dense layer */
     int activation;
-    double constants[2];
+    double constants[MOST_CONSTANTS];
     int n_parameters;
     void *parameters[2], *gradients[2], *statistics[2];
 
@@ -82,14 +60,17 @@ typedef struct {
     double grad_squares, weight_squares, weight_magnitudes;
 } Part;
 
-/* What a step is told besides the data, and what changes from step to step. */
+/* An optimizer. Arrays, hyperparameters and scalars are in the order in which the class
+ * in Python declares them.
+ */
 typedef struct {
     int kind;
-    void *state[3];
-    double learning_rate, momentum, beta_1, beta_2, rho, epsilon, momentum_decay;
-    int nesterov;
+    void *state[MOST_STATE_ARRAYS];
+    double hyperparameters[MOST_HYPERPARAMETERS];
+    double learning_rate; /* of the last step */
+    /* What steps change. */
+    double scalars[MOST_SCALARS];
     int64_t t;
-    double mu_product;
 } OptimizerState;
 
 typedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *, void *,
@@ -219,6 +200,12 @@ void loss_gradient_f32(int code, double constant, ptrdiff_t n, const void *Y,
                        const void *P, void *out);
 void loss_gradient_f64(int code, double constant, ptrdiff_t n, const void *Y,
                        const void *P, void *out);
+
+/* Names of the formulas that the engine has, in the order of their codes; NULL at the
+ * end. Code 0 of the optimizers stands for none.
+ */
+extern const char *activation_names[], *loss_names[], *optimizer_names[],
+    *penalty_names[], *operation_names[];
 
 /* Name of the instruction set that the loops use. */
 const char *instruction_set(void);

@@ -7,6 +7,7 @@
 
 #include "activations.h"
 #include "losses.h"
+#include "penalties.h"
 #include "optimizers.h"
 
 #include "columns.h"

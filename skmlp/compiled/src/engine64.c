@@ -7,6 +7,7 @@
 
 #include "activations.h"
 #include "losses.h"
+#include "penalties.h"
 #include "optimizers.h"
 
 #include "columns.h"
@@ -24,3 +25,5 @@
 #include "predict.h"
 
 #include "formulas.h"
+
+#include "names.h"

@@ -4,8 +4,52 @@
  * compares the two.
  */
 
+/* A probability that rounds to 0 or 1 would give an infinite loss. */
+#define PROBABILITY(p) MINIMUM(MAXIMUM(p, REAL_EPS), 1 - REAL_EPS)
+/* With the root of the least number, y / p is finite. */
+#if SINGLE
+#define AWAY_FROM_ZERO(p) MAXIMUM(p, (real)1.0842021724855044e-19)
+#else
+#define AWAY_FROM_ZERO(p) MAXIMUM(p, 1.4916681462400413e-154)
+#endif
+#define BELOW_ONE(p) MINIMUM(p, 1 - REAL_EPS / 2)
+/* y log(y / p), which is 0 for y = 0, where p may have under- or overflowed. */
+#define QUOTIENT(y, p) MINIMUM(MAXIMUM((y) / MAXIMUM(p, REAL_MIN), REAL_MIN), REAL_MAX)
+
+/* All losses. To add one, add a line here.
+ *
+ * LOSS(name, l(y, p), dl/dp) is a loss, where c is the only one of the class's
+ * `constants`. HARD_LOSS(name, l(y, p), gradient, hard) has another formula of l(y, p)
+ * for targets that are all 0 or 1.
+ *
+ * The one of binary_log_loss is of the probability given to the true label. As
+ * |1 - y - p| it would lose its digits, for the compiler may subtract p first.
+ */
+/* clang-format off */
+#define LOSSES(LOSS, HARD_LOSS)                                                        \
+    LOSS(squared_error, (real)0.5 * SQUARE(p - y), p - y)                              \
+    LOSS(absolute_error, FABS(y - p), SIGN(p - y))                                     \
+    LOSS(huber, FABS(y - p) <= c ? (real)0.5 * SQUARE(y - p)                           \
+                                 : c * (FABS(y - p) - (real)0.5 * c),                  \
+         MINIMUM(MAXIMUM(p - y, -c), c))                                               \
+    LOSS(quantile, (y - p) * (y > p ? c : c - 1),                                      \
+         MINIMUM(MAXIMUM(SIGN(p - y), -c), 1 - c))                                     \
+    LOSS(poisson, y * LOG(QUOTIENT(y, p)) - y + p, 1 - y / AWAY_FROM_ZERO(p))          \
+    HARD_LOSS(binary_log_loss,                                                         \
+              -y * LOG(PROBABILITY(p)) - (1 - y) * LOG(PROBABILITY(1 - p)),            \
+              (BELOW_ONE(AWAY_FROM_ZERO(p)) - y) /                                     \
+                  (BELOW_ONE(AWAY_FROM_ZERO(p)) * (1 - BELOW_ONE(AWAY_FROM_ZERO(p)))), \
+              -LOG(PROBABILITY(y > 0 ? p : 1 - p)))                                    \
+    LOSS(log_loss, -y * LOG(PROBABILITY(p)), -y / AWAY_FROM_ZERO(p))
+/* clang-format on */
+
+/* The code of a loss is its position in the list. */
+#define CODE(name, ...) LOSS_##name,
+enum { LOSSES(CODE, CODE) };
+#undef CODE
+
 /* Sum of l(y, p) over n elements. In double: it sums up many samples. */
-#define LOSS(name, formula)                                                            \
+#define SUM(name, formula)                                                             \
     KERNEL static double name(ptrdiff_t n, const real *Y, const real *P, real c)       \
     {                                                                                  \
         double sum = 0;                                                                \
@@ -30,72 +74,44 @@
         }                                                                              \
     }
 
-/* A probability that rounds to 0 or 1 would give an infinite loss. */
-#define PROBABILITY(p) MINIMUM(MAXIMUM(p, REAL_EPS), 1 - REAL_EPS)
-/* With the root of the least number, y / p is finite. */
-#if SINGLE
-#define AWAY_FROM_ZERO(p) MAXIMUM(p, (real)1.0842021724855044e-19)
-#else
-#define AWAY_FROM_ZERO(p) MAXIMUM(p, 1.4916681462400413e-154)
-#endif
-#define BELOW_ONE(p) MINIMUM(p, 1 - REAL_EPS / 2)
-/* y log(y / p), which is 0 for y = 0, where p may have under- or overflowed. */
-#define QUOTIENT(y, p) MINIMUM(MAXIMUM((y) / MAXIMUM(p, REAL_MIN), REAL_MIN), REAL_MAX)
+#define FUNCTIONS(name, formula, gradient)                                             \
+    SUM(name##_sum, formula)                                                           \
+    GRADIENT(name##_gradient, gradient)
+#define HARD_FUNCTIONS(name, formula, gradient, hard)                                  \
+    FUNCTIONS(name, formula, gradient)                                                 \
+    SUM(name##_hard_sum, hard)
+LOSSES(FUNCTIONS, HARD_FUNCTIONS)
+#undef FUNCTIONS
+#undef HARD_FUNCTIONS
 
-/* clang-format off */
-LOSS(squared_error, (real)0.5 * SQUARE(p - y))
-LOSS(absolute_error, FABS(y - p))
-LOSS(huber, FABS(y - p) <= c ? (real)0.5 * SQUARE(y - p)
-                             : c * (FABS(y - p) - (real)0.5 * c))
-LOSS(quantile, (y - p) * (y > p ? c : c - 1))
-LOSS(poisson, y * LOG(QUOTIENT(y, p)) - y + p)
-/* Of the probability given to the true label, where y is 0 or 1. As |1 - y - p| it would
- * lose its digits, for the compiler may subtract p first.
- */
-LOSS(hard_binary_log_loss, -LOG(PROBABILITY(y > 0 ? p : 1 - p)))
-LOSS(soft_binary_log_loss,
-     -y * LOG(PROBABILITY(p)) - (1 - y) * LOG(PROBABILITY(1 - p)))
-LOSS(log_loss, -y * LOG(PROBABILITY(p)))
-/* clang-format on */
-
-GRADIENT(residual, p - y)
-GRADIENT(absolute_error_gradient, SIGN(p - y))
-GRADIENT(huber_gradient, MINIMUM(MAXIMUM(p - y, -c), c))
-GRADIENT(quantile_gradient, MINIMUM(MAXIMUM(SIGN(p - y), -c), 1 - c))
-GRADIENT(poisson_gradient, 1 - y / AWAY_FROM_ZERO(p))
-GRADIENT(binary_log_loss_gradient,
-         (BELOW_ONE(AWAY_FROM_ZERO(p)) - y) /
-             (BELOW_ONE(AWAY_FROM_ZERO(p)) * (1 - BELOW_ONE(AWAY_FROM_ZERO(p)))))
-GRADIENT(log_loss_gradient, -y / AWAY_FROM_ZERO(p))
+/* p - y, which is the delta of an output layer with the canonical activation. */
+#define residual squared_error_gradient
 
 static double sum_loss(int code, double constant, int hard_labels, ptrdiff_t n,
                        const real *Y, const real *P)
 {
     const real c = (real)constant;
+#define CASE(name, ...)                                                                \
+    case LOSS_##name: return name##_sum(n, Y, P, c);
+#define HARD_CASE(name, ...)                                                           \
+    case LOSS_##name:                                                                  \
+        return hard_labels ? name##_hard_sum(n, Y, P, c) : name##_sum(n, Y, P, c);
     switch (code) {
-    case SQUARED_ERROR: return squared_error(n, Y, P, c);
-    case ABSOLUTE_ERROR: return absolute_error(n, Y, P, c);
-    case HUBER: return huber(n, Y, P, c);
-    case QUANTILE: return quantile(n, Y, P, c);
-    case POISSON: return poisson(n, Y, P, c);
-    case BINARY_LOG_LOSS:
-        return hard_labels ? hard_binary_log_loss(n, Y, P, c)
-                           : soft_binary_log_loss(n, Y, P, c);
-    default: return log_loss(n, Y, P, c);
+        LOSSES(CASE, HARD_CASE)
     }
+#undef CASE
+#undef HARD_CASE
+    return 0;
 }
 
 static void differentiate_loss(int code, double constant, ptrdiff_t n, const real *Y,
                                const real *P, real *out)
 {
     const real c = (real)constant;
+#define CASE(name, ...)                                                                \
+    case LOSS_##name: name##_gradient(n, Y, P, out, c); break;
     switch (code) {
-    case SQUARED_ERROR: residual(n, Y, P, out, c); break;
-    case ABSOLUTE_ERROR: absolute_error_gradient(n, Y, P, out, c); break;
-    case HUBER: huber_gradient(n, Y, P, out, c); break;
-    case QUANTILE: quantile_gradient(n, Y, P, out, c); break;
-    case POISSON: poisson_gradient(n, Y, P, out, c); break;
-    case BINARY_LOG_LOSS: binary_log_loss_gradient(n, Y, P, out, c); break;
-    default: log_loss_gradient(n, Y, P, out, c); break;
+        LOSSES(CASE, CASE)
     }
+#undef CASE
 }

@@ -9,6 +9,16 @@
 #include "layer_norm.h"
 #include "residual.h"
 
+/* The names of all kinds. */
+#define OPERATIONS(KIND)                                                               \
+    KIND(dense)                                                                        \
+    KIND(activation)                                                                   \
+    KIND(dropout)                                                                      \
+    KIND(batch_norm)                                                                   \
+    KIND(layer_norm)                                                                   \
+    KIND(branch)                                                                       \
+    KIND(add)
+
 #define ENTRY(name) &name,
 static const Kind *const kinds[] = {OPERATIONS(ENTRY)};
 #undef ENTRY

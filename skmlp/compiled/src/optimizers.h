@@ -8,7 +8,7 @@
 
 typedef struct {
     real *theta, *g;
-    real *state[3];
+    real *state[MOST_STATE_ARRAYS];
     real decay;     /* factor of theta before the step */
     real shorten;   /* factor of the gradient */
     real threshold; /* of the proximal operator for step size 1; 0 for none */
@@ -23,10 +23,10 @@ typedef struct {
     int nesterov;
 } Scalars;
 
-/* The loop of an optimizer: `update` moves the state and the parameter `w` along the
+/* The loop of an update, which moves the state and the parameter `w` along the
  * gradient `g`, and leaves in `step` the step size for the proximal operator.
  */
-#define OPTIMIZER(name, ...) /* the update */                                          \
+#define LOOP(name, ...) /* the update */                                               \
     static inline __attribute__((always_inline)) void name##_loop(                     \
         ptrdiff_t n, const Slice *part, const Scalars *k, const int has_prox)          \
     {                                                                                  \
@@ -54,8 +54,6 @@ typedef struct {
         name##_loop(n, p, c, 1);                                                       \
     }
 
-/* soft(w, t) = w - clip(w, -t, t) */
-#define SOFT(w, t) ((w) - MAXIMUM(MINIMUM(w, t), -(t)))
 #define PROX(step)                                                                     \
     if (has_prox) {                                                                    \
         const real t = (step) * threshold;                                             \
@@ -63,7 +61,7 @@ typedef struct {
     }
 
 /* With a proximal operator, the velocity is the way that the iterate really went. */
-OPTIMIZER(sgd, {
+LOOP(sgd, {
     const real v = s0[i] * c.momentum;
     if (!has_prox) {
         s0[i] = v - c.learning_rate * g;
@@ -76,7 +74,7 @@ OPTIMIZER(sgd, {
     }
 })
 
-OPTIMIZER(nesterov, {
+LOOP(nesterov, {
     if (!has_prox) {
         const real v = s0[i] * c.momentum - c.learning_rate * g;
         s0[i] = v;
@@ -89,14 +87,14 @@ OPTIMIZER(nesterov, {
     }
 })
 
-OPTIMIZER(adagrad, {
+LOOP(adagrad, {
     s0[i] += g * g;
     const real d = SQRT(s0[i]) + c.epsilon;
     w -= c.learning_rate * g / d;
     PROX(c.learning_rate / d)
 })
 
-OPTIMIZER(rmsprop, {
+LOOP(rmsprop, {
     s0[i] = s0[i] * c.rho + c.rest * (g * g);
     const real d = SQRT(s0[i]) + c.epsilon;
     w -= c.learning_rate * g / d;
@@ -110,14 +108,14 @@ OPTIMIZER(rmsprop, {
     s0[i] = m;                                                                         \
     s1[i] = v;
 
-OPTIMIZER(adam, {
+LOOP(adam, {
     MOMENTS
     const real d = SQRT(v) + c.epsilon;
     w -= c.m_share * m / d;
     PROX(c.eta / d)
 })
 
-OPTIMIZER(amsgrad, {
+LOOP(amsgrad, {
     MOMENTS
     const real v_max = MAXIMUM(v, s2[i]);
     const real d = SQRT(v_max) + c.epsilon;
@@ -126,104 +124,135 @@ OPTIMIZER(amsgrad, {
     PROX(c.eta / d)
 })
 
-OPTIMIZER(nadam, {
+LOOP(nadam, {
     MOMENTS
     const real d = SQRT(v) + c.epsilon;
     w -= (c.m_share * m + c.g_share * g) / d;
     PROX(c.eta / d)
 })
 
+/* Each optimizer's coefficients of a step, from its hyperparameters, which are in the
+ * order of the class in Python. The step has been counted in o->t.
+ */
+
+static void begin_sgd(OptimizerState *o, Scalars *c)
+{
+    enum { MOMENTUM, NESTEROVS_MOMENTUM };
+    c->momentum = (real)o->hyperparameters[MOMENTUM];
+    c->nesterov = o->hyperparameters[NESTEROVS_MOMENTUM] != 0;
+}
+
+static void begin_adagrad(OptimizerState *o, Scalars *c)
+{
+    enum { EPSILON };
+    c->epsilon = (real)o->hyperparameters[EPSILON];
+}
+
+static void begin_rmsprop(OptimizerState *o, Scalars *c)
+{
+    enum { RHO, EPSILON };
+    c->rho = (real)o->hyperparameters[RHO];
+    c->rest = (real)(1 - o->hyperparameters[RHO]);
+    c->epsilon = (real)o->hyperparameters[EPSILON];
+}
+
+/* Those that Adam and its relatives have; NAdam alone has the last one. */
+enum { BETA_1, BETA_2, EPSILON, MOMENTUM_DECAY };
+
+static double adam_correction(const OptimizerState *o)
+{
+    return sqrt(1 - pow(o->hyperparameters[BETA_2], (double)o->t));
+}
+
+static double adam_bias(const OptimizerState *o)
+{
+    return 1 - pow(o->hyperparameters[BETA_1], (double)o->t);
+}
+
+static void begin_adam(OptimizerState *o, Scalars *c)
+{
+    const double *h = o->hyperparameters;
+    const double eta = o->learning_rate * adam_correction(o);
+    c->beta_1 = (real)h[BETA_1];
+    c->beta_2 = (real)h[BETA_2];
+    c->rest_1 = (real)(1 - h[BETA_1]);
+    c->rest_2 = (real)(1 - h[BETA_2]);
+    c->epsilon = (real)h[EPSILON];
+    c->eta = (real)eta;
+    c->m_share = (real)(eta / adam_bias(o));
+}
+
+/* Its epsilon is outside of the correction. */
+static void begin_adamw(OptimizerState *o, Scalars *c)
+{
+    begin_adam(o, c);
+    c->epsilon = (real)(o->hyperparameters[EPSILON] * adam_correction(o));
+}
+
 static double nadam_mu(const OptimizerState *o, double t)
 {
-    return o->beta_1 * (1 - 0.5 * pow(0.96, t * o->momentum_decay));
+    const double *h = o->hyperparameters;
+    return h[BETA_1] * (1 - 0.5 * pow(0.96, t * h[MOMENTUM_DECAY]));
 }
+
+static void begin_nadam(OptimizerState *o, Scalars *c)
+{
+    const double t = (double)o->t;
+    const double mu = nadam_mu(o, t), mu_next = nadam_mu(o, t + 1);
+    const double eta = o->learning_rate * adam_correction(o);
+    double *mu_product = &o->scalars[0];
+    begin_adamw(o, c);
+    *mu_product *= mu;
+    const double g_share = (1 - mu) / (1 - *mu_product);
+    const double m_share = mu_next / (1 - *mu_product * mu_next);
+    c->g_share = (real)(eta * g_share);
+    c->m_share = (real)(eta * m_share);
+    c->eta = (real)(eta * (g_share + m_share * adam_bias(o)));
+}
+
+/* All optimizers: OPTIMIZER(name, begin, update). To add one, write its functions above
+ * and add a line here.
+ */
+/* clang-format off */
+#define OPTIMIZERS(OPTIMIZER)                                                          \
+    OPTIMIZER(sgd, begin_sgd, c->nesterov ? UPDATE(nesterov) : UPDATE(sgd))            \
+    OPTIMIZER(adagrad, begin_adagrad, UPDATE(adagrad))                                 \
+    OPTIMIZER(rmsprop, begin_rmsprop, UPDATE(rmsprop))                                 \
+    OPTIMIZER(adam, begin_adam, UPDATE(adam))                                          \
+    OPTIMIZER(adamw, begin_adamw, UPDATE(adam))                                        \
+    OPTIMIZER(amsgrad, begin_adamw, UPDATE(amsgrad))                                   \
+    OPTIMIZER(nadam, begin_nadam, UPDATE(nadam))
+/* clang-format on */
+
+/* The code of an optimizer is its position in the list, from 1. */
+#define CODE(name, ...) OPTIMIZER_##name,
+enum { NO_OPTIMIZER, OPTIMIZERS(CODE) };
+#undef CODE
 
 /* Count a step, and compute what it needs. */
 static Scalars begin_step(OptimizerState *o, double learning_rate)
 {
-    Scalars c = {
-        .learning_rate = (real)learning_rate,
-        .momentum = (real)o->momentum,
-        .beta_1 = (real)o->beta_1,
-        .beta_2 = (real)o->beta_2,
-        .rho = (real)o->rho,
-        .epsilon = (real)o->epsilon,
-        .rest_1 = (real)(1 - o->beta_1),
-        .rest_2 = (real)(1 - o->beta_2),
-        .rest = (real)(1 - o->rho),
-        .nesterov = o->nesterov,
-    };
+    Scalars c = {.learning_rate = (real)learning_rate};
     o->learning_rate = learning_rate;
     o->t += 1;
-    if (o->kind < ADAM)
-        return c;
-    const double t = (double)o->t;
-    const double bias_1 = 1 - pow(o->beta_1, t);
-    const double correction = sqrt(1 - pow(o->beta_2, t));
-    double eta = learning_rate * correction;
-    c.eta = (real)eta;
-    c.m_share = (real)(eta / bias_1);
-    if (o->kind != ADAM) /* epsilon is outside of the correction */
-        c.epsilon = (real)(o->epsilon * correction);
-    if (o->kind == NADAM) {
-        const double mu = nadam_mu(o, t), mu_next = nadam_mu(o, t + 1);
-        o->mu_product *= mu;
-        const double g_share = (1 - mu) / (1 - o->mu_product);
-        const double m_share = mu_next / (1 - o->mu_product * mu_next);
-        c.g_share = (real)(eta * g_share);
-        c.m_share = (real)(eta * m_share);
-        c.eta = (real)(eta * (g_share + m_share * bias_1));
+#define CASE(name, begin, update)                                                      \
+    case OPTIMIZER_##name: begin(o, &c); break;
+    switch (o->kind) {
+        OPTIMIZERS(CASE)
     }
+#undef CASE
     return c;
 }
 
 static void optimize(int kind, ptrdiff_t n, const Slice *part, const Scalars *c)
 {
     const int has_prox = part->threshold > 0;
-#define CASE(name) (has_prox ? name##_prox(n, part, c) : name(n, part, c))
+#define UPDATE(name) (has_prox ? name##_prox(n, part, c) : name(n, part, c))
+#define CASE(name, begin, update)                                                      \
+    case OPTIMIZER_##name: update; break;
     switch (kind) {
-    case SGD: c->nesterov ? CASE(nesterov) : CASE(sgd); break;
-    case ADAGRAD: CASE(adagrad); break;
-    case RMSPROP: CASE(rmsprop); break;
-    case ADAM:
-    case ADAMW: CASE(adam); break;
-    case AMSGRAD: CASE(amsgrad); break;
-    case NADAM: CASE(nadam); break;
+        OPTIMIZERS(CASE)
     }
 #undef CASE
-}
-
-/* Make a gradient of sums over the batch that of the objective: add the L2 penalty's,
- * and divide by n. The squares of gradient and parameters are added to the sums.
- */
-KERNEL static void finish_gradient(ptrdiff_t n, const real *theta, real *g, real l2,
-                                   real inverse_n, double *grad_squares,
-                                   double *weight_squares)
-{
-    real g_squares = 0, w_squares = 0;
-    ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++)
-    {
-        const real w = theta[i], x = (g[i] + l2 * w) * inverse_n;
-        g[i] = x;
-        g_squares += x * x;
-        w_squares += w * w;
-    }
-    *grad_squares += (double)g_squares;
-    *weight_squares += (double)w_squares;
-}
-
-KERNEL static double sum_squares(ptrdiff_t n, const real *x)
-{
-    real sum = 0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        sum += x[i] * x[i];
-    return (double)sum;
-}
-
-KERNEL static double sum_magnitudes(ptrdiff_t n, const real *x)
-{
-    real sum = 0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        sum += FABS(x[i]);
-    return (double)sum;
+#undef UPDATE
 }

@@ -185,6 +185,7 @@ class NAdam(
     name="nadam",
     hyperparameters=("beta_1", "beta_2", "epsilon", "momentum_decay"),
     state=("t", "m", "v", "mu_product"),
+    scalars={"mu_product": (0.0, 1.0)},  # a product of momenta
 ):
     r"""Adam with Nesterov's momentum.
 

@@ -36,6 +36,10 @@ class Optimizer:
     state : tuple of str
         Attributes that the steps change.
 
+    scalars : dict of str to (float, float)
+        Those of `state` that are numbers other than `t`, with the least and the
+        greatest valid value of each.
+
     full_batch : bool
         Whether it evaluates the objective by itself, and so has `search`
         instead of `step`.
@@ -74,6 +78,7 @@ class Optimizer:
     name: str
     hyperparameters: tuple[str, ...]
     state: tuple[str, ...]
+    scalars: dict[str, tuple[float, float]]
     full_batch = False
     needs_gradient = True
     draws = False
@@ -86,12 +91,14 @@ class Optimizer:
         name: str,
         hyperparameters: tuple[str, ...],
         state: tuple[str, ...],
+        scalars: dict[str, tuple[float, float]] | None = None,
         default_weight_decay: float = 0.0,
         ignored_schedules: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name, cls.hyperparameters, cls.state = name, hyperparameters, state
+        cls.scalars = scalars or {}
         cls.default_weight_decay = default_weight_decay
         cls.ignored_schedules = ignored_schedules
         OPTIMIZERS[name] = cls

@@ -1,5 +1,0 @@
-#include "engine.h"
-
-#define ENTRY(name) #name,
-const char *const operation_names[] = {OPERATIONS(ENTRY) NULL};
-#undef ENTRY
