@@ -12,7 +12,13 @@ from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Hidden, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Hidden,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 
@@ -41,6 +47,7 @@ __all__ = [
     "check_matplotlib_support",
     "task_callbacks",
     "validate_data",
+    "validate_parameter_constraints",
 ]
 
 

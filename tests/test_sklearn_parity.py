@@ -753,6 +753,7 @@ ALSO = {
     "activation": ", an array-like or an instance of '[a-zA-Z_.]+'",
     "learning_rate": " or a callable",
     "loss": " or an instance of '[a-zA-Z_.]+'",
+    "solver": " or an instance of '[a-zA-Z_.]+'",
 }
 CHOICES = {
     "activation": ONLY_HERE["activations"],

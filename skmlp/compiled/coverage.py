@@ -54,7 +54,8 @@ def unsupported(network, optimizer, X, augment, penalty=None):
     if not _is_covered(network.loss, _LOSSES, "LOSSES"):
         reasons.append(f"loss={network.loss!r}")
     if optimizer is not None and not _is_covered_optimizer(optimizer):
-        reasons.append(f"solver={optimizer.name!r}")
+        is_named = OPTIMIZERS.get(optimizer.name) is type(optimizer)
+        reasons.append(f"solver={optimizer.name if is_named else optimizer!r}")
     if penalty is not None and not _is_covered(penalty, _PENALTIES, "PENALTIES"):
         reasons.append(f"penalty={penalty!r}")
     reasons += unsupported_input(X)

@@ -103,7 +103,7 @@ class Network:
 
     @property
     def options(self) -> set[str]:
-        """Names of the parameters of the estimators that add layers to the network."""
+        """Names of the parameters of the estimators that change what is computed."""
         return {layer.option for layer in self.layers if layer.option is not None}
 
     @property

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers.base import Optimizer, find_optimizer
 
 __all__ = [
     "SCHEDULES",
@@ -286,14 +286,14 @@ class FunctionSchedule(Schedule):
 
 
 def followed_by(
-    solver: str, learning_rate: str | Callable[[int], float]
+    solver: str | Optimizer, learning_rate: str | Callable[[int], float]
 ) -> str | Callable[[int], float]:
     """Return the schedule that a solver follows, which may ignore the one it is given.
 
     Parameters
     ----------
-    solver : str
-        Name of the solver.
+    solver : str or Optimizer
+        Name of the solver, or an optimizer.
 
     learning_rate : str or callable
         As of `make_schedule`.
@@ -310,7 +310,8 @@ def followed_by(
     >>> [followed_by(solver, "adaptive") for solver in ("sgd", "adam", "adamw")]
     ['adaptive', 'constant', 'adaptive']
     """
-    ignored = OPTIMIZERS[solver].ignored_schedules if solver in OPTIMIZERS else ()
+    optimizer = find_optimizer(solver)
+    ignored = () if optimizer is None else optimizer.ignored_schedules
     if isinstance(learning_rate, str) and learning_rate in ignored:
         return "constant"
     return learning_rate

@@ -23,7 +23,7 @@ from skmlp._sklearn import (
 )
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
 from skmlp.core.inference import call_with_errors_ignored, check_output
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers.base import Optimizer, find_optimizer
 from skmlp.core.parameters import Parameters
 from skmlp.estimators import build
 from skmlp.estimators.engines import decision_function
@@ -54,7 +54,7 @@ from skmlp.training.state import new_history
 def has_partial_fit(estimator):
     """Whether the solver can train on part of the data (for `available_if`)."""
     solver = estimator.solver
-    if not (isinstance(solver, str) and solver in OPTIMIZERS):
+    if not isinstance(solver, str | Optimizer) or find_optimizer(solver) is None:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
             f"{solver} is not stochastic."
@@ -393,13 +393,12 @@ class BaseMLP(
             )
         # Somebody may have set coefs_ without a call of fit.
         options = getattr(self, "_network", network).options
-        for option in ("batch_norm", "layer_norm", "residual"):
+        for option in sorted(options ^ network.options):
             had = option in options
-            if had != (option in network.options):
-                raise ValueError(
-                    "warm_start and partial_fit go on with the network of the previous "
-                    f"call, which had {option}={had}, but now {option}={not had}."
-                )
+            raise ValueError(
+                "warm_start and partial_fit go on with the network of the previous "
+                f"call, which had {option}={had}, but now {option}={not had}."
+            )
         # A copy: should training fail, the old parameters are still there.
         groups = {name: getattr(self, f"{name}_") for name in network.layout.groups}
         return network, Parameters(network.layout, dtype).fill(groups)

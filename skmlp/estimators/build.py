@@ -11,12 +11,14 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skmlp._sklearn import validate_parameter_constraints
 from skmlp.callbacks.base import FunctionCallback
 from skmlp.core import schedules
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers import OPTIMIZERS, Optimizer
+from skmlp.core.optimizers.base import find_optimizer
 from skmlp.core.parameters import Layout, Parameters
 from skmlp.core.penalties import PENALTIES
 from skmlp.estimators.engines import one_blas_thread
@@ -41,6 +43,8 @@ def check_solver(estimator, has_validation):
 
     Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
     """
+    if isinstance(estimator.solver, Optimizer):
+        _check_template(estimator)
     if estimator.solver != "lbfgs":
         return
     if has_validation:
@@ -55,6 +59,28 @@ def check_solver(estimator, has_validation):
                 f"{name}={value!r} needs a first-order solver, such as 'adam'; "
                 f"solver='lbfgs' supports {name}={off!r} only."
             )
+
+
+def _check_template(estimator):
+    """Raise if the optimizer that is given as `solver` has invalid hyperparameters.
+
+    Those of an optimizer with a name are parameters of the estimator, and have the same
+    constraints. Other optimizers check their own.
+    """
+    solver = estimator.solver
+    cls, settings = type(solver), {}
+    for name in solver.hyperparameters:
+        if not hasattr(solver, name):
+            raise ValueError(
+                f"solver must have an attribute for each of its hyperparameters, got "
+                f"a {cls.__name__} without {name!r}. Set self.{name} in its "
+                "constructor."
+            )
+        settings[name] = getattr(solver, name)
+    if OPTIMIZERS.get(cls.name) is cls:
+        validate_parameter_constraints(
+            estimator._parameter_constraints, settings, f"solver {cls.__name__}"
+        )
 
 
 def check_resume_from(estimator, resume_from):
@@ -355,9 +381,12 @@ def check_numbers(estimator, dtype):
     They are divided by, or divide: of a zero and an infinity come numbers that are
     none, and training would be said to diverge.
     """
-    optimizer, names = OPTIMIZERS.get(estimator.solver), []
-    if optimizer is not None and "epsilon" in optimizer.hyperparameters:
-        names.append("epsilon")
+    owner, names = {}, []
+    solver = estimator.solver
+    if (optimizer := find_optimizer(solver)) is not None:
+        names += optimizer.divisors
+        if optimizer is type(solver):
+            owner = dict.fromkeys(optimizer.divisors, solver)
     if estimator.batch_norm:
         names.append("batch_norm_epsilon")
     if estimator.max_norm is not None:
@@ -366,7 +395,7 @@ def check_numbers(estimator, dtype):
         names += LOSSES[estimator.loss].divisors
     limits = np.finfo(dtype)
     for name in names:
-        value = getattr(estimator, name)
+        value = getattr(owner.get(name, estimator), name)
         if not float(limits.tiny) <= float(value) <= float(limits.max):
             raise ValueError(
                 f"{name} must be from {limits.tiny:.2g} to {limits.max:.2g}, the range "
@@ -381,16 +410,18 @@ def make_penalty(estimator):
 
 
 def make_optimizer(estimator, theta):
-    """Return the first-order optimizer named by `solver`."""
-    cls = OPTIMIZERS[estimator.solver]
-    hyperparameters = {name: getattr(estimator, name) for name in cls.hyperparameters}
-    return cls(theta.flat, estimator.learning_rate_init, **hyperparameters)
+    """Return the first-order optimizer that `solver` names, or is a template of."""
+    solver, learning_rate = estimator.solver, estimator.learning_rate_init
+    if isinstance(solver, Optimizer):
+        return solver.for_parameters(theta.flat, learning_rate)
+    cls = OPTIMIZERS[solver]
+    return cls(theta.flat, learning_rate, **_hyperparameters(estimator, cls))
 
 
 def weight_decay(estimator):
     """Return the decoupled weight decay, whose default depends on the solver."""
     if estimator.weight_decay is None:
-        return OPTIMIZERS[estimator.solver].default_weight_decay
+        return find_optimizer(estimator.solver).default_weight_decay
     return float(estimator.weight_decay)
 
 

@@ -89,7 +89,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         - 'mish': z tanh(log(1 + exp(z)));
         - an object of your own, see :mod:`skmlp.core.activations`.
 
-    solver : str, default='adam'
+    solver : str or Optimizer, default='adam'
         The algorithm that minimizes the objective. On mini-batches:
 
         - 'sgd': stochastic gradient descent with momentum;
@@ -106,6 +106,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
           the gradient is zero;
         - 'random_search': adds noise to all parameters, and keeps it if the
           objective does not increase.
+
+        An instance of :class:`skmlp.core.optimizers.Optimizer` can be passed instead
+        of a name. Training uses its class and hyperparameters, and the
+        `learning_rate_init` of the estimator. The instance is not changed.
 
         These are called first-order solvers below. The last one is not:
 

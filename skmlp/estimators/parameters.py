@@ -29,7 +29,7 @@ from skmlp._sklearn import (
 )
 from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import INITIALIZERS
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.schedules import SCHEDULES
 from skmlp.training.state import HOOKS
 
@@ -87,7 +87,9 @@ ACTIVATION = StrOptions(set(HIDDEN_ACTIVATIONS)), "array-like", Activation
 class EstimatorParameters:
     """The parameters of both estimators that are given by keyword only."""
 
-    solver: str = param(Names(OPTIMIZERS, "lbfgs"), default="adam")
+    solver: str | Optimizer = param(
+        Names(OPTIMIZERS, "lbfgs"), Optimizer, default="adam"
+    )
     alpha: float = param(Interval(Real, 0, None, closed="left"), default=0.0001)
     batch_size: int | str = param(
         StrOptions({"auto", "full"}),

@@ -84,7 +84,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         - 'mish': z tanh(log(1 + exp(z)));
         - an object of your own, see :mod:`skmlp.core.activations`.
 
-    solver : str, default='adam'
+    solver : str or Optimizer, default='adam'
         The algorithm that minimizes the objective. On mini-batches:
 
         - 'sgd': stochastic gradient descent with momentum;
@@ -101,6 +101,10 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
           the gradient is zero;
         - 'random_search': adds noise to all parameters, and keeps it if the
           objective does not increase.
+
+        An instance of :class:`skmlp.core.optimizers.Optimizer` can be passed instead
+        of a name. Training uses its class and hyperparameters, and the
+        `learning_rate_init` of the estimator. The instance is not changed.
 
         These are called first-order solvers below. The last one is not:
 

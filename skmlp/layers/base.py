@@ -51,8 +51,8 @@ class Layer:
         Whether the parameters are not trained.
 
     option : str or None
-        The parameter of the estimators that adds the layer to a network, or None for a
-        layer that every network has.
+        The parameter of the estimators that adds the layer to a network, and must not
+        change with `warm_start`. None for other layers.
 
     out : ndarray of shape (n_samples, n_out) or None
         Buffer of the output. None for a layer that overwrites its input, or that has

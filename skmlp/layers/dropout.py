@@ -32,7 +32,6 @@ class Dropout(Layer, name="dropout"):
         Probability r of dropping a unit, in [0, 1).
     """
 
-    option = "dropout"
     operation = "dropout"
     draws = True
     mask: Any = None

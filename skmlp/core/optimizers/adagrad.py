@@ -3,28 +3,32 @@
 import numpy as np
 
 from skmlp.core._typing import Array, Proximal
-from skmlp.core.optimizers.base import Optimizer
+from skmlp.core.optimizers.base import NO_PARAMETERS, Optimizer
 
 
 class Adagrad(
-    Optimizer, name="adagrad", hyperparameters=("epsilon",), state=("t", "v")
+    Optimizer,
+    name="adagrad",
+    hyperparameters=("epsilon",),
+    state=("t", "v"),
+    divisors=("epsilon",),
 ):
-    r"""Adagrad: step sizes that shrink with the gradients seen so far.
+    r"""Adagrad: step sizes that decrease with the sum of squared gradients.
 
     .. math::
 
         v \leftarrow v + g^2, \qquad
         \theta \leftarrow \theta - \eta \frac{g}{\sqrt{v} + \epsilon}
 
-    A proximal operator is applied with each parameter's own step size,
+    A proximal operator is applied with the step size of each parameter,
     :math:`\eta / (\sqrt{v} + \epsilon)`.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_parameters,)
-        The parameters, for their shape and dtype.
+    theta : ndarray of shape (n_parameters,), default=NO_PARAMETERS
+        The parameters. Only their shape and dtype are used.
 
-    learning_rate : float
+    learning_rate : float, default=0.001
         Step size, eta.
 
     epsilon : float, default=1e-8
@@ -33,12 +37,15 @@ class Adagrad(
     References
     ----------
     J. Duchi, E. Hazan and Y. Singer, "Adaptive subgradient methods for online
-    learning and stochastic optimization", JMLR 12, 2011; its composite mirror
-    descent is the proximal step.
+    learning and stochastic optimization", JMLR 12, 2011. The proximal step is its
+    composite mirror descent.
     """
 
     def __init__(
-        self, theta: Array, learning_rate: float, epsilon: float = 1e-8
+        self,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
+        epsilon: float = 1e-8,
     ) -> None:
         super().__init__(learning_rate)
         self.epsilon = float(epsilon)
@@ -60,14 +67,18 @@ class Adagrad(
             prox(theta, work)
 
     def _accumulate(self, square: Array) -> None:
-        """Let v take in the squared gradient, which may be overwritten."""
+        """Add the squared gradient, which may be overwritten, to v."""
         self.v += square
 
 
 class RMSProp(
-    Adagrad, name="rmsprop", hyperparameters=("rho", "epsilon"), state=("t", "v")
+    Adagrad,
+    name="rmsprop",
+    hyperparameters=("rho", "epsilon"),
+    state=("t", "v"),
+    divisors=("epsilon",),
 ):
-    r"""RMSProp: Adagrad with a sum that forgets.
+    r"""RMSProp: Adagrad with a decaying mean instead of a sum.
 
     .. math::
 
@@ -77,7 +88,7 @@ class RMSProp(
     Parameters
     ----------
     theta, learning_rate, epsilon
-        As of `Adagrad`.
+        See `Adagrad`.
 
     rho : float, default=0.99
         Decay of the mean square.
@@ -90,8 +101,8 @@ class RMSProp(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         rho: float = 0.99,
         epsilon: float = 1e-8,
     ) -> None:

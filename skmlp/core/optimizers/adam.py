@@ -1,21 +1,22 @@
-"""Adam and its relatives."""
+"""Adam and its variants."""
 
 import math
 
 import numpy as np
 
 from skmlp.core._typing import Array, Proximal
-from skmlp.core.optimizers.base import Optimizer
+from skmlp.core.optimizers.base import NO_PARAMETERS, Optimizer
 
 
 class Adam(
     Optimizer,
     name="adam",
     hyperparameters=("beta_1", "beta_2", "epsilon"),
+    divisors=("epsilon",),
     state=("t", "m", "v"),
     ignored_schedules=("adaptive", "invscaling"),  # as in scikit-learn
 ):
-    r"""Adam, in the efficient order of its paper's section 2.
+    r"""Adam, in the efficient order of section 2 of its paper.
 
     .. math::
 
@@ -25,16 +26,16 @@ class Adam(
             \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}
             \frac{m}{\sqrt{v} + \epsilon}
 
-    A proximal operator is applied with each parameter's own step size,
-    :math:`\eta \sqrt{1 - \beta_2^t} / (\sqrt{v} + \epsilon)`; with one step
-    size for all, the solution would not be a minimum of the objective.
+    A proximal operator is applied with the step size of each parameter,
+    :math:`\eta \sqrt{1 - \beta_2^t} / (\sqrt{v} + \epsilon)`. With one step size
+    for all parameters, the solution would not be a minimum of the objective.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_parameters,)
-        The parameters, for their shape and dtype.
+    theta : ndarray of shape (n_parameters,), default=NO_PARAMETERS
+        The parameters. Only their shape and dtype are used.
 
-    learning_rate : float
+    learning_rate : float, default=0.001
         Step size, eta.
 
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -52,8 +53,8 @@ class Adam(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -77,7 +78,7 @@ class Adam(
         grad *= 1 - self.beta_2
         v += grad
 
-        # From here on the gradient's memory holds sqrt(v) + epsilon.
+        # From here, the memory of the gradient holds sqrt(v) + epsilon.
         correction = math.sqrt(1 - self.beta_2**self.t)
         np.sqrt(self._second_moment(), out=grad)
         grad += self._epsilon(correction)
@@ -87,18 +88,18 @@ class Adam(
             prox(theta, grad)
 
     def _second_moment(self) -> Array:
-        """What the step is divided by the root of."""
+        """Return the array whose square root divides the step."""
         return self.v
 
     def _epsilon(self, correction: float) -> float:
-        """What is added to that root, which is `correction` times too small."""
+        """Return what is added to this root, which lacks the factor 1 / `correction`."""
         return self.epsilon
 
     def _move(self, theta: Array, eta: float, work: Array, divisor: Array) -> float:
-        """Move theta; `work` holds 1 - beta_1 times the gradient.
+        """Move theta, and return the step size before the division by `divisor`.
 
-        Returns what a gradient that was always the same has been multiplied by,
-        but for the division.
+        `work` holds 1 - beta_1 times the gradient. The step size is the factor of a
+        gradient that is the same in all steps.
         """
         np.multiply(self.m, -(eta / (1 - self.beta_1**self.t)), out=work)
         work /= divisor
@@ -110,23 +111,24 @@ class AdamW(
     Adam,
     name="adamw",
     hyperparameters=("beta_1", "beta_2", "epsilon"),
+    divisors=("epsilon",),
     state=("t", "m", "v"),
     default_weight_decay=0.01,
 ):
-    r"""Adam with epsilon outside of the bias correction, for decoupled decay.
+    r"""Adam with epsilon outside the bias correction, for decoupled weight decay.
 
     .. math::
 
         \theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t}
             \frac{m}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
 
-    The decay itself, :math:`W \leftarrow W - \eta \lambda W`, is not here:
-    the training engine does it before the step, for every optimizer.
+    The training step applies the decay :math:`W \leftarrow W - \eta \lambda W`
+    before the step of any optimizer.
 
     Parameters
     ----------
     theta, learning_rate, beta_1, beta_2, epsilon
-        As of `Adam`.
+        See `Adam`.
 
     References
     ----------
@@ -142,9 +144,10 @@ class AMSGrad(
     AdamW,
     name="amsgrad",
     hyperparameters=("beta_1", "beta_2", "epsilon"),
+    divisors=("epsilon",),
     state=("t", "m", "v", "v_max"),
 ):
-    r"""Adam with step sizes that never grow.
+    r"""Adam with step sizes that do not increase.
 
     .. math::
 
@@ -152,12 +155,12 @@ class AMSGrad(
         \theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t}
             \frac{m}{\sqrt{\hat v / (1 - \beta_2^t)} + \epsilon}
 
-    The corrections of the bias are not in the paper, but in every library.
+    The paper has no bias corrections. Other implementations have them.
 
     Parameters
     ----------
     theta, learning_rate, beta_1, beta_2, epsilon
-        As of `Adam`.
+        See `Adam`.
 
     References
     ----------
@@ -167,8 +170,8 @@ class AMSGrad(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -184,10 +187,11 @@ class NAdam(
     AdamW,
     name="nadam",
     hyperparameters=("beta_1", "beta_2", "epsilon", "momentum_decay"),
+    divisors=("epsilon",),
     state=("t", "m", "v", "mu_product"),
     scalars={"mu_product": (0.0, 1.0)},  # a product of momenta
 ):
-    r"""Adam with Nesterov's momentum.
+    r"""Adam with Nesterov momentum.
 
     .. math::
 
@@ -200,10 +204,10 @@ class NAdam(
     Parameters
     ----------
     theta, learning_rate, beta_1, beta_2, epsilon
-        As of `Adam`.
+        See `Adam`.
 
     momentum_decay : float, default=0.004
-        How fast the momentum mu goes from half of beta_1 to beta_1, psi.
+        Rate psi at which the momentum mu increases from half of beta_1 to beta_1.
 
     References
     ----------
@@ -213,8 +217,8 @@ class NAdam(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -232,7 +236,7 @@ class NAdam(
         self.mu_product *= mu
         g_share = (1 - mu) / (1 - self.mu_product)
         m_share = mu_next / (1 - self.mu_product * mu_next)
-        # One after the other: there is no memory to add g and m up in.
+        # Two updates, because there is no memory for the sum of g and m.
         work *= -(eta * g_share / (1 - self.beta_1))
         work /= divisor
         theta += work

@@ -1,6 +1,6 @@
 """Searches: optimizers that evaluate the objective.
 
-They take all samples at once, for values of the objective on different batches
+They use all samples at once, because values of the objective on different batches
 cannot be compared.
 """
 
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from skmlp.core._typing import Array, Proximal
-from skmlp.core.optimizers.base import Optimizer
+from skmlp.core.optimizers.base import NO_PARAMETERS, Optimizer
 
 
 @contextmanager
 def _restored_on_error(theta: Array, start: Array) -> Iterator[None]:
-    """Leave theta at the start if a user interrupts what is tried with it."""
+    """Set theta back to its initial value after an exception or an interrupt."""
     try:
         yield
     except BaseException:
@@ -34,32 +34,30 @@ class Armijo(
 
     .. math:: \theta \leftarrow \theta + t d, \qquad d = -g, \qquad t = a^l
 
-    with the smallest :math:`l = 0, 1, 2, \dots` that gives a sufficient
-    decrease:
+    with the smallest :math:`l = 0, 1, 2, \dots` that gives a sufficient decrease:
 
     .. math:: E(\theta + t d) \leq E(\theta) + \sigma t \, g^T d
 
-    With a proximal operator the step is :math:`d_t =
+    With a proximal operator, the step is :math:`d_t =
     \operatorname{prox}_t(\theta - t g) - \theta`, and the condition
 
     .. math:: E(\theta + d_t) \leq E(\theta) - \frac{\sigma}{t} \lVert d_t \rVert^2
 
-    which without one, where :math:`d_t = -t g`, is the condition above.
+    Without one, :math:`d_t = -t g`, and this is the condition above.
 
-    `learning_rate` becomes the step size t. Where theta does not move although
-    t gets ever smaller, it is `stationary`, and left exactly as it was.
+    `learning_rate` is set to the step size t. If no t changes theta, the search is
+    `stationary`, and theta keeps its value.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_parameters,)
-        The parameters.
+    theta : ndarray of shape (n_parameters,), default=NO_PARAMETERS
+        Not used.
 
-    learning_rate : float
+    learning_rate : float, default=0.001
         Not used.
 
     armijo_sigma : float, default=1e-4
-        Share of the decrease along the tangent that is sufficient, sigma, in
-        (0, 1).
+        Sufficient share of the decrease along the tangent, sigma, in (0, 1).
 
     armijo_factor : float, default=0.5
         Factor between the step sizes, a, in (0, 1).
@@ -77,8 +75,8 @@ class Armijo(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         armijo_sigma: float = 1e-4,
         armijo_factor: float = 0.5,
     ) -> None:
@@ -99,7 +97,7 @@ class Armijo(
         self.t += 1
         self.stationary = False
         if not math.isfinite(E):
-            return E  # there is nothing to compare with
+            return E  # no value can be compared with it
         work[...] = theta
         with _restored_on_error(theta, work):
             return self._backtrack(theta, grad, E, evaluate, work, prox)
@@ -122,13 +120,13 @@ class Armijo(
             theta -= start  # d, as far as it changes theta
             square = float(np.vdot(theta, theta))
             theta += start
-            # Zero at a stationary point, and at the latest once t underflows
-            # next to theta; NaN, which no smaller t mends, if the gradient is.
+            # It is zero at a stationary point, or when t * grad is too small to change
+            # theta. It is NaN for every t if the gradient is NaN.
             if not square > 0:
                 theta[...] = start
                 self.stationary = True
                 return E
-            # An overflow is not a decrease, even if it is one to -inf.
+            # An overflow to -inf does not count as a decrease.
             if math.isfinite(square) and math.isfinite(value := evaluate()):
                 if value <= E - self.armijo_sigma / t * square:
                     self.learning_rate = t
@@ -139,25 +137,24 @@ class Armijo(
 class RandomSearch(
     Optimizer, name="random_search", hyperparameters=("search_radius",), state=("t",)
 ):
-    r"""Random search: try a point nearby, and stay where it is no worse.
+    r"""Random search: move to a random point nearby if it is not worse.
 
     .. math::
 
         \theta' = \theta + u, \quad u_i \sim U(-r, r), \qquad
         \theta \leftarrow \theta' \text{ if } E(\theta') \leq E(\theta)
 
-    Any finite value is better than one that is not, and that is never taken.
+    A value that is not finite is worse than any finite value.
 
-    Without a gradient, and a baseline for everything that has one. The
-    objective has all of the penalty, so there is no use for its proximal
-    operator.
+    The search uses no gradient. The objective includes the whole penalty, so that
+    the proximal operator is not used.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_parameters,)
-        The parameters.
+    theta : ndarray of shape (n_parameters,), default=NO_PARAMETERS
+        Not used.
 
-    learning_rate : float
+    learning_rate : float, default=0.001
         Not used.
 
     search_radius : float, default=0.1
@@ -175,7 +172,10 @@ class RandomSearch(
     needs_gradient = False
 
     def __init__(
-        self, theta: Array, learning_rate: float, search_radius: float = 0.1
+        self,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
+        search_radius: float = 0.1,
     ) -> None:
         super().__init__(learning_rate)
         self.search_radius = float(search_radius)
@@ -201,5 +201,5 @@ class RandomSearch(
             value = evaluate()
         if math.isfinite(value) and (value <= E or not math.isfinite(E)):
             return value
-        theta[...] = start  # it is worse, or not finite
+        theta[...] = start  # the value is worse, or not finite
         return E

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skmlp.core._typing import Array, Proximal
-from skmlp.core.optimizers.base import Optimizer
+from skmlp.core.optimizers.base import NO_PARAMETERS, Optimizer
 
 
 class SGD(
@@ -16,27 +16,27 @@ class SGD(
 
     .. math:: v \leftarrow \mu v - \eta g, \qquad \theta \leftarrow \theta + v
 
-    With Nesterov's momentum, :math:`\theta` is the look-ahead point
+    With Nesterov momentum, :math:`\theta` is the look-ahead point
     :math:`x + \mu v` of the iterate :math:`x`, and moves by :math:`\mu v -
     \eta g`.
 
-    With a proximal operator the new iterate is that operator's value, and the
-    velocity is the distance that the iterate really went; so a weight that is
-    held at zero does not gather speed.
+    With a proximal operator, the new iterate is the value of the operator, and the
+    velocity is the change of the iterate. The velocity of a weight that stays zero
+    is therefore zero.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_parameters,)
-        The parameters, for their shape and dtype.
+    theta : ndarray of shape (n_parameters,), default=NO_PARAMETERS
+        The parameters. Only their shape and dtype are used.
 
-    learning_rate : float
+    learning_rate : float, default=0.001
         Step size, eta.
 
     momentum : float, default=0.9
         Momentum, mu.
 
     nesterovs_momentum : bool, default=True
-        Whether to use Nesterov's momentum.
+        Whether to use Nesterov momentum.
 
     References
     ----------
@@ -50,8 +50,8 @@ class SGD(
 
     def __init__(
         self,
-        theta: Array,
-        learning_rate: float,
+        theta: Array = NO_PARAMETERS,
+        learning_rate: float = 0.001,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
     ) -> None:
