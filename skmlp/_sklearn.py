@@ -1,8 +1,8 @@
-"""The private and the new names of scikit-learn that skmlp uses, in one place.
+"""Private and recent names of scikit-learn that skmlp uses.
 
-The private ones give its estimators the same parameter validation, error texts
-and warnings as scikit-learn's own. A new release of scikit-learn that moves one
-of them is answered here, and so is an old one that lacks something.
+With the private ones, its estimators have the same parameter validation, error messages
+and warnings as those of scikit-learn. Differences between the supported versions of
+scikit-learn are handled here.
 """
 
 from numbers import Real
@@ -27,7 +27,7 @@ try:
 except ImportError:  # before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's."""
+        """Replacement of scikit-learn's class."""
 
 
 __all__ = [
@@ -52,9 +52,10 @@ __all__ = [
 
 
 class Interval(_param_validation.Interval):
-    """An interval; if of real numbers, then as they are when they are floats.
+    """An interval. Real numbers are converted to float before the comparison.
 
-    scikit-learn's fails on a fraction, and lets an integer pass that no float can hold.
+    scikit-learn's class fails on a `Fraction`, and accepts an integer that is larger
+    than any float.
     """
 
     def is_satisfied_by(self, val):
@@ -85,38 +86,38 @@ class HasAnyMethod(HasMethods):
 
 
 class Names(StrOptions):
-    """Names in a registry, also those that enter it later, and others.
+    """Names that are not fixed: those registered later are accepted, too.
 
     Parameters
     ----------
-    registry : dict
-        Its keys are the names.
+    registered : callable
+        Returns the names of the moment, such as the method `keys` of a dict.
 
     *others : str
-        Names besides.
+        Other names.
     """
 
-    def __init__(self, registry, *others):
-        self._registry, self._others = registry, others
-        super().__init__({*others, *registry})
+    def __init__(self, registered, *others):
+        self._registered, self._others = registered, others
+        super().__init__(self.options)
 
     @property
     def options(self):
-        """The names that there are by now."""
-        return {*self._others, *self._registry}
+        """The names at the moment."""
+        return {*self._others, *self._registered()}
 
     @options.setter
     def options(self, value):
-        """Nothing: the registry is asked each time."""
+        """Ignore the value that the constructor of the base class sets."""
 
 
 def _check_sample_weight(sample_weight, X, **kwargs):
-    """Validate sample weights as scikit-learn does, and refuse masked ones."""
-    refuse_masked(sample_weight, "sample_weight")
+    """Validate sample weights as scikit-learn does, and raise if they are masked."""
+    raise_if_masked(sample_weight, "sample_weight")
     return validation._check_sample_weight(sample_weight, X, **kwargs)
 
 
-def refuse_masked(array, name):
+def raise_if_masked(array, name):
     """Raise if an array has masked values, which scikit-learn reads as data."""
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
@@ -126,25 +127,31 @@ def refuse_masked(array, name):
 
 
 def validate_data(estimator, X, y="no_validation", **kwargs):
-    """scikit-learn's, without a warning of NumPy's.
+    """Validate data as scikit-learn does, and ignore floating-point warnings.
 
-    It adds up all values, and looks at each where their sum is not finite: as it may
-    be of values that are. Values that are not, it refuses.
+    scikit-learn first computes the sum of all values. If the sum is not finite, it
+    checks each value, and raises if one of them is not finite.
     """
-    refuse_masked(X, "X")
-    refuse_masked(y, "y")
+    raise_if_masked(X, "X")
+    raise_if_masked(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):
         return validation.validate_data(estimator, X, y, **kwargs)
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):
-    """What tells scikit-learn's callbacks of a fit.
+    """Return a list with the callback that calls scikit-learn's callbacks.
+
+    The list is empty if the estimator has no callbacks of scikit-learn, which
+    `set_callbacks` or a meta-estimator sets, and always before scikit-learn 1.9.
+
+    Parameters
+    ----------
+    estimator, max_iter, X, y, sample_weight
+        See `TaskCallback`.
 
     Returns
     -------
     callbacks : list of TaskCallback
-        Empty if there are none of scikit-learn's (set by `set_callbacks`, or
-        handed down by a meta-estimator), as before scikit-learn 1.9.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         return []
@@ -152,9 +159,7 @@ def task_callbacks(estimator, max_iter, X, y, sample_weight):
 
 
 class TaskCallback:
-    """Tells scikit-learn's callbacks of a fit and its epochs.
-
-    It is a callback of the training loop.
+    """A callback that calls scikit-learn's callbacks for a fit and its epochs.
 
     Parameters
     ----------
@@ -162,10 +167,10 @@ class TaskCallback:
         The estimator that is being fitted.
 
     max_iter : int
-        Largest number of epochs.
+        Maximum number of epochs.
 
-    X, y, sample_weight
-        What `fit` was given; scorers get them.
+    X, y, sample_weight : array-like
+        The arguments of `fit`, for scorers.
     """
 
     def __init__(self, estimator, max_iter, X, y, sample_weight):
@@ -180,7 +185,7 @@ class TaskCallback:
         self._epoch.call_on_fit_task_begin(**self._data)
 
     def on_epoch_end(self, training):
-        """End it; whether a callback wants to stop."""
+        """End the task of the epoch. Return whether a callback requests to stop."""
         return self._epoch.call_on_fit_task_end(
             **self._data,
             reconstruction_attributes=lambda: vars(training.fitted_estimator()),

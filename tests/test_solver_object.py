@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import skmlp
-from skmlp import MLPClassifierScratch, MLPRegressorScratch
+from skmlp import MLPClassifierScratch
 from skmlp.callbacks import Checkpoint
 from skmlp.compiled import UNAVAILABLE
 from skmlp.core.optimizers import NO_PARAMETERS, OPTIMIZERS, Adam, NAdam, Optimizer
@@ -135,7 +135,8 @@ def test_engine_compiled_refuses_a_custom_optimizer(data):
 def test_clone_and_pickle(data, solver):
     fitted = classifier(solver=solver).fit(*data)
     copy = clone(fitted)
-    assert repr(copy.solver) == repr(solver) and copy.solver is not solver
+    assert repr(copy.solver) == repr(solver)
+    assert copy.solver is not solver
     assert_equal_fits(copy.fit(*data), fitted)
     restored = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(

@@ -1,23 +1,22 @@
 """Learning rate schedules.
 
-A schedule is a pure function of what the training loop knows; the learning
-rate itself lives in the optimizer, as a base rate, or level, that changes
-between epochs, and the rate of the next step. The schedule is asked at three
-moments:
+A schedule computes the learning rate from the state of the training. The optimizer
+stores two learning rates: the base rate `level`, which changes between epochs, and the
+rate of the next step. A schedule has three methods:
 
-- ``at_step(level, step, position)``: the rate of the next step while the base
-  rate is `level`, after `step` steps; it need not be asked unless ``per_step``.
-  `position` is where that is in the epochs: the number of the epoch, from 0, times
-  ``steps_per_epoch``, and the number of the batch in it. The two differ where
-  epochs are not equally long, as under `partial_fit`;
-- ``after_epoch(level, t)``: the base rate for the next epoch, when `t` training
-  samples have been seen in all;
-- ``on_plateau(level)``: the base rate to go on with, when training stopped
-  improving, or None to stop.
+- ``at_step(level, step, position)`` returns the rate of the next step if the base
+  rate is `level`, after `step` steps. It is called for each step if ``per_step`` is
+  true. `position` is the position in the epochs: the number of the epoch, from 0, times
+  ``steps_per_epoch``, plus the number of the batch in the epoch. The two differ if
+  epochs have different lengths, as in `partial_fit`.
+- ``after_epoch(level, t)`` returns the base rate of the next epoch, after `t` training
+  samples in total.
+- ``on_plateau(level)`` returns the base rate after training stopped improving, or None
+  to stop training.
 
-To add a schedule, write its class here: naming it enters it in `SCHEDULES`. It
-defines `after_epoch`, `on_plateau`, or `rate`, which is `at_step` before the
-warm-up.
+To add a schedule, derive a class from `Schedule` and give it a name, which enters it in
+`SCHEDULES`. It defines `after_epoch`, `on_plateau`, or `rate`, which is `at_step`
+without the warm-up.
 """
 
 import math
@@ -48,30 +47,19 @@ SCHEDULES: dict = {}
 class Schedule:
     r"""A constant learning rate, and the base class of the other schedules.
 
-    Each of them can begin with a linear warm-up, a factor of
+    Each schedule can begin with a linear warm-up, which multiplies the learning rate by
 
     .. math:: \min(1, (k + 1) / n_\text{warmup})
 
     in step k = 0, 1, 2, ...
 
+    The class statement of a derived class takes `name` and `hyperparameters` as keyword
+    arguments.
+
     Parameters
     ----------
     learning_rate_init : float
         Initial learning rate.
-
-    power_t : float, default=0.5
-        Exponent of the inverse scaling schedule.
-
-    decay_rate : float, default=None
-        Factor of the step, the exponential and the plateau schedule; None for the
-        class's own.
-
-    decay_epochs : int, default=10
-        Epochs between two steps of the step schedule.
-
-    learning_rate_min : float, default=None
-        Last rate of the cosine schedule, and rate at which the plateau schedule
-        stops training; None for the class's own.
 
     warmup_steps : int, default=0
         Number of steps of the warm-up.
@@ -80,7 +68,30 @@ class Schedule:
         Number of steps of an epoch.
 
     total_steps : int, default=1
-        Number of steps until the cosine and the one-cycle schedule end.
+        Number of steps after which the cosine and the one-cycle schedule end.
+
+    **hyperparameters : float or None
+        Values of the hyperparameters. For None, the default value of the class is used.
+
+    Attributes
+    ----------
+    name : str
+        Value of the `learning_rate` parameter of the estimators.
+
+    hyperparameters : tuple of str
+        Parameters of the estimators that the schedule uses. The class has an attribute
+        for each, which is its default value.
+
+    ends : bool
+        Whether the schedule ends after `total_steps`.
+
+    stopping_message : str
+        Printed when `on_plateau` returns None.
+
+    Raises
+    ------
+    TypeError
+        If a hyperparameter is not one of the class.
 
     References
     ----------
@@ -88,14 +99,20 @@ class Schedule:
     hour", 2017, arXiv:1706.02677, section 2.2, for the warm-up.
     """
 
-    name: str
-    decay_rate = 1.0
-    learning_rate_min = 0.0
-    ends = False  # whether it is over after `total_steps`
-    stopping_message = "Stopping."  # printed when `on_plateau` returns None
+    name: str = "schedule"
+    hyperparameters: tuple[str, ...] = ()
+    ends = False
+    stopping_message = "Stopping."
 
-    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        name: str | None = None,
+        hyperparameters: tuple[str, ...] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init_subclass__(**kwargs)
+        if hyperparameters is not None:
+            cls.hyperparameters = tuple(hyperparameters)
         if name is not None:
             cls.name = name
             SCHEDULES[name] = cls
@@ -104,24 +121,23 @@ class Schedule:
         self,
         learning_rate_init: float,
         *,
-        power_t: float = 0.5,
-        decay_rate: float | None = None,
-        decay_epochs: int = 10,
-        learning_rate_min: float | None = None,
         warmup_steps: int = 0,
         steps_per_epoch: int = 1,
         total_steps: int = 1,
+        **hyperparameters: float | None,
     ) -> None:
         self.learning_rate_init = float(learning_rate_init)
-        self.power_t = float(power_t)
-        if decay_rate is not None:
-            self.decay_rate = float(decay_rate)
-        self.decay_epochs = decay_epochs
-        if learning_rate_min is not None:
-            self.learning_rate_min = float(learning_rate_min)
         self.warmup_steps = warmup_steps
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = total_steps
+        for name, value in hyperparameters.items():
+            if name not in self.hyperparameters:
+                raise TypeError(
+                    f"{type(self).__name__} has no hyperparameter {name!r}; it has "
+                    f"{list(self.hyperparameters)}."
+                )
+            if value is not None:
+                setattr(self, name, value)
 
     @property
     def per_step(self) -> bool:
@@ -129,31 +145,33 @@ class Schedule:
         return self.warmup_steps > 0 or type(self).rate is not Schedule.rate
 
     def at_step(self, level: float, step: int, position: int | None = None) -> float:
-        """Learning rate of a step; `position` is `step` unless it is given."""
+        """Return the learning rate of a step. `position` is `step` if it is None."""
         rate = self.rate(level, step, step if position is None else position)
         if step < self.warmup_steps:
             rate *= (step + 1) / self.warmup_steps
         return rate
 
     def rate(self, level: float, step: int, position: int) -> float:
-        """Learning rate of a step, but for the warm-up."""
+        """Return the learning rate of a step, without the warm-up."""
         return level
 
     def after_epoch(self, level: float, t: int) -> float:
-        """Base learning rate for the next epoch."""
+        """Return the base learning rate of the next epoch."""
         return level
 
     def on_plateau(self, level: float) -> float | None:
-        """Base learning rate after a plateau, None to stop."""
+        """Return the base learning rate after a plateau, or None to stop."""
         return None
 
 
 class Constant(Schedule, name="constant"):
-    """The initial learning rate throughout."""
+    """The initial learning rate in all epochs."""
 
 
-class InvScaling(Schedule, name="invscaling"):
-    """eta = eta_0 / (t + 1)^power_t, with t in samples, at each epoch's end."""
+class InvScaling(Schedule, name="invscaling", hyperparameters=("power_t",)):
+    """eta = eta_0 / (t + 1)^power_t after each epoch, with t in samples."""
+
+    power_t = 0.5
 
     def after_epoch(self, level: float, t: int) -> float:
         try:
@@ -171,10 +189,12 @@ class Adaptive(Schedule, name="adaptive"):
         return None if level <= 1e-6 else level / 5
 
 
-class Plateau(Schedule, name="plateau"):
+class Plateau(
+    Schedule, name="plateau", hyperparameters=("decay_rate", "learning_rate_min")
+):
     """Multiply by `decay_rate` at each plateau; stop at `learning_rate_min` or less.
 
-    With the default parameters the rates are those of `Adaptive`, to the last bit.
+    With the default values, the rates are equal to those of `Adaptive`, bit for bit.
     """
 
     decay_rate = 0.2
@@ -187,18 +207,19 @@ class Plateau(Schedule, name="plateau"):
         return level / (1 / self.decay_rate)  # 1 / 0.2 is exactly 5
 
 
-class Step(Schedule, name="step"):
-    """eta = level decay_rate^floor(epoch / decay_epochs), with the epochs from 0."""
+class Step(Schedule, name="step", hyperparameters=("decay_rate", "decay_epochs")):
+    """eta = level decay_rate^floor(epoch / decay_epochs), where epoch = 0, 1, ..."""
 
     decay_rate = 0.1
+    decay_epochs = 10
 
     def rate(self, level: float, step: int, position: int) -> float:
         epoch = position // self.steps_per_epoch
         return level * self.decay_rate ** (epoch // self.decay_epochs)
 
 
-class Exponential(Schedule, name="exponential"):
-    """eta = level decay_rate^epoch, with the epochs from 0."""
+class Exponential(Schedule, name="exponential", hyperparameters=("decay_rate",)):
+    """eta = level decay_rate^epoch, where epoch = 0, 1, 2, ..."""
 
     decay_rate = 0.95
 
@@ -207,14 +228,14 @@ class Exponential(Schedule, name="exponential"):
 
 
 def half_cosine(start: float, end: float, fraction: float) -> float:
-    """From start to end, as the cosine goes from 1 to -1."""
+    """Return a value between start and end: half a period of a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
 
-class Cosine(Schedule, name="cosine"):
-    """Half a cosine from the level to the least rate, where it stays.
+class Cosine(Schedule, name="cosine", hyperparameters=("learning_rate_min",)):
+    """Half a cosine from the level to `learning_rate_min`, and constant after that.
 
-    A level that is less than the least rate stays as it is.
+    If the level is less than `learning_rate_min`, it does not change.
 
     References
     ----------
@@ -222,6 +243,7 @@ class Cosine(Schedule, name="cosine"):
     restarts", ICLR 2017, equation 5, without restarts.
     """
 
+    learning_rate_min = 0.0
     ends = True
 
     def rate(self, level: float, step: int, position: int) -> float:
@@ -230,15 +252,15 @@ class Cosine(Schedule, name="cosine"):
 
 
 class OneCycle(Schedule, name="one_cycle"):
-    """Up to the level from its 25th part, and down to 1e-4 of that part.
+    """From 1/25 of the level up to the level, and down to 1e-4 of the first rate.
 
-    Both by half a cosine. The way up takes 30 % of the steps, and the rate of
-    the last step stays.
+    Both parts are half a cosine. The first part takes 30 % of the steps. After the last
+    step, the rate is constant.
 
     References
     ----------
     L. Smith and N. Topin, "Super-convergence: very fast training of neural
-    networks using large learning rates", 2017, arXiv:1708.07120; the numbers
+    networks using large learning rates", 2017, arXiv:1708.07120. The constants
     are those of PyTorch's OneCycleLR.
     """
 
@@ -253,17 +275,22 @@ class OneCycle(Schedule, name="one_cycle"):
 
 
 class FunctionSchedule(Schedule):
-    """A function of the number of the step, given by the user.
+    """A user's function of the number of the step.
 
-    A level other than the initial learning rate scales it.
+    Its values are multiplied by the ratio of the level to the initial learning rate.
 
     Parameters
     ----------
     function : callable
-        Takes the number of the step, from 0, and returns its learning rate.
+        Returns the learning rate of a step, given the number of the step, from 0.
 
     learning_rate_init, **options
-        As of `Schedule`.
+        See `Schedule`.
+
+    Raises
+    ------
+    ValueError
+        In `rate`, if the function returns something other than a finite number >= 0.
     """
 
     def __init__(
@@ -288,7 +315,7 @@ class FunctionSchedule(Schedule):
 def followed_by(
     solver: str | Optimizer, learning_rate: str | Callable[[int], float]
 ) -> str | Callable[[int], float]:
-    """Return the schedule that a solver follows, which may ignore the one it is given.
+    """Return the schedule that a solver uses.
 
     Parameters
     ----------
@@ -296,13 +323,13 @@ def followed_by(
         Name of the solver, or an optimizer.
 
     learning_rate : str or callable
-        As of `make_schedule`.
+        See `make_schedule`.
 
     Returns
     -------
     learning_rate : str or callable
-        'constant' for a schedule that the solver ignores: 'adam' ignores 'adaptive'
-        and 'invscaling', as in scikit-learn.
+        'constant' instead of a schedule that the solver ignores: 'adam' ignores
+        'adaptive' and 'invscaling', as in scikit-learn.
 
     Examples
     --------
@@ -322,15 +349,15 @@ def make_schedule(
     learning_rate_init: float,
     **options: Any,
 ) -> Schedule:
-    """A schedule, by its name or as a function of the step.
+    """Return a schedule for a name or a function of the step.
 
     Parameters
     ----------
     learning_rate : str or callable
-        A name in `SCHEDULES`, or what `FunctionSchedule` takes.
+        A name in `SCHEDULES`, or the argument of `FunctionSchedule`.
 
     learning_rate_init, **options
-        As of `Schedule`.
+        See `Schedule`.
 
     Returns
     -------

@@ -21,6 +21,7 @@ from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.optimizers.base import find_optimizer
 from skmlp.core.parameters import Layout, Parameters
 from skmlp.core.penalties import PENALTIES
+from skmlp.core.schedules import SCHEDULES
 from skmlp.estimators.engines import one_blas_thread
 from skmlp.layers import make_mlp
 from skmlp.training.state import HOOKS
@@ -381,7 +382,8 @@ def check_numbers(estimator, dtype):
     They are divided by, or divide: of a zero and an infinity come numbers that are
     none, and training would be said to diverge.
     """
-    owner, names = {}, []
+    names: list[str] = []
+    owner = {}
     solver = estimator.solver
     if (optimizer := find_optimizer(solver)) is not None:
         names += optimizer.divisors
@@ -420,31 +422,33 @@ def make_optimizer(estimator, theta):
 
 def weight_decay(estimator):
     """Return the decoupled weight decay, whose default depends on the solver."""
-    if estimator.weight_decay is None:
-        return find_optimizer(estimator.solver).default_weight_decay
-    return float(estimator.weight_decay)
+    if estimator.weight_decay is not None:
+        return float(estimator.weight_decay)
+    optimizer = find_optimizer(estimator.solver)
+    return 0.0 if optimizer is None else optimizer.default_weight_decay
 
 
 def make_schedule(estimator, steps_per_epoch):
-    """Return the learning rate schedule that the solver follows."""
+    """Return the learning rate schedule that the solver uses."""
     name = schedules.followed_by(estimator.solver, estimator.learning_rate)
-    least, first = estimator.learning_rate_min, estimator.learning_rate_init
-    if name in ("cosine", "plateau") and least is not None and least > first:
+    hyperparameters = {}
+    if isinstance(name, str):
+        hyperparameters = _hyperparameters(estimator, SCHEDULES[name])
+    smallest = hyperparameters.get("learning_rate_min")
+    largest = estimator.learning_rate_init
+    if smallest is not None and smallest > largest:
         raise ValueError(
             f"learning_rate_min, the smallest rate of learning_rate={name!r}, must not "
-            f"be greater than learning_rate_init={first!r}, got {least!r}."
+            f"be greater than learning_rate_init={largest!r}, got {smallest!r}."
         )
     return schedules.make_schedule(
         name,
         estimator.learning_rate_init,
-        power_t=estimator.power_t,
-        decay_rate=estimator.decay_rate,
-        decay_epochs=estimator.decay_epochs,
-        learning_rate_min=estimator.learning_rate_min,
         warmup_steps=estimator.warmup_steps,
         steps_per_epoch=steps_per_epoch,
-        # The schedules compute with it in floats, of which there is a largest.
+        # The schedules compute with it in floats, which have a largest value.
         total_steps=min(steps_per_epoch * estimator.max_iter, 2**63),
+        **hyperparameters,
     )
 
 

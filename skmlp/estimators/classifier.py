@@ -3,6 +3,7 @@
 from __future__ import annotations  # signatures show the annotations as written
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.utils.multiclass import (
 
 from skmlp._sklearn import (
     Interval,
+    Names,
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
@@ -504,7 +506,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         StrOptions({"auto", "logistic", "sigmoid", "softmax"}), default="auto"
     )
     loss: str | Loss = param(
-        StrOptions(names_of_losses("classification")), Loss, default="log_loss"
+        Names(partial(names_of_losses, "classification")), Loss, default="log_loss"
     )
     label_smoothing: float = param(Interval(Real, 0, 1, closed="left"), default=0.0)
     class_weight: str | dict | list | None = param(

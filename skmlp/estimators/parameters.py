@@ -80,7 +80,7 @@ def parameters(cls):
 
 # Constraints of the positional parameters, whose order differs between the classes.
 HIDDEN_LAYER_SIZES = "array-like", Interval(Integral, 1, None, closed="left")
-ACTIVATION = StrOptions(set(HIDDEN_ACTIVATIONS)), "array-like", Activation
+ACTIVATION = Names(HIDDEN_ACTIVATIONS.keys), "array-like", Activation
 
 
 @parameters
@@ -88,7 +88,7 @@ class EstimatorParameters:
     """The parameters of both estimators that are given by keyword only."""
 
     solver: str | Optimizer = param(
-        Names(OPTIMIZERS, "lbfgs"), Optimizer, default="adam"
+        Names(OPTIMIZERS.keys, "lbfgs"), Optimizer, default="adam"
     )
     alpha: float = param(Interval(Real, 0, None, closed="left"), default=0.0001)
     batch_size: int | str = param(
@@ -97,7 +97,7 @@ class EstimatorParameters:
         default="auto",
     )
     learning_rate: str | Callable[[int], float] = param(
-        StrOptions(set(SCHEDULES)), callable, default="constant"
+        Names(SCHEDULES.keys), callable, default="constant"
     )
     learning_rate_init: float = param(
         Interval(Real, 0, None, closed="neither"), default=0.001
@@ -123,7 +123,7 @@ class EstimatorParameters:
     l1_ratio: float = param(Interval(Real, 0, 1, closed="both"), default=0.0)
     output_activation: str = param(default="auto")
     init: str | Callable = param(
-        StrOptions({"auto", *INITIALIZERS}), callable, default="auto"
+        Names(INITIALIZERS.keys, "auto"), callable, default="auto"
     )
     dropout: float | Sequence[float] = param(
         Interval(Real, 0, 1, closed="left"), "array-like", default=0.0

@@ -4,6 +4,7 @@ from __future__ import annotations  # signatures show the annotations as written
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from skmlp._sklearn import Interval, StrOptions, _fit_context
+from skmlp._sklearn import Interval, Names, _fit_context
 from skmlp.core.activations import OUTPUT_ACTIVATIONS, Activation
 from skmlp.core.losses import Loss, names_of_losses
 from skmlp.estimators import build
@@ -474,7 +475,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     """
 
     loss: str | Loss = param(
-        StrOptions(names_of_losses("regression")),
+        Names(partial(names_of_losses, "regression")),
         Loss,
         default="squared_error",
         kw_only=False,
@@ -486,7 +487,7 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         *ACTIVATION, default="relu", kw_only=False
     )
     output_activation: str = param(
-        StrOptions({"auto", *OUTPUT_ACTIVATIONS}), default="auto"
+        Names(OUTPUT_ACTIVATIONS.keys, "auto"), default="auto"
     )
     huber_delta: float = param(Interval(Real, 0, None, closed="neither"), default=1.0)
     quantile: float = param(Interval(Real, 0, 1, closed="neither"), default=0.5)

@@ -53,8 +53,10 @@ def identify(estimator: Any, data: Any, validation_data: Any) -> dict:
     schedule_class = SCHEDULES[schedule] if isinstance(schedule, str) else Schedule
     if not schedule_class.ends:
         del parameters["max_iter"]  # more epochs begin with the same ones
-    if parameters["learning_rate_min"] == schedule_class.learning_rate_min:
-        parameters["learning_rate_min"] = None  # what None stands for
+    # Checkpoints of earlier versions, whose default was 0, do not have it.
+    smallest = getattr(schedule_class, "learning_rate_min", 0.0)
+    if parameters["learning_rate_min"] == smallest:
+        parameters["learning_rate_min"] = None
     fingerprints = {}
     classes = getattr(estimator, "classes_", np.empty(0)).tolist()
     for suffix, samples in {"": data, "_val": validation_data}.items():

@@ -92,7 +92,7 @@ class Adam(
         return self.v
 
     def _epsilon(self, correction: float) -> float:
-        """Return what is added to this root, which lacks the factor 1 / `correction`."""
+        """Return what is added to this root, without the factor 1 / `correction`."""
         return self.epsilon
 
     def _move(self, theta: Array, eta: float, work: Array, divisor: Array) -> float:

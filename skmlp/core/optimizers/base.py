@@ -128,7 +128,7 @@ class Optimizer:
     name: str = "optimizer"
     hyperparameters: tuple[str, ...] = ()
     state: tuple[str, ...] = ("t",)
-    scalars: dict[str, tuple[float, float]] = {}  # noqa: RUF012
+    scalars: dict[str, tuple[float, float]] = {}
     divisors: tuple[str, ...] = ()
     default_weight_decay: float = 0.0
     ignored_schedules: tuple[str, ...] = ()
