@@ -23,6 +23,7 @@ from skmlp.core.penalties import PENALTIES, ElasticNet
 from skmlp.estimators.engines import choose_engine
 from skmlp.layers import make_mlp
 from skmlp.training.engine import NumpyEngine
+from skmlp.training.step import TrainingStep
 
 X, y = make_classification(60, 5, n_informative=3, n_redundant=0, random_state=0)
 ESTIMATORS = [MLPClassifierScratch, MLPRegressorScratch]
@@ -250,6 +251,25 @@ def test_what_a_user_registers_is_not_covered(monkeypatch):
         pass
 
     assert coverage() == ["activation=Rectifier()", "loss=Squares()", "solver='adam'"]
+
+
+@needs_compiled
+def test_an_option_of_the_step_that_is_not_in_c_is_not_covered(monkeypatch):
+    """Unless it has its default value. Each option of the step is in C, or here."""
+    options = [*inspect.signature(TrainingStep).parameters][2:]
+    assert {*options} == {*compiled._engine.STEP_OPTIONS, "rng"}
+    network = make_mlp((5, 1), [ACTIVATIONS["identity"]], SquaredError())
+    optimizer = Adam(np.zeros(6), 0.1)
+    extension = SimpleNamespace(**vars(compiled._engine))
+    extension.STEP_OPTIONS = ("clip_norm",)
+    monkeypatch.setattr(compiled, "_engine", extension)
+    options = {"weight_decay": 0.5, "clip_norm": 2.0, "max_norm": None}
+    reasons = unsupported(network, optimizer, X, None, step_options=options)
+    assert reasons == ["weight_decay=0.5"]
+    auto = MLPRegressorScratch(**SMALL, weight_decay=0.5).fit(X, y)
+    monkeypatch.undo()
+    in_numpy = MLPRegressorScratch(**SMALL, weight_decay=0.5, engine="numpy")
+    assert bits(auto) == bits(in_numpy.fit(X, y))
 
 
 def test_a_class_of_the_package_without_its_formula_in_c(monkeypatch):

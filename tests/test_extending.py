@@ -10,7 +10,8 @@ from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch, check_gradient
 from skmlp.callbacks import Checkpoint
-from skmlp.core.optimizers import OPTIMIZERS
+from skmlp.core.optimizers import OPTIMIZERS, SGD
+from skmlp.core.schedules import SCHEDULES
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "extending"
 pytestmark = pytest.mark.skipif(
@@ -30,6 +31,13 @@ def Adamax():
     """The optimizer, which leaves the registry again."""
     yield example("optimizer").Adamax
     del OPTIMIZERS["adamax"]
+
+
+@pytest.fixture
+def schedules():
+    """The module of the schedules, which leave the registry again."""
+    yield example("schedule")
+    del SCHEDULES["polynomial"], SCHEDULES["linear"]
 
 
 def test_every_example_is_in_the_page():
@@ -129,6 +137,34 @@ def test_the_optimizer_makes_weights_zero(datasets, Adamax):
         random_state=0,
     )
     assert (reg.fit(X, y).coefs_[0] == 0).mean() > 0.2
+
+
+def test_the_optimizer_is_an_object(datasets, Adamax):
+    X, y = datasets["multiclass"].X, datasets["multiclass"].y
+    params = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
+    template = Adamax(beta_1=0.8)
+    by_object = MLPClassifierScratch(**params, solver=template).fit(X, y)
+    by_name = MLPClassifierScratch(**params, solver="adamax", beta_1=0.8).fit(X, y)
+    assert by_object.loss_curve_ == by_name.loss_curve_
+    assert template.t == 0
+    search = GridSearchCV(
+        MLPClassifierScratch(**params),
+        {"solver": [Adamax(beta_1=0.8), Adamax(beta_1=0.9), SGD(momentum=0.5)]},
+        cv=2,
+    )
+    assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize(("name", "power"), [("polynomial", 2), ("linear", 1)])
+def test_the_schedule(datasets, schedules, name, power):
+    X, y = datasets["multiclass"].X, datasets["multiclass"].y
+    clf = MLPClassifierScratch(
+        (8,), learning_rate=name, max_iter=6, batch_size="full", random_state=0
+    )
+    rates = clf.fit(X, y).history_["learning_rate"]
+    np.testing.assert_allclose(rates, 0.001 * (1 - np.arange(6) / 6) ** power)
+    cubic = SCHEDULES[name](0.1, power=3, total_steps=6)
+    assert cubic.at_step(0.1, 3) == pytest.approx(0.1 / 8)
 
 
 def test_a_solver_that_left_is_refused(datasets):

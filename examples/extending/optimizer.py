@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmlp.core.optimizers import Optimizer
+from skmlp.core.optimizers import NO_PARAMETERS, Optimizer
 
 
 class Adamax(
@@ -13,7 +13,14 @@ class Adamax(
 ):
     """D. Kingma and J. Ba, "Adam: a method for stochastic optimization", section 7."""
 
-    def __init__(self, theta, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        theta=NO_PARAMETERS,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+    ):
         super().__init__(learning_rate)
         self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
         self.epsilon = float(epsilon)

@@ -163,6 +163,8 @@ ACTIVATIONS = names_in(activation_names)
 LOSSES = names_in(loss_names)
 OPTIMIZERS = (None, *names_in(optimizer_names)[1:])
 PENALTIES = names_in(penalty_names)
+# The parameters of `TrainingStep` that `Model.prepare` takes into account.
+STEP_OPTIONS = ("weight_decay", "clip_norm", "max_norm", "batch_norm_momentum")
 OPERATIONS = names_in(operation_names)
 
 # A network of so many weights is worth the work of several threads; so many weights of

@@ -1,6 +1,7 @@
 """What the compiled engine can train."""
 
 from functools import lru_cache
+from inspect import signature
 
 import numpy as np
 from scipy.sparse import issparse
@@ -11,6 +12,7 @@ from skmlp.core.losses import LOSSES
 from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.core.penalties import PENALTIES
 from skmlp.layers import LAYERS
+from skmlp.training.step import TrainingStep
 
 # The classes of the package. A user may register others later, and a class derived from
 # one of these may compute something else.
@@ -24,7 +26,7 @@ _LONGEST = 2**31 - 1
 """Largest number of rows and of columns that BLAS is asked for: an int in C."""
 
 
-def unsupported(network, optimizer, X, augment, penalty=None):
+def unsupported(network, optimizer, X, augment, penalty=None, step_options=None):
     """Return what the compiled engine does not support in a configuration.
 
     Parameters
@@ -44,6 +46,9 @@ def unsupported(network, optimizer, X, augment, penalty=None):
     penalty : Penalty, default=None
         Penalty on the weights. None for no penalty.
 
+    step_options : dict, default=None
+        Options of `TrainingStep`, by name. None for no options.
+
     Returns
     -------
     reasons : list of str
@@ -58,6 +63,7 @@ def unsupported(network, optimizer, X, augment, penalty=None):
         reasons.append(f"solver={optimizer.name if is_named else optimizer!r}")
     if penalty is not None and not _is_covered(penalty, _PENALTIES, "PENALTIES"):
         reasons.append(f"penalty={penalty!r}")
+    reasons += _unsupported_options(step_options or {})
     reasons += unsupported_input(X)
     # A layer's gradient is a product over all rows of a batch, which may be those of X.
     if max(X.shape[0], *network.layer_sizes) > _LONGEST:
@@ -114,6 +120,22 @@ def unsupported_parameters(network, arrays, n_features):
             if array.dtype != dtype or array.shape != shape:
                 return True
     return False
+
+
+def _unsupported_options(options):
+    """Return descriptions of the options of a step that the extension ignores.
+
+    An option that has its default value is supported, because it changes nothing.
+    """
+    extension = getattr(compiled, "_engine", None)
+    if extension is None:
+        return []
+    parameters = signature(TrainingStep).parameters
+    return [
+        f"{name}={value!r}"
+        for name, value in options.items()
+        if name not in extension.STEP_OPTIONS and value != parameters[name].default
+    ]
 
 
 def _is_covered(instance, own_classes, names):

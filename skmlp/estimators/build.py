@@ -420,12 +420,18 @@ def make_optimizer(estimator, theta):
     return cls(theta.flat, learning_rate, **_hyperparameters(estimator, cls))
 
 
-def weight_decay(estimator):
-    """Return the decoupled weight decay, whose default depends on the solver."""
-    if estimator.weight_decay is not None:
-        return float(estimator.weight_decay)
-    optimizer = find_optimizer(estimator.solver)
-    return 0.0 if optimizer is None else optimizer.default_weight_decay
+def step_options(estimator):
+    """Return the options of a training step, by the names that `TrainingStep` has."""
+    weight_decay = estimator.weight_decay
+    if weight_decay is None:
+        optimizer = find_optimizer(estimator.solver)
+        weight_decay = 0.0 if optimizer is None else optimizer.default_weight_decay
+    return {
+        "weight_decay": float(weight_decay),
+        "clip_norm": estimator.clip_norm,
+        "max_norm": estimator.max_norm,
+        "batch_norm_momentum": float(estimator.batch_norm_momentum),
+    }
 
 
 def make_schedule(estimator, steps_per_epoch):

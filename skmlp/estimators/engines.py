@@ -37,15 +37,17 @@ class EngineClasses(NamedTuple):
     running: Callable
 
 
-def choose_engine(engine, network, optimizer, X, augment, penalty=None):
-    """The engine for a fit.
+def choose_engine(
+    engine, network, optimizer, X, augment, penalty=None, step_options=None
+):
+    """Return the engine for a fit.
 
     Parameters
     ----------
     engine : {'auto', 'numpy', 'compiled'}
         The parameter of the estimators.
 
-    network, optimizer, X, augment, penalty
+    network, optimizer, X, augment, penalty, step_options
         As for `skmlp.compiled.unsupported`.
 
     Returns
@@ -69,7 +71,9 @@ def choose_engine(engine, network, optimizer, X, augment, penalty=None):
             "is a C compiler, install skmlp again, with pip's --force-reinstall and "
             "--no-cache-dir; or set engine='auto' or engine='numpy'."
         )
-    reasons = compiled.unsupported(network, optimizer, X, augment, penalty)
+    reasons = compiled.unsupported(
+        network, optimizer, X, augment, penalty, step_options
+    )
     if reasons and engine == "auto":
         return in_numpy
     if reasons:

@@ -83,6 +83,7 @@ class EpochTraining:
         self.call = call
         self.optimizer = self._make_optimizer()
         self.penalty = build.make_penalty(estimator)
+        self.step_options = build.step_options(estimator)
         self.engine = choose_engine(
             estimator.engine,
             network,
@@ -90,6 +91,7 @@ class EpochTraining:
             data.X,
             estimator.augment,
             self.penalty,
+            self.step_options,
         )
         self.callbacks = build.list_callbacks(estimator)
         self.early_stopping = estimator.early_stopping
@@ -265,15 +267,7 @@ class EpochTraining:
         objective = self.engine.Objective(
             self.network, self.penalty, state.theta, report_mean=True
         )
-        step = make_step(
-            objective,
-            optimizer,
-            weight_decay=build.weight_decay(estimator),
-            clip_norm=estimator.clip_norm,
-            max_norm=estimator.max_norm,
-            batch_norm_momentum=float(estimator.batch_norm_momentum),
-            rng=state.rng,
-        )
+        step = make_step(objective, optimizer, rng=state.rng, **self.step_options)
         epochs = self.engine.Epochs(
             step,
             data.X,

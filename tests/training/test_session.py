@@ -65,7 +65,8 @@ def run(losses, scores=None, schedule="constant", best_score=-np.inf, **options)
     A score is also, negated, the validation loss.
     """
     theta = Parameters([2, 1])
-    state = TrainingState(theta, options.pop("optimizer", Rates(0.1)), EpochOrder(10))
+    optimizer = options.pop("optimizer", Rates(learning_rate=0.1))
+    state = TrainingState(theta, optimizer, EpochOrder(10))
     state.max_iter = options.pop("max_iter", 100)
     state.incremental = options.pop("incremental", False)
     ends = (options.pop(name, None) for name in ("diverges_at", "overflows_at"))
@@ -406,7 +407,7 @@ def test_the_history_is_whole_however_training_ends(end):
 @pytest.mark.parametrize("memory", [np.nan, np.inf])
 def test_an_optimizer_that_a_large_gradient_has_frozen_has_diverged(memory):
     """Although the parameters are finite: it may never move them again."""
-    optimizer = Rates(0.1)
+    optimizer = Rates(learning_rate=0.1)
     optimizer.memory = memory
     with pytest.raises(ValueError, match="diverged in epoch 1 of 100"):
         run([1.0], overflows_at=1, optimizer=optimizer)
@@ -423,7 +424,7 @@ def test_a_large_gradient_alone_is_no_divergence():
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf])
 def test_a_search_from_a_loss_that_is_not_finite_has_diverged(loss):
-    optimizer = Rates(0.1)
+    optimizer = Rates(learning_rate=0.1)
     optimizer.full_batch = True
     with pytest.raises(ValueError, match="diverged in epoch 1 of 100"):
         run([loss], optimizer=optimizer)
