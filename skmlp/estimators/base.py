@@ -45,7 +45,7 @@ from skmlp.estimators.validation import (
     check_validation_data,
 )
 from skmlp.persistence.checkpoint import read as read_checkpoint
-from skmlp.persistence.codec import network_from
+from skmlp.persistence.objects import network_from
 from skmlp.training.data import Data
 from skmlp.training.history import pack_history, unpack_history
 from skmlp.training.state import new_history

@@ -13,7 +13,7 @@ import numpy as np
 from skmlp.core.network import Network
 from skmlp.core.optimizers import Optimizer
 from skmlp.layers import LAYERS
-from skmlp.persistence.codec import check
+from skmlp.persistence.checks import check
 
 
 class Fitted(NamedTuple):

@@ -1,6 +1,12 @@
 """Models and checkpoints in files, which can be read without running code.
 
-A file holds arrays, and a document in JSON that says what they are. Its layers, each
-of which knows nothing of the next: `archive`, the file; `codec`, the values; `model`
-and `checkpoint`, which values there are.
+A file contains arrays and a JSON document. A module imports only modules above it:
+
+- `archive`: the format of the file;
+- `checks`: checks of values that were read;
+- `codec`: conversion of values to JSON and arrays;
+- `objects`: conversion of the objects of skmlp;
+- `model` and `checkpoint`: the content of the two types of files.
 """
+
+from skmlp.persistence import objects  # noqa: F401  registers its kinds in codec

@@ -1,14 +1,19 @@
-"""A file of arrays and a JSON document, written all at once and read with suspicion.
+"""A file of arrays and a JSON document.
 
-It is a zip archive as `numpy.savez` writes it, so that `numpy.load` reads its arrays:
+It is a zip archive in the format of `numpy.savez`, so that `numpy.load` reads its
+arrays:
 
-- ``document.json``, UTF-8: an object with ``format`` (what kind of file it is),
-  ``format_version``, ``versions`` (of what wrote it, to be read by people) and
+- ``document.json``, in UTF-8, is an object with ``format`` (the type of the file),
+  ``format_version``, ``versions`` (of the packages that wrote it, for information) and
   ``content``;
-- one ``.npy`` member for each array, C-ordered, of real numbers, booleans or strings;
-- nothing is compressed;
-- the archive's comment, the last bytes of the file, is ``sha256:`` and 64 hexadecimal
-  digits: the SHA-256 of all bytes before these digits.
+- there is one ``.npy`` member for each array, in C order, of real numbers, booleans or
+  strings;
+- the members are not compressed;
+- the comment of the archive, which is at the end of the file, is ``sha256:`` and 64
+  hexadecimal digits: the SHA-256 of all bytes before these digits.
+
+The file is written completely or not at all. Its content is not trusted: each part is
+checked before it is used.
 """
 
 import contextlib
@@ -29,11 +34,11 @@ from skmlp._version import __version__
 _DOCUMENT = "document.json"
 _LABEL = b"sha256:"
 _N_DIGITS = 64
-_DTYPES = "biufUS"  # their kinds; an array of objects would be a pickle
+_DTYPES = "biufUS"  # kinds; an array of objects would be a pickle
 _CHUNK = 2**20
 
-# What the readers of Python and NumPy raise where a file makes no sense.
-_NONSENSE = (
+# Exceptions of Python and NumPy for malformed content.
+_MALFORMED = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -56,31 +61,32 @@ def write(
     arrays: dict,
     temporary: str | None = None,
 ) -> None:
-    """Write a file, or replace it, such that nobody ever sees a part of it.
+    """Write or replace a file in one step.
 
-    It is written beside its place, flushed to the disk, and then renamed. If that is
-    interrupted, even by a loss of power, the file is as it was before.
+    A temporary file is written in the same directory, flushed to the disk, and then
+    renamed. If this is interrupted, even by a loss of power, the existing file is
+    unchanged.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Where to.
+        Path of the file.
 
     kind : str
-        What kind of file it is, its `format`.
+        Type of the file, its `format`.
 
     version : int
         Version of the format.
 
     content : object
-        What the document says, as the json module takes it.
+        Content of the document, which the json module can write.
 
     arrays : dict of str to ndarray
         The arrays, by name.
 
     temporary : str, default=None
-        Name of the file beside, which is overwritten if there is one. By default
-        one that there is not.
+        Name of the temporary file, which is overwritten if it exists. None for a new
+        name.
 
     Raises
     ------
@@ -89,7 +95,8 @@ def write(
     """
     path = os.path.abspath(os.fspath(path))
     directory = os.path.dirname(path)
-    beside = os.path.join(directory, temporary or f".skmlp-{os.urandom(8).hex()}")
+    temporary = temporary or f".skmlp-{os.urandom(8).hex()}"
+    temporary_path = os.path.join(directory, temporary)
     document = {
         "format": kind,
         "format_version": version,
@@ -97,16 +104,16 @@ def write(
         "content": content,
     }
     try:
-        with open(beside, "w+b") as file:
+        with open(temporary_path, "w+b") as file:
             _write_archive(file, document, arrays)
             _sign(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(temporary_path, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.remove(beside)
-        if isinstance(error, OSError):  # nobody knows the file beside
+            os.remove(temporary_path)
+        if isinstance(error, OSError):  # users do not know the temporary file
             raise OSError(error.errno, error.strerror, path) from error
         raise
     _sync(directory)
@@ -118,18 +125,18 @@ def read(path: str | os.PathLike, kind: str, version: int) -> tuple[dict, dict]:
     Parameters
     ----------
     path : str or os.PathLike
-        Where from.
+        Path of the file.
 
     kind : str
-        The `format` that it has to have.
+        Type of the file that is expected.
 
     version : int
-        The latest version of the format that is known.
+        Latest version of the format that is supported.
 
     Returns
     -------
     content : object
-        What the document says.
+        Content of the document.
 
     arrays : dict of str to ndarray
         The arrays, by name.
@@ -140,12 +147,12 @@ def read(path: str | os.PathLike, kind: str, version: int) -> tuple[dict, dict]:
         If the file cannot be opened.
 
     ValueError
-        If it is of another kind, of a later version, truncated or altered. No array
-        is larger than what the file has of it.
+        If the file has another type or a later version, or is truncated or altered. No
+        array is allocated that is larger than its data in the file.
     """
     path = os.fspath(path)
     what = f"{path!r} cannot be read as a {kind}"
-    with open(path, "rb") as file, refusing(what):
+    with open(path, "rb") as file, value_errors(what):
         _check_signature(file)
         with zipfile.ZipFile(file) as archive:
             members = _members(archive, os.fstat(file.fileno()).st_size)
@@ -159,18 +166,18 @@ def read(path: str | os.PathLike, kind: str, version: int) -> tuple[dict, dict]:
 
 
 @contextlib.contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Turn whatever a malformed file leads to into a ValueError.
+def value_errors(what: str) -> Iterator[None]:
+    """Raise ValueError instead of the exceptions that malformed content causes.
 
     Parameters
     ----------
     what : str
-        What the message begins with, before the reason.
+        Beginning of the message. The reason follows.
     """
     try:
         yield
-    except _NONSENSE as error:
-        # Our own errors give the reason, those of others where they came upon it.
+    except _MALFORMED as error:
+        # The messages of ValueError are ours, and complete.
         reason = str(error)
         if type(error) is not ValueError:
             reason = f"it is malformed ({type(error).__name__}: {reason[:100]})"
@@ -186,7 +193,7 @@ def _versions():
 
 def _write_archive(file, document, arrays):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        # Without a date, the same content is the same file.
+        # Members without a date: the file depends on the content alone.
         text = json.dumps(document, indent=1, allow_nan=False)
         archive.writestr(zipfile.ZipInfo(_DOCUMENT), text)
         for name, array in arrays.items():
@@ -204,7 +211,7 @@ def _sign(file):
 
 
 def _digest(file):
-    """The digits that the file has to end with."""
+    """Return the digits at the end of a valid file."""
     rest = file.seek(0, os.SEEK_END) - _N_DIGITS
     file.seek(0)
     sha256 = hashlib.sha256()
@@ -218,20 +225,20 @@ def _check_signature(file):
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file.read(4) != b"PK\x03\x04":
-        raise ValueError("it is none of skmlp's files")
+        raise ValueError("it is not a file of skmlp")
     file.seek(max(0, size - _N_DIGITS - len(_LABEL)))
     label, digits = file.read(len(_LABEL)), file.read(_N_DIGITS)
     if label != _LABEL:
-        raise ValueError("it is not complete, or none of skmlp's files")
+        raise ValueError("it is incomplete, or not a file of skmlp")
     if digits != _digest(file):
-        raise ValueError("its checksum does not match: it is damaged, or was altered")
+        raise ValueError("its checksum does not match: it is damaged or was altered")
 
 
 def _members(archive, size):
-    """The members of an archive by name, which together fit into the file."""
+    """Return the members of an archive by name, after checks of their sizes."""
     members = {member.filename: member for member in archive.infolist()}
     if len(members) != len(archive.infolist()) or _DOCUMENT not in members:
-        raise ValueError("its members are not those of a document and its arrays")
+        raise ValueError("its members are not a document and its arrays")
     for member in members.values():
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise ValueError(f"{member.filename!r} is compressed or encrypted")
@@ -250,19 +257,20 @@ def _check_document(document, kind, version):
     of_file = document.get("format_version")
     if type(of_file) is not int or not 1 <= of_file <= version:
         raise ValueError(
-            f"it has version {of_file!r} of the format, and this skmlp knows those up "
-            f"to {version}; it was written with {document.get('versions')}"
+            f"it has version {of_file!r} of the format, and this version of skmlp "
+            f"supports versions up to {version}; the file was written with "
+            f"{document.get('versions')}"
         )
 
 
 def _read_array(archive, member):
-    """An array of which the file has every byte, in memory of its own."""
+    """Return an array, after a check that the file contains all of its bytes."""
     with archive.open(member) as stream:
         try:
             shape, fortran_order, dtype = _read_header(stream)
-        except (*_NONSENSE, MemoryError) as error:  # that of Python's parser
+        except (*_MALFORMED, MemoryError) as error:  # the parser of Python
             raise ValueError(f"{member.filename!r} has a malformed header") from error
-        # NumPy would make room for strings of no length.
+        # NumPy would allocate one character for strings of length 0.
         if dtype.kind not in _DTYPES or not (dtype.isnative and dtype.itemsize):
             raise ValueError(f"{member.filename!r} is an array of {dtype}")
         if fortran_order:
@@ -274,10 +282,10 @@ def _read_array(archive, member):
                 f"has {member.file_size - stream.tell()} bytes"
             )
         array = np.empty(shape, dtype)
-        # An array without elements has no memory that could be cast.
+        # An empty array cannot be viewed as bytes.
         if n_bytes and stream.readinto(array.reshape(-1).view(np.uint8)) != n_bytes:
             raise ValueError(f"{member.filename!r} is truncated")
-        stream.read(1)  # past the end, or its CRC would not be looked at
+        stream.read(1)  # at the end, the CRC is checked
     return array
 
 
@@ -285,11 +293,11 @@ def _read_header(stream):
     major, _ = np.lib.format.read_magic(stream)
     if major == 1:
         return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)  # refuses what is no header
+    return np.lib.format.read_array_header_2_0(stream)  # raises if it is not one
 
 
 def _sync(directory):
-    """Let a rename reach the disk, where directories can be opened."""
+    """Flush a rename to the disk, on systems that can open directories."""
     with contextlib.suppress(OSError):
         handle = os.open(directory, os.O_RDONLY)
         try:

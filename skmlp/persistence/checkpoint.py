@@ -1,4 +1,4 @@
-"""Checkpoints: all that training needs to go on, in a file."""
+"""Checkpoints: the state of a training, in a file."""
 
 import hashlib
 import json
@@ -16,14 +16,22 @@ from skmlp.callbacks.base import FunctionCallback, attributes
 from skmlp.callbacks.copies import settings
 from skmlp.core.parameters import Parameters
 from skmlp.persistence import archive, codec
-from skmlp.persistence.codec import check
+from skmlp.persistence.checks import (
+    check,
+    check_earlier,
+    check_history,
+    check_number,
+    check_numbers,
+    is_count,
+)
 from skmlp.persistence.identity import describe, differences, identify, name_of
+from skmlp.persistence.objects import check_state
 
 KIND, VERSION = "skmlp checkpoint", 2
 
-# What the package's callbacks remember, each with the types that it can have.
+# The attributes in the state of each callback of the package, with their types.
 _MONITOR: dict = {"best_": Real, "best_epoch_": int | None, "wait_": int, "_sign": int}
-_REMEMBERED: dict = {
+_STATES: dict = {
     EarlyStopping: {**_MONITOR, "_best_theta": Parameters | None},
     ReduceLROnPlateau: _MONITOR,
     WeightRecorder: {
@@ -38,7 +46,8 @@ _REMEMBERED: dict = {
 class Snapshot:
     """The content of a checkpoint.
 
-    It has the attributes of `TrainingState` that training continues from, and these.
+    It has the attributes of `TrainingState` that are necessary to resume training, and
+    those below.
 
     Attributes
     ----------
@@ -46,22 +55,22 @@ class Snapshot:
         Parameters and fingerprints of the data.
 
     engine : str
-        Name of the engine that has trained so far.
+        Name of the engine.
 
     earlier : dict
-        Fitted attributes of the call before, which training extends.
+        Fitted attributes of an earlier call, to which training appends.
 
     rows, random_state : ndarray or None, RandomState or None
-        Of the order of the samples.
+        Attributes of the order of the samples.
 
     optimizer : dict
         State of the optimizer.
 
     callbacks : list of tuple
-        Description and state of each callback that matters.
+        Description and state of each callback that changes the training.
 
     path : str or os.PathLike
-        Where it was read from.
+        Path of the file.
     """
 
     identity: dict
@@ -92,38 +101,41 @@ class Snapshot:
             check(isinstance(value, types), f"{field.name} is {value!r}")
 
     def check_progress(self, extended):
-        """Raise if no training can have reached this state.
+        """Raise if this is not a possible state of a training.
 
         Parameters
         ----------
         extended : collection of str
             Names of the fitted attributes that training extends.
         """
-        check(self.earlier.keys() <= set(extended), "it goes on from something else")
+        check(
+            self.earlier.keys() <= set(extended),
+            "its earlier attributes are not those of an estimator",
+        )
         for name in "n_iter", "t", "no_improvement_count":
             value = getattr(self, name)
-            check(codec.is_count(value), f"{name} is {value!r}")
-        codec.check_earlier(self.earlier)
-        codec.check_history(self.history, self.n_iter, "its history")
-        codec.check_numbers(self.validation_scores, "its validation_scores")
+            check(is_count(value), f"{name} is {value!r}")
+        check_earlier(self.earlier)
+        check_history(self.history, self.n_iter, "its history")
+        check_numbers(self.validation_scores, "its validation_scores")
 
     def check_rows(self, n_samples, has_split):
-        """Refuse rows that there are not.
+        """Raise if the rows are not rows of the data.
 
         Parameters
         ----------
         n_samples : int
-            Number of samples in all.
+            Number of samples.
 
         has_split : bool
-            Whether some of them are set aside for validation.
+            Whether some of the samples are the validation set.
         """
         n_val = 0 if self.val_rows is None else self.val_rows.size
         check(
             (0 < n_val < n_samples) == has_split
             and (has_split or self.val_rows is None)
             and (self.rows is not None or not has_split),
-            "it sets other rows aside",
+            "its validation set has other rows",
         )
         for rows, size in (self.rows, n_samples - n_val), (self.val_rows, n_val):
             if rows is not None:
@@ -132,35 +144,36 @@ class Snapshot:
                 check(fit, "its rows are not those of X")
 
     def choose_rng(self, rng):
-        """The generator to go on with: this one's, or `rng` if it has none.
+        """Return the generator of the checkpoint, or `rng` if there is none.
 
-        A training that was warm-started may have one though it needs none.
+        After a warm start, a training can have a generator that it does not use.
         """
-        with refusing(self.path):
+        with value_errors(self.path):
             check(self.rng is not None or rng is None, "it has no generator")
         return self.rng
 
     def restore(self, state):
-        """Let training go on from here.
+        """Write the content of the checkpoint to the state of a training.
 
         Parameters
         ----------
         state : TrainingState
-            That of a training which is about to start, with this one's generator.
+            State of a training before its first epoch. Its generator is the one that
+            `choose_rng` has returned.
 
         Raises
         ------
         ValueError
-            If the checkpoint does not fit to it.
+            If the checkpoint does not fit to the training.
         """
-        with refusing(self.path):
+        with value_errors(self.path):
             self._check(state)
         state.theta.assign(self.theta)
         state.optimizer.load_state_dict(self.optimizer)
         order = state.order
         order.rows = self.rows
         if self.random_state is not None:
-            if state.estimator.random_state is None:  # not the one that all share
+            if state.estimator.random_state is None:  # not the global one
                 order.random_state = self.random_state
             else:
                 order.random_state.set_state(self.random_state.get_state())
@@ -172,17 +185,17 @@ class Snapshot:
         check(
             _layout(self.theta) == layout
             and (self.best_theta is None or _layout(self.best_theta) == layout),
-            "its network is another",
+            "its network is different",
         )
-        codec.check_state(state.optimizer, self.optimizer)
+        check_state(state.optimizer, self.optimizer)
         for name in "best_loss", "best_validation_score":
             is_none = getattr(state, name) is None
-            check((getattr(self, name) is None) == is_none, f"its {name} is another")
+            check((getattr(self, name) is None) == is_none, f"its {name} does not fit")
         order = state.order
         check(
             (self.random_state is None) == (order.random_state is None)
             and (self.rows is None) == (order.rows is None),
-            "its order of the samples is another",
+            "its order of the samples does not fit",
         )
 
 
@@ -202,12 +215,12 @@ def _layout(theta):
 
 
 def read(path, extended):
-    """Read a checkpoint, of whatever training.
+    """Read a checkpoint.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Where from.
+        Path of the file.
 
     extended : collection of str
         Names of the fitted attributes that training extends.
@@ -222,10 +235,10 @@ def read(path, extended):
         If the file cannot be opened.
 
     ValueError
-        If it is no checkpoint.
+        If the file is not a checkpoint.
     """
     content, arrays = archive.read(path, KIND, VERSION)
-    with refusing(path):
+    with value_errors(path):
         identity = content.pop("identity")
         parts = {name: codec.decode(part, arrays) for name, part in content.items()}
         checkpoint = Snapshot(identity, path=path, **parts)
@@ -233,35 +246,30 @@ def read(path, extended):
     return checkpoint
 
 
-def refusing(path):
-    """The context in which a checkpoint is found not to fit."""
-    return archive.refusing(f"resume_from={os.fspath(path)!r} cannot be resumed")
+def value_errors(path):
+    """Return a context in which an exception means that a checkpoint does not fit."""
+    return archive.value_errors(f"resume_from={os.fspath(path)!r} cannot be resumed")
 
 
 class Run:
-    """A training, which can write checkpoints and knows its own.
+    """A training, which writes checkpoints and recognizes those of the same training.
 
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator, which knows its classes.
+        The estimator.
 
     engine : str
         Name of the engine.
 
     data, validation_data : Data
-        The samples; the latter the user's own, or None.
+        The training data, and the validation data of the user or None.
 
     callbacks : list of Callback
-        The user's.
+        The callbacks of the user.
 
     earlier : dict
-        Fitted attributes of the call before, which training extends.
-
-    Attributes
-    ----------
-    watched : list of tuple
-        Callbacks that matter, and their descriptions when training began.
+        Fitted attributes of an earlier call, to which training appends.
     """
 
     def __init__(self, estimator, engine, data, validation_data, callbacks, earlier):
@@ -277,7 +285,7 @@ class Run:
 
     @cached_property
     def watched(self):
-        """Callbacks that matter, and their descriptions."""
+        """Callbacks that change the training, and their descriptions at its start."""
         return [
             (callback, _description(callback))
             for callback in self._callbacks
@@ -285,11 +293,11 @@ class Run:
         ]
 
     def begin(self):
-        """Find out what the training is, before anything changes."""
+        """Compute what describes the training, before its objects change."""
         return self._identity, self.watched
 
     def check(self, checkpoint):
-        """Refuse a checkpoint of another training.
+        """Raise if a checkpoint is of another training.
 
         Parameters
         ----------
@@ -299,16 +307,17 @@ class Run:
         Raises
         ------
         ValueError
-            If it is of another training.
+            If the checkpoint is of another training.
         """
         data, validation_data = self._data
         max_iter = self._estimator.max_iter
-        with refusing(checkpoint.path):
+        with value_errors(checkpoint.path):
             others = "; ".join(differences(checkpoint.identity, self._identity))
             check(not others, f"it is of another training: {others}")
             check(
                 checkpoint.n_iter <= max_iter,
-                f"it is of epoch {checkpoint.n_iter}, and max_iter={max_iter}",
+                f"it was written after epoch {checkpoint.n_iter}, and max_iter is "
+                f"{max_iter}",
             )
             has_split = self._estimator.early_stopping and validation_data is None
             checkpoint.check_rows(data.X.shape[0], has_split)
@@ -316,31 +325,32 @@ class Run:
             given = [name for _, name in self.watched]
             check(
                 saved == given,
-                f"it was written with the callbacks {saved}, and there are {given}",
+                f"it was written with the callbacks {saved}, and the estimator has "
+                f"{given}",
             )
         if checkpoint.engine != self._engine:
             warn(
                 f"resume_from={os.fspath(checkpoint.path)!r} was written with "
-                f"engine={checkpoint.engine!r}, and training goes on with "
-                f"engine={self._engine!r}: the numbers will differ by rounding from "
-                "those of a training in one piece.",
+                f"engine={checkpoint.engine!r}, and training continues with "
+                f"engine={self._engine!r}. The results differ by rounding errors from "
+                "those of an uninterrupted training.",
             )
 
     def encode(self, state):
-        """What a checkpoint has to say, and its arrays.
+        """Return the content and the arrays of a checkpoint.
 
         Parameters
         ----------
         state : TrainingState
-            What training has reached.
+            The state of the training.
 
         Returns
         -------
         content : dict
-            For `archive.write`.
+            Content for `archive.write`.
 
         arrays : dict of str to ndarray
-            Those of the training itself, not copies.
+            The arrays of the training, which are not copied.
 
         Raises
         ------
@@ -372,37 +382,41 @@ class Run:
         return content, arrays
 
     def write_checkpoint(self, path, content, arrays):
-        """Write what `encode` has returned.
+        """Write the result of `encode` to a file.
 
         Parameters
         ----------
         path : str
-            Where to.
+            Path of the file.
 
-        content, arrays
-            As `encode` returned them.
+        content : dict
+            The content.
+
+        arrays : dict of str to ndarray
+            The arrays.
 
         Raises
         ------
         OSError
             If the file cannot be written.
         """
-        # The same each time: what is left by a process that was killed is replaced.
+        # The name is the same each time, so that the next checkpoint replaces the
+        # temporary file of a process that was killed.
         what = json.dumps([os.path.basename(path), self._identity])
         temporary = f".checkpoint-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
         archive.write(path, KIND, VERSION, content, arrays, temporary)
 
 
 class RestoredCallbacks:
-    """A callback that gives the others their states, after they have begun.
+    """A callback that restores the states of the others after their `on_fit_begin`.
 
     Parameters
     ----------
     run : Run
-        The training, which knows them.
+        The training.
 
     checkpoint : Snapshot
-        What has their states.
+        The checkpoint that contains the states.
     """
 
     def __init__(self, run, checkpoint):
@@ -410,20 +424,20 @@ class RestoredCallbacks:
         self._checkpoint = checkpoint
 
     def on_fit_begin(self, training):
-        """Give them their states."""
-        with refusing(self._checkpoint.path):
+        """Restore the states."""
+        with value_errors(self._checkpoint.path):
             for (callback, _), (_, state) in zip(
                 self._run.watched, self._checkpoint.callbacks, strict=True
             ):
-                if type(callback) in _REMEMBERED:
-                    _check_remembered(callback, state, training.theta)
+                if type(callback) in _STATES:
+                    _check_state(callback, state, training.theta)
                 _restore(callback, state)
 
 
 def _description(callback):
-    """What a callback is known by: its class and settings, or a function's name."""
+    """Return the class and the settings of a callback, or the name of a function."""
     if isinstance(callback, FunctionCallback):
-        # Variables that it captures may be what it records.
+        # The variables that it captures may be its records.
         function = callback.function
         return [name_of(getattr(function, "func", function)), []]
     return [name_of(callback), describe(settings(callback))]
@@ -442,9 +456,9 @@ def _restore(callback, state):
         vars(callback).update(state)
 
 
-def _check_remembered(callback, state, theta):
-    """Raise if a callback of the package cannot have stored a state."""
-    types, name = _REMEMBERED[type(callback)], type(callback).__name__
+def _check_state(callback, state, theta):
+    """Raise if a state is not valid for a callback of the package."""
+    types, name = _STATES[type(callback)], type(callback).__name__
     own = settings(callback)
     check(state.keys() - own.keys() == types.keys(), f"{name} has another state")
     for key, value in state.items():
@@ -453,7 +467,7 @@ def _check_remembered(callback, state, theta):
             continue
         check(isinstance(value, types[key]), f"{key} of {name} is {value!r}")
         if isinstance(value, Real):
-            codec.check_number(value, f"{key} of {name}")
+            check_number(value, f"{key} of {name}")
         elif isinstance(value, Parameters):
             check(_layout(value) == _layout(theta), f"{name} is of another network")
         elif isinstance(value, np.ndarray):

@@ -1,37 +1,26 @@
-"""Values as JSON and arrays, and back.
+"""Conversion of values to JSON and arrays, and back.
 
-None, booleans, integers, finite numbers, strings and lists stand for themselves.
-Everything else is an object with a ``kind``, of which there are those below and no
-more: a name in a file is looked up in a table, and never imported. Where a file has
-something else, `decode` raises ValueError, TypeError or LookupError.
+None, booleans, integers, finite numbers, strings and lists are stored as they are in
+JSON. Any other value is stored as an object with a ``kind``, which is the name of one
+of the classes below or in `skmlp.persistence.objects`. Names in a file are looked up in
+a table, and never imported. For other content, `decode` raises ValueError, TypeError or
+LookupError.
 
-To add a kind, write its class here. It has ``takes(value)``, whether it can encode a
-value; ``encode(encoder, value, where)``, which returns the object without its kind; and
-``decode(decoder, **content)``, which checks whatever its caller relies on.
+To add a kind, derive a class from `Kind` and give it a name.
 """
 
 import math
-from copy import copy
-from itertools import pairwise
-from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from skmlp import callbacks
-from skmlp.callbacks.copies import settings as settings_of
-from skmlp.core.activations import ACTIVATIONS, Activation
-from skmlp.core.losses import LOSSES, Loss
-from skmlp.core.network import Network
-from skmlp.core.optimizers import OPTIMIZERS
-from skmlp.core.parameters import Layout, Parameters
-from skmlp.layers import LAYERS, make_mlp
-from skmlp.training.state import HISTORY
+from skmlp.persistence.checks import check
 
 _KINDS: dict = {}
 
 
-def encode(value, where, arrays):
-    """Turn a value into what the json module takes.
+def encode(value: Any, where: str, arrays: dict) -> Any:
+    """Convert a value to what the json module can write.
 
     Parameters
     ----------
@@ -39,10 +28,11 @@ def encode(value, where, arrays):
         The value.
 
     where : str
-        What the value is, as a path: for errors, and for the names of its arrays.
+        Path of the value in the document. It is the name of its array, and is part of
+        error messages.
 
-    arrays : dict
-        Where its arrays are put, by name.
+    arrays : dict of str to ndarray
+        The arrays of the value are added to it.
 
     Returns
     -------
@@ -51,7 +41,7 @@ def encode(value, where, arrays):
     Raises
     ------
     TypeError
-        If there is no kind for it, or for something in it.
+        If there is no kind for the value, or for an object in it.
     """
     if value is None or type(value) in (bool, int, str):
         return value
@@ -65,25 +55,25 @@ def encode(value, where, arrays):
     raise TypeError(f"{where} is {value!r}, of {type(value)}")
 
 
-def _add(array, where, arrays):
-    """Put an array among the others, by a name that none of them has."""
+def add_array(array: Any, where: str, arrays: dict) -> str:
+    """Add an array to the others, and return its name, which no other array has."""
     name = where
-    while name in arrays:  # the keys of a dict are in the place of the dict
+    while name in arrays:  # the keys of a dict have the path of the dict
         name = f"{where}#{len(arrays)}"
     arrays[name] = np.asarray(array)
     return name
 
 
-def decode(encoded, arrays):
-    """Turn what `encode` has returned into a value again.
+def decode(encoded: Any, arrays: dict) -> Any:
+    """Convert the result of `encode` back to the value.
 
     Parameters
     ----------
     encoded : object
-        The value encoded.
+        The encoded value.
 
     arrays : dict of str to ndarray
-        Its arrays.
+        The arrays.
 
     Returns
     -------
@@ -98,60 +88,31 @@ def decode(encoded, arrays):
     return _KINDS[kind].decode(arrays, **content)
 
 
-def is_count(value):
-    """Whether it counts something, and could be counted on from in C."""
-    return type(value) is int and 0 <= value < 2**53
-
-
-def check_number(value, what):
-    """Raise if a value is not a number, or is an integer too large for a float."""
-    check(isinstance(value, Real), f"{what} is {value!r}")
-    float(value)
-
-
-def check_numbers(values, what):
-    """Raise if a value is not a list of numbers, which may include NaN."""
-    check(isinstance(values, list), f"{what} is {type(values)}")
-    for value in values:
-        check_number(value, f"a number in {what}")
-
-
-def check_history(history, n_epochs, what):
-    """Raise if a history does not have the given number of epochs."""
-    check(history.keys() == set(HISTORY), f"{what} has other entries")
-    for name, values in history.items():
-        check_numbers(values, what)
-        check(len(values) == n_epochs, f"{what} has {len(values)} epochs in {name}")
-
-
-def check_earlier(fitted):
-    """Refuse fitted attributes that a training could not extend."""
-    check(
-        ("history_" in fitted) == ("loss_curve_" in fitted),
-        "its history is not complete",
-    )
-    if "history_" in fitted:
-        check_numbers(fitted["loss_curve_"], "its loss_curve_")
-        check_history(fitted["history_"], len(fitted["loss_curve_"]), "its history_")
-    if fitted.get("validation_scores_") is not None:
-        check_numbers(fitted["validation_scores_"], "its validation_scores_")
-
-
-def check(condition, message):
-    """Raise ValueError unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
+def _is_series(value):
+    return bool(value) and all(type(v) is float for v in value)
 
 
 class Kind:
-    """Base class of the kinds, whose names are those in the files."""
+    """Base class of the kinds of values. The files have their names.
 
-    def __init_subclass__(cls, name):
+    A derived class has three static methods:
+
+    - ``takes(value)`` returns whether the kind can encode a value;
+    - ``encode(value, where, arrays)`` returns the content of the JSON object as a dict;
+    - ``decode(arrays, **content)`` returns the value, and raises if the content is not
+      valid.
+    """
+
+    takes: Any
+    encode: Any
+    decode: Any
+
+    def __init_subclass__(cls, name: str) -> None:
         _KINDS[name] = cls
 
 
 class NonFinite(Kind, name="number"):
-    """inf, -inf and nan, which JSON does not have."""
+    """inf, -inf and nan, which JSON does not support."""
 
     @staticmethod
     def takes(value):
@@ -167,12 +128,8 @@ class NonFinite(Kind, name="number"):
         return float(value)
 
 
-def _is_series(value):
-    return bool(value) and all(type(v) is float for v in value)
-
-
 class Series(Kind, name="series"):
-    """A list of numbers, NaN perhaps among them: an array has them exactly."""
+    """A list of floats, which may be NaN. It is stored as an array."""
 
     @staticmethod
     def takes(value):
@@ -180,12 +137,15 @@ class Series(Kind, name="series"):
 
     @staticmethod
     def encode(value, where, arrays):
-        return {"array": _add(value, where, arrays)}
+        return {"array": add_array(value, where, arrays)}
 
     @staticmethod
     def decode(arrays, array):
         values = arrays[array]
-        check(values.ndim == 1 and values.dtype == np.float64, "a series is no list")
+        check(
+            values.ndim == 1 and values.dtype == np.float64,
+            "a series is not a list of numbers",
+        )
         return values.tolist()
 
 
@@ -206,7 +166,7 @@ class Tuple(Kind, name="tuple"):
 
 
 class Dict(Kind, name="dict"):
-    """A dict, whose keys need not be strings."""
+    """A dict. Its keys may be other values than strings."""
 
     @staticmethod
     def takes(value):
@@ -235,7 +195,7 @@ class Array(Kind, name="array"):
     @staticmethod
     def encode(value, where, arrays):
         array = value.astype(value.dtype.newbyteorder("="), copy=False)
-        return {"array": _add(array, where, arrays)}
+        return {"array": add_array(array, where, arrays)}
 
     @staticmethod
     def decode(arrays, array):
@@ -243,7 +203,7 @@ class Array(Kind, name="array"):
 
 
 class ObjectArray(Kind, name="object array"):
-    """An array of objects, such as the names of features, or classes of strings."""
+    """An array of objects, such as names of features or of classes."""
 
     @staticmethod
     def takes(value):
@@ -262,7 +222,7 @@ class ObjectArray(Kind, name="object array"):
 
 
 class Scalar(Kind, name="scalar"):
-    """A number of one of NumPy's types."""
+    """A NumPy scalar."""
 
     @staticmethod
     def takes(value):
@@ -278,7 +238,7 @@ class Scalar(Kind, name="scalar"):
 
 
 class DType(Kind, name="dtype"):
-    """The parameter `dtype`, where it is no string."""
+    """The parameter `dtype`, if it is not a string."""
 
     @staticmethod
     def takes(value):
@@ -295,13 +255,13 @@ class DType(Kind, name="dtype"):
         return dtype.type if is_type else dtype
 
 
-# What training draws from. NumPy's own readers of their states do not check them all,
-# and would read beyond their memory.
+# The states of random number generators. NumPy does not check all values, and would
+# read beyond the end of its memory.
 
 
 def _mt19937(key, pos, has_gauss, gauss):
     check(key.shape == (624,) and key.dtype == np.uint32, "an MT19937 has another key")
-    check(type(pos) is int and 0 <= pos <= 624, f"an MT19937 is at {pos!r}")
+    check(type(pos) is int and 0 <= pos <= 624, f"an MT19937 has the position {pos!r}")
     check(has_gauss in (0, 1) and isinstance(gauss, float), "an MT19937 is malformed")
     return {
         "bit_generator": "MT19937",
@@ -323,7 +283,7 @@ def _pcg64(state, inc, has_uint32, uinteger):
 
 
 class RandomState(Kind, name="RandomState"):
-    """A RandomState as `check_random_state` makes it."""
+    """A RandomState with a Mersenne Twister."""
 
     @staticmethod
     def takes(value):
@@ -335,7 +295,7 @@ class RandomState(Kind, name="RandomState"):
     def encode(value, where, arrays):
         _, key, pos, has_gauss, gauss = value.get_state()
         return {
-            "key": _add(key, where, arrays),
+            "key": add_array(key, where, arrays),
             "pos": pos,
             "has_gauss": has_gauss,
             "gauss": encode(gauss, where, arrays),
@@ -350,7 +310,7 @@ class RandomState(Kind, name="RandomState"):
 
 
 class Generator(Kind, name="Generator"):
-    """A Generator as `default_rng` makes it."""
+    """A Generator with PCG64."""
 
     @staticmethod
     def takes(value):
@@ -372,319 +332,3 @@ class Generator(Kind, name="Generator"):
         generator = np.random.Generator(np.random.PCG64(0))
         generator.bit_generator.state = _pcg64(state, inc, has_uint32, uinteger)
         return generator
-
-
-# The package's own classes. What is derived from them may do something else.
-
-
-def _settings(value, arrays):
-    """Numbers that a formula has, by name."""
-    settings = decode(value, arrays)
-    check(
-        isinstance(settings, dict)
-        and all(isinstance(number, Real) for number in settings.values())
-        and all(map(math.isfinite, settings.values())),
-        "settings are not finite numbers",
-    )
-    return settings
-
-
-class _Formula:
-    """What a formula of the package's is: its name, and numbers."""
-
-    @staticmethod
-    def encode(value, where, arrays):
-        settings = {name: float(number) for name, number in vars(value).items()}
-        return {"name": value.name, "settings": encode(settings, where, arrays)}
-
-
-class ActivationKind(_Formula, Kind, name="activation"):
-    """An activation of the package's, with settings of its own or as registered."""
-
-    @staticmethod
-    def takes(value):
-        return any(type(value) is type(own) for own in ACTIVATIONS.values())
-
-    @staticmethod
-    def decode(arrays, name, settings):
-        registered, settings = ACTIVATIONS[name], _settings(settings, arrays)
-        check(settings.keys() == vars(registered).keys(), f"{name} has other settings")
-        if settings == vars(registered):
-            return registered
-        activation = copy(registered)
-        vars(activation).update(settings)
-        return activation
-
-
-class LossKind(_Formula, Kind, name="loss"):
-    """A loss of the package's."""
-
-    @staticmethod
-    def takes(value):
-        return type(value) in LOSSES.values()
-
-    @staticmethod
-    def decode(arrays, name, settings):
-        return LOSSES[name](**_settings(settings, arrays))
-
-
-class CallbackKind(Kind, name="callback"):
-    """A callback of the package's with its settings, not with what it has recorded.
-
-    Nor with the path of a `Checkpoint`: a file is not to say where another is written.
-    """
-
-    @staticmethod
-    def takes(value):
-        return type(value) in _CALLBACKS.values()
-
-    @staticmethod
-    def encode(value, where, arrays):
-        settings = settings_of(value) | _without_path(type(value))
-        return {
-            "name": type(value).__name__,
-            "settings": encode(settings, where, arrays),
-        }
-
-    @staticmethod
-    def decode(arrays, name, settings):
-        cls = _CALLBACKS[name]
-        return cls(**decode(settings, arrays) | _without_path(cls))
-
-
-def _without_path(cls):
-    return {"path": None} if cls is callbacks.Checkpoint else {}
-
-
-_CALLBACKS = {
-    name: getattr(callbacks, name) for name in callbacks.__all__ if name != "Callback"
-}
-
-
-class LayerKind(Kind, name="layer"):
-    """A layer of a network, without its parameters."""
-
-    @staticmethod
-    def takes(value):
-        return type(value) in LAYERS.values()
-
-    @staticmethod
-    def encode(value, where, arrays):
-        return {"name": value.name, "settings": encode(value.settings, where, arrays)}
-
-    @staticmethod
-    def decode(arrays, name, settings):
-        return LAYERS[name](**decode(settings, arrays))
-
-
-class NetworkKind(Kind, name="network"):
-    """A network, without its parameters."""
-
-    @staticmethod
-    def takes(value):
-        return type(value) is Network
-
-    @staticmethod
-    def encode(value, where, arrays):
-        parts = {"layers": value.layers, "loss": value.loss}
-        return {
-            name: encode(part, f"{where}/{name}", arrays)
-            for name, part in parts.items()
-        }
-
-    @staticmethod
-    def decode(arrays, **parts):
-        parts = {name: decode(part, arrays) for name, part in parts.items()}
-        if "layers" not in parts:
-            return network_from(parts)
-        check_layers(parts["layers"])
-        check(LossKind.takes(parts["loss"]), "a network has no loss")
-        return Network(**parts)
-
-
-def check_layers(layers):
-    """Raise if layers are not those of a network."""
-    check(isinstance(layers, list) and len(layers) > 1, "a network has no layers")
-    for layer in layers:
-        check(LayerKind.takes(layer), f"a network has the layer {layer!r}")
-        layer.check()
-    for layer, following in pairwise(layers):
-        check(layer.n_out == following.n_in, "layers of a network do not fit together")
-    kinds = [layer.name for layer in layers]
-    check(
-        kinds[-2:] == ["dense", "activation"]
-        and kinds.count("dense") == kinds.count("activation"),
-        "a network does not have an activation for each dense layer",
-    )
-    # A layer that overwrites its input must not have an input that others need.
-    is_needed, kept = True, []
-    for layer in layers:
-        check(layer.draws or not (is_needed and layer.in_place), "a layer overwrites X")
-        is_needed = layer.keeps_input or (is_needed and layer.draws)
-        if layer.keeps_input:
-            kept.append(layer.n_in)
-        if layer.takes_kept:
-            fits = bool(kept) and kept.pop() == layer.n_in
-            check(fits, "residual connections of a network do not fit together")
-    check(not kept, "residual connections of a network do not fit together")
-    is_trained = any(layer.parameters and not layer.frozen for layer in layers)
-    check(is_trained, "no layer of a network is trained")
-
-
-def network_from(parts):
-    """Return the network of a file or pickle that was written before it had layers.
-
-    Parameters
-    ----------
-    parts : dict
-        Its attributes: layer_sizes, activations, loss, dropout, batch_norm_epsilon and
-        frozen.
-    """
-    sizes, dropout, epsilon, frozen = (
-        parts[name]
-        for name in ("layer_sizes", "dropout", "batch_norm_epsilon", "frozen")
-    )
-    n_layers = len(sizes) - 1
-    check(
-        n_layers > 0
-        and all(type(size) is int and size > 0 for size in sizes)
-        and len(parts["activations"]) == n_layers
-        and all(isinstance(g, Activation) for g in parts["activations"])
-        and isinstance(parts["loss"], Loss)
-        and len(dropout) == n_layers
-        and all(isinstance(p, float) and 0 <= p < 1 for p in dropout)
-        and isinstance(epsilon, float | None)
-        and set(frozen) < set(range(n_layers)),
-        "a network is malformed",
-    )
-    return make_mlp(
-        sizes,
-        parts["activations"],
-        parts["loss"],
-        dropout=dropout,
-        batch_norm_epsilon=epsilon,
-        frozen=frozen,
-    )
-
-
-class ParametersKind(Kind, name="parameters"):
-    """Weights and biases of a network, in one vector."""
-
-    @staticmethod
-    def takes(value):
-        return type(value) is Parameters
-
-    @staticmethod
-    def encode(value, where, arrays):
-        parameters, statistics = (
-            {name: [list(shape) for shape in shapes] for name, shapes in groups.items()}
-            for groups in value.layout
-        )
-        return {
-            "parameters": parameters,
-            "statistics": statistics,
-            "flat": _add(value.flat, f"{where}/flat", arrays),
-            "running": _add(value.running, f"{where}/running", arrays),
-        }
-
-    @staticmethod
-    def decode(arrays, flat, running, **parts):
-        flat, running = arrays[flat], arrays[running]
-        layout = _layout_of(**parts)
-        check(
-            flat.shape == (layout.n_parameters,)
-            and running.shape == (layout.n_statistics,)
-            and flat.dtype == running.dtype
-            and flat.dtype in (np.float32, np.float64),
-            "the parameters of a network have other shapes",
-        )
-        return Parameters(layout, flat.dtype, flat, running)
-
-
-def _layout_of(layer_sizes=None, batch_norm=False, parameters=None, statistics=None):
-    """Return a layout from a file.
-
-    Files of version 1 have the number of units of each layer, and whether there is
-    batch normalization.
-    """
-    if layer_sizes is not None:
-        check(
-            len(layer_sizes) > 1
-            and all(type(size) is int and size > 0 for size in layer_sizes),
-            "a network has no layers, or layers without units",
-        )
-        layout = Layout.dense(layer_sizes)
-        if not batch_norm:
-            return layout
-        hidden = layout.parameters["intercepts"][:-1]
-        return Layout(
-            {**layout.parameters, "batch_norm_scales": hidden},
-            {"batch_norm_means": hidden, "batch_norm_variances": hidden},
-        )
-    layout = Layout(
-        *(
-            {name: tuple(map(tuple, shapes)) for name, shapes in groups.items()}
-            for groups in (parameters, statistics)
-        )
-    )
-    check(
-        list(layout.parameters)[:2] == ["coefs", "intercepts"]
-        and all(
-            0 < len(shape) < 3 and all(type(n) is int and n > 0 for n in shape)
-            for shapes in layout.groups.values()
-            for shape in shapes
-        )
-        and all(len(shape) == 2 for shape in layout.parameters["coefs"])
-        and len(layout.parameters["coefs"]) > 0,
-        "the parameters of a network have other shapes",
-    )
-    return layout
-
-
-class OptimizerKind(Kind, name="optimizer"):
-    """An optimizer, with what it remembers."""
-
-    @staticmethod
-    def takes(value):
-        return type(value) in OPTIMIZERS.values()
-
-    @staticmethod
-    def encode(value, where, arrays):
-        settings = {name: getattr(value, name) for name in value.hyperparameters}
-        return {
-            "name": value.name,
-            "settings": encode(settings, where, arrays),
-            "state": encode(value.state_dict(), where, arrays),
-        }
-
-    @staticmethod
-    def decode(arrays, name, settings, state):
-        cls, state = OPTIMIZERS[name], decode(state, arrays)
-        vectors = [v for v in state.values() if isinstance(v, np.ndarray)]
-        theta = vectors[0] if vectors else np.empty(0)
-        check(theta.dtype in (np.float32, np.float64), f"{name} has another dtype")
-        optimizer = cls(theta, 1.0, **_settings(settings, arrays))
-        check_state(optimizer, state)
-        optimizer.load_state_dict(state)
-        return optimizer
-
-
-def check_state(optimizer, state):
-    """Refuse a state that is not one of this optimizer's."""
-    own = optimizer.state_dict()
-    check(own.keys() == state.keys(), f"{optimizer.name} has another state")
-    for name, value in own.items():
-        other = state[name]
-        if isinstance(value, np.ndarray):
-            fits = isinstance(other, np.ndarray) and (
-                (other.shape, other.dtype) == (value.shape, value.dtype)
-            )
-        elif isinstance(value, bool):
-            fits = isinstance(other, bool)
-        elif isinstance(value, int):
-            fits = is_count(other)
-        else:
-            least, greatest = optimizer.scalars.get(name, (-math.inf, math.inf))
-            fits = isinstance(other, Real) and math.isfinite(other)
-            fits = fits and least <= other <= greatest
-        check(fits, f"{optimizer.name} has another {name}")

@@ -1,4 +1,4 @@
-"""What a training is, parameters and data, so that others can be told apart."""
+"""The parameters and data of a training, to compare it with another training."""
 
 import hashlib
 import inspect
@@ -15,38 +15,38 @@ from scipy.sparse import issparse
 from skmlp import callbacks
 from skmlp.core.schedules import SCHEDULES, Schedule, followed_by
 
-# Parameters that say nothing of what is computed, or of which more is said elsewhere.
-_OTHERWISE = {"callbacks", "engine", "on_interrupt", "verbose", "warm_start"}
+# Parameters that do not change the result, or that are compared elsewhere.
+_IGNORED = {"callbacks", "engine", "on_interrupt", "verbose", "warm_start"}
 
 _CHUNK = 2**20  # elements
-_DEPTH = 4  # of objects in objects, lest they have themselves
+_DEPTH = 4  # of nested objects, which may contain themselves
 
 
 def identify(estimator: Any, data: Any, validation_data: Any) -> dict:
-    """Parameters, and fingerprints of the data, as JSON has them.
+    """Return the parameters and hashes of the data, in types of JSON.
 
-    Parameters that have their default are left out: so will be those that a later
+    Parameters with their default value are omitted, and so are those that a later
     version adds.
 
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator, which knows its classes.
+        The estimator. A classifier must have `classes_`.
 
     data, validation_data : Data
-        The samples; the latter the user's own, or None.
+        The training data, and the validation data of the user or None.
 
     Returns
     -------
     identity : dict of dicts
-        What `differences` compares.
+        The argument of `differences`.
     """
     cls = type(estimator)
     defaults = inspect.signature(cls).parameters
     parameters = {
         name: describe(value)
         for name, value in estimator.get_params(deep=False).items()
-        if name not in _OTHERWISE
+        if name not in _IGNORED
     }
     schedule = followed_by(estimator.solver, estimator.learning_rate)
     parameters["learning_rate"] = describe(schedule)
@@ -76,11 +76,12 @@ def identify(estimator: Any, data: Any, validation_data: Any) -> dict:
 
 
 def describe(value: Any, depth: int = _DEPTH) -> Any:
-    """What JSON can say of a value, to compare it with another.
+    """Return a description of a value in types of JSON.
 
-    It is the same in another process: a function is its name, and if it was defined in
-    another one, its defaults and the variables that it takes from there; an object is
-    its class and what it has.
+    Descriptions of equal values are equal, also in another process. A function is
+    described by its name. A local function or a lambda is described by its default
+    values and the variables that it captures, too. An object is described by its class
+    and its representation or its attributes.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def describe(value: Any, depth: int = _DEPTH) -> Any:
         The value.
 
     depth : int, default=4
-        How far objects in objects are described.
+        Number of levels of nested objects that are described.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def describe(value: Any, depth: int = _DEPTH) -> Any:
             [describe(key, depth), describe(item, depth)] for key, item in value.items()
         ]
     if isinstance(value, np.random.RandomState | np.random.Generator):
-        return name_of(value)  # its state has changed meanwhile
+        return name_of(value)  # its state changes during training
     if isinstance(value, partial):
         parts = [value.func, value.args, value.keywords]
     elif inspect.isfunction(value) and "<" not in value.__qualname__:
@@ -145,7 +146,9 @@ def name_of(value: Any) -> str:
 
 
 def fingerprint(array: Any, *more: object) -> str | None:
-    """A hash of an array, its shape, dtype and order in memory, read in small parts.
+    """Return a hash of an array, its shape, its dtype and its order in memory.
+
+    The array is read in small parts, without a copy.
 
     Parameters
     ----------
@@ -153,24 +156,24 @@ def fingerprint(array: Any, *more: object) -> str | None:
         The array.
 
     *more : str
-        What else there is to be hashed.
+        Other values to include in the hash.
 
     Returns
     -------
     fingerprint : str or None
-        SHA-256, in hexadecimal digits; None of None.
+        SHA-256, in hexadecimal digits. None if the array is None.
     """
     if array is None:
         return None
     parts, order = [array], ""
     if issparse(array):
         parts = [array.indptr, array.indices, array.data]
-    else:  # BLAS may round otherwise in another order
+    else:  # the rounding errors of BLAS depend on the order
         order = "".join(c for c in "CF" if array.flags[f"{c}_CONTIGUOUS"])
     what = repr((array.shape, array.dtype.str, order, *more))
     sha256 = hashlib.sha256(what.encode())
     for part in parts:
-        # Numbers of rows come in two sizes, whatever they are.
+        # Indices of sparse matrices may be 32-bit or 64-bit.
         dtype = np.int64 if part.dtype.kind == "i" else part.dtype
         n_rows = max(1, _CHUNK // max(1, part[:1].size))
         for start in range(0, len(part), n_rows):
@@ -180,12 +183,12 @@ def fingerprint(array: Any, *more: object) -> str | None:
 
 
 def differences(saved: Any, given: Any) -> Iterator[str]:
-    """What two identities do not agree in, in words.
+    """Yield descriptions of the differences between two trainings.
 
     Parameters
     ----------
     saved, given : dict of dicts
-        As `identify` returns them.
+        Results of `identify`.
 
     Yields
     ------

@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 from sklearn.base import BaseEstimator
 
 from skmlp.persistence import archive, codec
-from skmlp.persistence.codec import check
+from skmlp.persistence.checks import (
+    check,
+    check_earlier,
+    check_number,
+    is_count,
+)
 
 KIND, VERSION = "skmlp model", 2
 
@@ -16,7 +21,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def register_estimator(cls: _Class) -> _Class:
-    """Let `save` and `load` store a class of estimators; for use as a decorator.
+    """Register a class of estimators that `save` and `load` support. A decorator.
 
     Parameters
     ----------
@@ -24,11 +29,11 @@ def register_estimator(cls: _Class) -> _Class:
         A class of scikit-learn's estimators, with the attributes
 
         - ``_fitted``: a dict that maps the name of each fitted attribute that is
-          stored to an object with the attributes ``types`` (the types that it can
-          have) and ``is_required``;
+          stored to an object with the attributes ``types`` (the types of the value) and
+          ``is_required``;
         - ``_transient``: the names of attributes that are not stored;
         - ``_check_fitted(attributes)``: a static method that raises ValueError if the
-          attributes, each of its type, do not fit together.
+          attributes are not consistent.
 
     Returns
     -------
@@ -41,8 +46,9 @@ def register_estimator(cls: _Class) -> _Class:
 def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Write an estimator to a file that can be read without running code.
 
-    The file has arrays and JSON; docs/reliability.md describes it. It is written
-    beside its place and renamed, so that it is never there in part.
+    The file contains arrays and JSON; docs/reliability.md describes its format. It is
+    written under a temporary name and then renamed, so that `path` never contains an
+    incomplete file.
 
     Parameters
     ----------
@@ -50,25 +56,25 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
         The estimator, fitted or not.
 
     path : str or os.PathLike
-        The file, which is replaced if there is one.
+        The file. An existing file is replaced.
 
     Raises
     ------
     TypeError
-        If the estimator is of another class, or a parameter or an attribute cannot
-        be stored without code: a function, one's own activation, loss or callback.
-        The message names it. `pickle` or skops may store these.
+        If the estimator is of another class, or a parameter or an attribute cannot be
+        stored without code, such as a function or a custom activation, loss or
+        callback. The message names it. Use `pickle` or skops instead.
 
     ValueError
-        If fitted attributes were set to what does not fit together.
+        If fitted attributes were changed and are not consistent.
 
     OSError
         If the file cannot be written.
 
     See Also
     --------
-    load : Read it.
-    skmlp.callbacks.Checkpoint : Write what it takes to go on with a training.
+    load : Read the file.
+    skmlp.callbacks.Checkpoint : Write files from which training can be resumed.
 
     Examples
     --------
@@ -84,8 +90,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """
     if type(estimator) not in _ESTIMATORS.values():
         raise TypeError(
-            f"estimator must be one of {sorted(_ESTIMATORS)} itself, got "
-            f"{estimator!r}. pickle or skops may store others."
+            f"estimator must be an instance of one of {sorted(_ESTIMATORS)}, and not "
+            f"of a derived class, got {estimator!r}. Use pickle or skops for others."
         )
     parameters = estimator.get_params(deep=False)
     attributes = {
@@ -97,7 +103,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     if unknown:
         raise TypeError(
             f"estimator must have no attributes that load does not know, got "
-            f"{unknown}. pickle or skops may store these."
+            f"{unknown}. Use pickle or skops to store them."
         )
     content: dict = {"estimator": type(estimator).__name__}
     arrays: dict = {}
@@ -112,19 +118,19 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
             }
     except TypeError as error:
         raise TypeError(
-            f"estimator must have nothing that takes code to load, but {error}. pickle "
-            "or skops may store it."
+            "estimator must not contain objects that cannot be loaded without code, "
+            f"but {error}. Use pickle or skops to store it."
         ) from None
-    with archive.refusing("estimator must be one that load would read"):
-        _decode(content, arrays)  # somebody may have set coefs_ by hand
+    with archive.value_errors("estimator must be one that load can read"):
+        _decode(content, arrays)  # the user may have set coefs_
     archive.write(path, KIND, VERSION, content, arrays)
 
 
 def load(path: str | os.PathLike) -> Any:
-    """Read an estimator that `save` has written.
+    """Read an estimator from a file that `save` has written.
 
-    Nothing in the file is run, and nothing is larger than the file: it may come from
-    anywhere. What it predicts is another question.
+    The file may be from an untrusted source: no code in it is run, and no array is
+    larger than the file. This does not mean that the predictions can be trusted.
 
     Parameters
     ----------
@@ -134,7 +140,7 @@ def load(path: str | os.PathLike) -> Any:
     Returns
     -------
     estimator : MLPClassifierScratch or MLPRegressorScratch
-        As it was saved.
+        The estimator that was saved.
 
     Raises
     ------
@@ -142,15 +148,15 @@ def load(path: str | os.PathLike) -> Any:
         If the file cannot be opened.
 
     ValueError
-        If it is not a model, damaged, of a later version, or its parts do not fit
-        together.
+        If the file is not a model, is damaged or was written by a later version, or if
+        its parts are not consistent.
 
     See Also
     --------
-    save : Write it, with an example.
+    save : Write the file, with an example.
     """
     content, arrays = archive.read(path, KIND, VERSION)
-    with archive.refusing(f"{os.fspath(path)!r} cannot be loaded as a model"):
+    with archive.value_errors(f"{os.fspath(path)!r} cannot be loaded as a model"):
         return _decode(content, arrays)
 
 
@@ -163,21 +169,21 @@ def _decode(content: dict, arrays: dict) -> Any:
         for part in ("parameters", "attributes")
     }
     unknown = values["parameters"].keys() - set(cls._get_param_names())
-    check(not unknown, f"it has parameters that there are not: {sorted(unknown)}")
+    check(not unknown, f"it has unknown parameters: {sorted(unknown)}")
     attributes = values["attributes"]
     for key, value in attributes.items():
         check(key in cls._fitted, f"it has an attribute {key!r}")
         types = cls._fitted[key].types
         check(isinstance(value, types), f"its {key} is a {type(value)}")
         if types is int:
-            check(codec.is_count(value), f"its {key} is {value!r}")
+            check(is_count(value), f"its {key} is {value!r}")
         elif isinstance(value, Real):
-            codec.check_number(value, f"its {key}")
+            check_number(value, f"its {key}")
     if attributes:
         required = {name for name, fitted in cls._fitted.items() if fitted.is_required}
         missing = sorted(required - attributes.keys())
         check(not missing, f"it lacks {missing}")
-        codec.check_earlier(attributes)
+        check_earlier(attributes)
         cls._check_fitted(attributes)
     estimator = cls(**values["parameters"])
     estimator.__dict__.update(attributes)

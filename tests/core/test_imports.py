@@ -153,6 +153,17 @@ def test_only_the_required_packages_are_imported_with_the_module(module):
     assert packages - sys.stdlib_module_names <= REQUIRED
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_have_at_most_500_lines_without_docstrings(module):
+    text = MODULES[module].read_text(encoding="utf-8")
+    lines = set(range(text.count("\n")))
+    for node in ast.walk(ast.parse(text)):
+        kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+        if isinstance(node, kinds) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno - 1, node.body[0].end_lineno))
+    assert len(lines) <= 500
+
+
 def test_importing_skmlp_loads_no_optional_package():
     script = "import sys, skmlp.plotting; print(*sys.modules, sep='\\n')"
     run = subprocess.run(

@@ -335,7 +335,7 @@ def test_another_function_is_refused(path):
     train_until(5, MLPClassifierScratch(**SMALL, callbacks=[print]), path, X, Y)
     for callbacks, message in (
         ([other], r"callbacks .*builtins.print.*<locals>.other"),
-        (None, r"callbacks .*builtins.print.*and there are \[\]"),
+        (None, r"callbacks .*builtins.print.*and the estimator has \[\]"),
     ):
         estimator = MLPClassifierScratch(**SMALL, callbacks=callbacks)
         with pytest.raises(ValueError, match=message):
@@ -345,7 +345,7 @@ def test_another_function_is_refused(path):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ([Count()], [], r"with the callbacks .*Count.*and there are \[\]"),
+        ([Count()], [], r"with the callbacks .*Count.*and the estimator has \[\]"),
         ([], [EarlyStopping("loss")], r"with the callbacks \[\], and .*EarlyStop"),
         (
             [EarlyStopping("loss", patience=3)],
@@ -386,7 +386,7 @@ CHANGES = {
         {"hidden_layer_sizes": (7,)},
         r"hidden_layer_sizes was \[6\] and is \[7",
     ),
-    "max_iter": ({"max_iter": 3}, "it is of epoch 4, and max_iter=3"),
+    "max_iter": ({"max_iter": 3}, "it was written after epoch 4, and max_iter is 3"),
     "activation": ({"activation": "tanh"}, "activation was the default and is 'tanh'"),
     "schedule": (
         {"learning_rate": rate},
@@ -490,7 +490,7 @@ def test_a_checkpoint_that_is_refused_leaves_everything_as_it_was(path):
     path.write_bytes(bad)
     fitted = clone(estimator).fit(X, Y)
     before = {k: id(v) for k, v in vars(fitted).items()}
-    with pytest.raises(ValueError, match="it is not complete"):
+    with pytest.raises(ValueError, match="it is incomplete"):
         fitted.fit(X, Y, resume_from=path)
     assert {k: id(v) for k, v in vars(fitted).items()} == before
     assert path.read_bytes() == bad

@@ -802,15 +802,19 @@ def test_states_of_optimizers_that_there_are_not(tmp_path, name, value):
 @pytest.mark.parametrize(
     ("number", "changes", "message"),
     [
-        (0, {"best_loss": None}, "its best_loss is another"),
-        (2, {"best_validation_score": None}, "its best_validation_score is another"),
+        (0, {"best_loss": None}, "its best_loss does not fit"),
+        (2, {"best_validation_score": None}, "its best_validation_score does not fit"),
         (0, {"no_improvement_count": -1}, "no_improvement_count is -1"),
         (0, {"t": 2**64}, "t is 18446744073709551616"),
         (0, {"validation_scores": [None]}, "a number in its validation_scores is None"),
-        (2, {"rows": None, "val_rows": None}, "it sets other rows aside"),
-        (2, {"rows": None}, "it sets other rows aside"),
+        (2, {"rows": None, "val_rows": None}, "its validation set has other rows"),
+        (2, {"rows": None}, "its validation set has other rows"),
         # The order would be shorter than the batches that are taken from it.
-        (0, {"val_rows": {"kind": "array", "array": "a"}}, "it sets other rows aside"),
+        (
+            0,
+            {"val_rows": {"kind": "array", "array": "a"}},
+            "its validation set has other rows",
+        ),
     ],
 )
 def test_checkpoints_that_training_cannot_go_on_from(
