@@ -321,8 +321,8 @@ BAD_PARAMETERS = [
     ("frozen_layers", [-3], "indices of `coefs_`, from -2 to 1"),
     ("frozen_layers", [0.5], "indices of `coefs_`, from -2 to 1"),
     ("frozen_layers", [True], "indices of `coefs_`, from -2 to 1"),
-    ("frozen_layers", [0, 1], "none of the 2 layers"),
-    ("frozen_layers", [0, -2, 1], "none of the 2 layers"),
+    ("frozen_layers", [0, 1], "must not contain all of the 2 layers"),
+    ("frozen_layers", [0, -2, 1], "must not contain all of the 2 layers"),
     ("frozen_layers", {0}, "a list, a tuple or a one-dimensional array"),
     ("weight_decay", -0.1, "[0.0, inf)"),
     ("max_norm", 0, "(0.0, inf)"),
@@ -489,7 +489,7 @@ def test_networks_that_are_too_large_for_any_memory(cls, method, activation, siz
     if isinstance(sizes, tuple):
         activation = [activation] * 2
     estimator = build(cls, hidden_layer_sizes=sizes, activation=activation)
-    pieces = "hidden_layer_sizes=[1", "weights and biases", "more than fit into memory"
+    pieces = "hidden_layer_sizes=[1", "weights and biases", "do not fit into memory"
     assert_refused(
         estimator, lambda: train(estimator, method, X, TARGETS[cls]), *pieces
     )
@@ -947,7 +947,7 @@ def test_early_stopping_without_weights_in_a_part(cls, part):
     assert_refused(
         estimator,
         lambda: estimator.fit(X, TARGETS[cls], w.astype(float)),
-        "sample_weight is zero",
+        "sample_weight must be positive",
         part,
         "early_stopping=True",
     )

@@ -191,9 +191,10 @@ def test_compiled_without_the_extension(not_built, Estimator, solver):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         estimator.fit(X, y)
     assert str(caught.value) == (
-        "engine='compiled' is not available: no module, it was not built. Where there "
-        "is a C compiler, install skmlp again, with pip's --force-reinstall and "
-        "--no-cache-dir; or set engine='auto' or engine='numpy'."
+        "engine='compiled' is not available: no module, it was not built. Install "
+        "skmlp again on a machine with a C compiler, with the options "
+        "--force-reinstall and --no-cache-dir of pip, or set engine='auto' or "
+        "engine='numpy'."
     )
     assert joblib.hash(vars(estimator)) == before
 

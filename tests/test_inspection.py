@@ -185,7 +185,7 @@ def test_gradient_of_other_input(datasets):
 @pytest.mark.parametrize("kind", ["multilabel", "multioutput"])
 def test_several_outputs_leave_a_choice(datasets, kind):
     est = fitted(datasets[kind])
-    with pytest.raises(ValueError, match="which of the 3 outputs, from 0 to 2; got No"):
+    with pytest.raises(ValueError, match="one of the 3 outputs, from 0 to 2, got None"):
         est.input_gradient(datasets[kind].X)
 
 
@@ -297,7 +297,7 @@ def test_bad_arguments_of_reconstruct_input(datasets, arguments, message):
         clf.reconstruct_input(**{"output": 0, **arguments})
 
 
-def test_a_unit_that_is_flat_at_the_start_is_warned_of():
+def test_a_unit_whose_gradient_is_zero_at_the_start_is_warned_of():
     """A ReLU of x - 1 is off at 0, and on at 2."""
     reg = MLPRegressorScratch(hidden_layer_sizes=(1,), alpha=0, max_iter=1, tol=1e9)
     reg.set_params(learning_rate_init=1e-300).fit(
@@ -306,7 +306,7 @@ def test_a_unit_that_is_flat_at_the_start_is_warned_of():
         coefs_init=[[[1]], [[1]]],
         intercepts_init=[[-1], [0]],
     )
-    with pytest.warns(UserWarning, match=r"Unit 0 of layer 0 is flat .* X_init"):
+    with pytest.warns(UserWarning, match=r"unit 0 of layer 0 is zero .* X_init"):
         reg.reconstruct_input(0, layer=0, random_state=0)
     ideal = reg.reconstruct_input(0, layer=0, X_init=[[2.0]], l2=0.5)
     assert ideal == pytest.approx(2, rel=1e-4)  # w / lambda

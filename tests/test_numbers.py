@@ -294,7 +294,7 @@ def test_numbers_that_the_dtype_has_no_place_for(dtype, engine):
                 assert said is None
             else:
                 assert said.startswith(f"{name} must be from ")
-                assert f"{dtype}, in which the network computes; got {value}" in said
+                assert f"{dtype}, the dtype of the network, got {value}" in said
     # What the solver does not use does not matter.
     assert (
         fit_or_refuse(regressor(epsilon=1e-320, solver="sgd"), zeros, NUMBERS) is None

@@ -34,7 +34,7 @@ def test_a_transformed_target_whose_validation_target_is_not(diabetes):
     X, X_val, y, y_val = diabetes
     regressor = MLPRegressorScratch(early_stopping=True, **PARAMS)
     model = TransformedTargetRegressor(regressor, transformer=StandardScaler())
-    with pytest.warns(UserWarning, match="y_val does not seem .* Transform y_val as y"):
+    with pytest.warns(UserWarning, match="y_val does not .* Transform y_val like y"):
         model.fit(X, y, X_val=X_val, y_val=y_val)
     scaler = StandardScaler().fit(y[:, np.newaxis])
     y_val = scaler.transform(y_val[:, np.newaxis]).ravel()

@@ -1,7 +1,7 @@
-"""From the parameters of an estimator to the objects of `skmlp.core`.
+"""Construction of the objects of `skmlp.core` from the parameters of an estimator.
 
-Each function checks what the declared constraints of a single parameter cannot
-say, and names the parameter in its error.
+The functions check the conditions that the constraints of single parameters cannot
+express. Their errors name the parameter.
 """
 
 import os
@@ -26,7 +26,7 @@ from skmlp.estimators.engines import one_blas_thread
 from skmlp.layers import make_mlp
 from skmlp.training.state import HOOKS
 
-# What plain L-BFGS has no place for, with the value that switches it off.
+# Parameters that L-BFGS does not support, with the value that disables them.
 _FIRST_ORDER_ONLY = {
     "dropout": 0,
     "input_dropout": 0,
@@ -42,7 +42,7 @@ _FIRST_ORDER_ONLY = {
 def check_solver(estimator, has_validation):
     """Raise if parameters are set that the solver does not support.
 
-    Those of scikit-learn's MLP that its L-BFGS ignores are ignored here, too.
+    Parameters of scikit-learn's MLP that its L-BFGS ignores are ignored.
     """
     if isinstance(estimator.solver, Optimizer):
         _check_template(estimator)
@@ -50,8 +50,8 @@ def check_solver(estimator, has_validation):
         return
     if has_validation:
         raise ValueError(
-            "X_val and y_val need a first-order solver, such as 'adam', whose epochs "
-            "are scored on them; got solver='lbfgs'."
+            "X_val and y_val need a first-order solver, such as 'adam', got "
+            "solver='lbfgs'."
         )
     for name, off in _FIRST_ORDER_ONLY.items():
         value = getattr(estimator, name)
@@ -92,8 +92,8 @@ def check_resume_from(estimator, resume_from):
         )
     if estimator.solver == "lbfgs":
         raise ValueError(
-            "resume_from needs a first-order solver, such as 'adam', of which "
-            "skmlp.callbacks.Checkpoint writes checkpoints; got solver='lbfgs'."
+            "resume_from needs a first-order solver, such as 'adam', got "
+            "solver='lbfgs', for which there are no checkpoints."
         )
 
 
@@ -157,7 +157,7 @@ def _activation(activation):
 
 
 def make_loss(estimator, loss):
-    """Return a loss by its name, with its hyperparameters, or a custom loss."""
+    """Return the loss for a name, with its hyperparameters, or a custom loss."""
     if isinstance(loss, Loss):
         return loss
     cls = LOSSES[loss]
@@ -177,7 +177,7 @@ def _hyperparameters(estimator, cls):
 
 
 def make_output_activation(loss, activation, choices):
-    """Return the output activation by its name, or the default of the loss.
+    """Return the output activation for a name, or the default of the loss.
 
     Parameters
     ----------
@@ -185,10 +185,19 @@ def make_output_activation(loss, activation, choices):
         The loss.
 
     activation : str
-        A name, or 'auto' for the loss's own.
+        A name, or 'auto' for the default of the loss.
 
     choices : collection of str
-        Names that there are to choose from.
+        Names of the output activations, for the error message.
+
+    Returns
+    -------
+    activation : Activation
+
+    Raises
+    ------
+    ValueError
+        If the loss needs positive outputs, and those of the activation are not.
     """
     if activation == "auto":
         activation = loss.output_activation
@@ -197,9 +206,8 @@ def make_output_activation(loss, activation, choices):
     if loss.positive_output and not activation.positive:
         positive = [name for name in choices if ACTIVATIONS[name].positive]
         raise ValueError(
-            f"loss={loss.name!r} needs an output that is positive, as "
-            f"output_activation='auto' gives it, or one among {sorted(positive)}; got "
-            f"{activation.name!r}."
+            f"loss={loss.name!r} needs positive outputs: output_activation must be "
+            f"'auto' or one among {sorted(positive)}, got {activation.name!r}."
         )
     return activation
 
@@ -235,8 +243,8 @@ def frozen_layers(estimator, n_layers):
         frozen.add(int(l) % n_layers)
     if len(frozen) == n_layers:
         raise ValueError(
-            f"frozen_layers={estimator.frozen_layers!r} leaves none of the {n_layers} "
-            "layers to train."
+            f"frozen_layers must not contain all of the {n_layers} layers, got "
+            f"{estimator.frozen_layers!r}."
         )
     return frozen
 
@@ -273,17 +281,16 @@ def _check_memory(layer_sizes):
     """Raise if a network is too large, before memory is allocated."""
     n_parameters = Layout.dense(layer_sizes).n_parameters
     try:
-        np.empty(n_parameters, np.float32)  # what is not written takes no memory yet
+        np.empty(n_parameters, np.float32)  # pages are allocated when written
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(
-            f"hidden_layer_sizes={list(layer_sizes[1:-1])} makes {n_parameters} "
-            "weights and biases, which are more than fit into memory."
+            f"hidden_layer_sizes={list(layer_sizes[1:-1])} results in {n_parameters} "
+            "weights and biases, which do not fit into memory."
         ) from error
 
 
-# One's own activation or loss may return its result, as a function would, where it
-# should write it. The network would then go on with whatever there was, and the
-# check of the gradient need not notice.
+# A custom activation or loss may return its result instead of writing it to the array.
+# The network would then continue with the old content of the array.
 
 
 def _check_activation(activation, n_units):
@@ -377,10 +384,9 @@ def set_parameters(views, arrays, name):
 
 
 def check_numbers(estimator, dtype):
-    """Refuse parameters that would be zero or infinite where the network computes.
+    """Raise if a parameter rounds to zero or infinity in the dtype of the network.
 
-    They are divided by, or divide: of a zero and an infinity come numbers that are
-    none, and training would be said to diverge.
+    The parameters are those in divisions, where the result would be NaN.
     """
     names: list[str] = []
     owner = {}
@@ -401,7 +407,7 @@ def check_numbers(estimator, dtype):
         if not float(limits.tiny) <= float(value) <= float(limits.max):
             raise ValueError(
                 f"{name} must be from {limits.tiny:.2g} to {limits.max:.2g}, the range "
-                f"of {np.dtype(dtype)}, in which the network computes; got {value!r}."
+                f"of {np.dtype(dtype)}, the dtype of the network, got {value!r}."
             )
 
 
@@ -412,7 +418,7 @@ def make_penalty(estimator):
 
 
 def make_optimizer(estimator, theta):
-    """Return the first-order optimizer that `solver` names, or is a template of."""
+    """Return the optimizer for the name or the template that is `solver`."""
     solver, learning_rate = estimator.solver, estimator.learning_rate_init
     if isinstance(solver, Optimizer):
         return solver.for_parameters(theta.flat, learning_rate)
@@ -478,7 +484,7 @@ def _as_callback(callback):
     elif hooks:
         return callback
     elif hasattr(callback, "on_fit_task_end"):
-        problem = "one of scikit-learn's: pass it to set_callbacks"
+        problem = "a callback of scikit-learn: pass it to set_callbacks"
     elif callable(callback):
         return FunctionCallback(callback)
     else:

@@ -1,4 +1,4 @@
-"""Which engine trains a network, and which predicts."""
+"""The choice of the engine, for training and for prediction."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,14 +21,14 @@ class EngineClasses(NamedTuple):
         'numpy' or 'compiled'.
 
     Epochs : type
-        Runs epochs of steps, as `NumpyEngine` does.
+        Class that runs epochs, such as `NumpyEngine`.
 
     Objective : type
-        Evaluates the objective on all samples, for searches and L-BFGS.
+        Class that evaluates the objective on all samples, for searches and L-BFGS.
 
     running : callable
-        Takes the number of multiplications in the largest matrix product, and returns
-        the context manager that training runs in.
+        Function that returns the context manager for training, given the number of
+        multiplications in the largest matrix product.
     """
 
     name: str
@@ -48,7 +48,7 @@ def choose_engine(
         The parameter of the estimators.
 
     network, optimizer, X, augment, penalty, step_options
-        As for `skmlp.compiled.unsupported`.
+        See `skmlp.compiled.unsupported`.
 
     Returns
     -------
@@ -57,8 +57,8 @@ def choose_engine(
     Raises
     ------
     ValueError
-        If `engine` is 'compiled', and there is no such engine, or it does not support
-        all of this.
+        If `engine` is 'compiled' and the compiled engine is not available, or does not
+        support the configuration.
     """
     in_numpy = EngineClasses("numpy", NumpyEngine, Objective, NumpyEngine.running)
     if engine == "numpy":
@@ -67,9 +67,10 @@ def choose_engine(
         if engine == "auto":
             return in_numpy
         raise ValueError(
-            f"engine='compiled' is not available: {compiled.UNAVAILABLE}. Where there "
-            "is a C compiler, install skmlp again, with pip's --force-reinstall and "
-            "--no-cache-dir; or set engine='auto' or engine='numpy'."
+            f"engine='compiled' is not available: {compiled.UNAVAILABLE}. Install "
+            "skmlp again on a machine with a C compiler, with the options "
+            "--force-reinstall and --no-cache-dir of pip, or set engine='auto' or "
+            "engine='numpy'."
         )
     reasons = compiled.unsupported(
         network, optimizer, X, augment, penalty, step_options
@@ -82,7 +83,7 @@ def choose_engine(
             "engine='auto' or engine='numpy'."
         )
     Compiled = compiled.CompiledEngine
-    # What takes time in a search is its objective, on all samples again and again.
+    # A search spends its time in the objective.
     searches = optimizer is not None and optimizer.full_batch
     return EngineClasses(
         "compiled",
@@ -93,16 +94,16 @@ def choose_engine(
 
 
 def decision_function(engine, network, arrays, X):
-    """Output of a network before the output activation.
+    """Return the output of a network before the output activation.
 
     Parameters
     ----------
     engine : {'auto', 'numpy', 'compiled'}
-        The parameter of the estimators. Here 'compiled' is as 'auto': a network that
-        was trained in C has to predict from sparse X, too.
+        The parameter of the estimators. 'compiled' is equivalent to 'auto' here,
+        because a network that was trained in C must also predict for sparse X.
 
     network, arrays, X
-        As for `skmlp.core.inference.decision_function`.
+        See `skmlp.core.inference.decision_function`.
     """
     compute: Callable = inference.decision_function
     if (

@@ -1,4 +1,4 @@
-"""Training by epochs: from parameters and data to a `TrainingSession`."""
+"""Training by a first-order solver, in epochs."""
 
 import math
 from copy import deepcopy
@@ -22,21 +22,21 @@ from skmlp.training.step import make_step
 
 
 class Call(NamedTuple):
-    """What `fit` or `partial_fit` was called with, besides the training data.
+    """The arguments of `fit` or `partial_fit` except the training data.
 
     Attributes
     ----------
     random_state : RandomState
-        What `random_state` stands for in this call.
+        Source of random numbers of this call.
 
     validation_data : Data or None
-        The user's own validation set.
+        Validation set of the user.
 
     tasks : sequence of TaskCallback
-        What notifies scikit-learn's callbacks.
+        Callbacks that call those of scikit-learn.
 
     checkpoint : Snapshot or None
-        Where training resumes.
+        Checkpoint from which training is resumed.
 
     incremental : bool
         Whether the call is to `partial_fit`.
@@ -59,8 +59,8 @@ class EpochTraining:
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator. Its fitted attributes, if it has any, are where training
-        continues. They are not changed.
+        The estimator. Training continues from its fitted attributes, if it has any.
+        They are not changed.
 
     network : Network
         The network.
@@ -72,7 +72,7 @@ class EpochTraining:
         The training data.
 
     call : Call
-        What the estimator was called with.
+        Arguments of the call.
     """
 
     def __init__(self, estimator, network, theta, data, call):
@@ -95,7 +95,7 @@ class EpochTraining:
         )
         self.callbacks = build.list_callbacks(estimator)
         self.early_stopping = estimator.early_stopping
-        # What the best score is a score of. Another one cannot be compared with it.
+        # Scores can be compared if they are of the same metric and validation set.
         own_split = call.validation_data is None
         self.scored_on = estimator.early_stopping_metric, own_split
         self._splits = self.early_stopping and own_split
@@ -106,7 +106,7 @@ class EpochTraining:
         Returns
         -------
         state : TrainingState
-            What training has reached.
+            The state at the end.
         """
         call, checkpoint = self.call, self.call.checkpoint
         run = self._make_run()
@@ -192,7 +192,7 @@ class EpochTraining:
         return split(self.estimator, data, stratify, call.random_state)
 
     def _make_validation(self, val_rows):
-        """Return what scores parameters on the validation set, or None."""
+        """Return the object that scores parameters on the validation set, or None."""
         data = self.call.validation_data
         if val_rows is not None:
             data = self.data.take(val_rows)
@@ -201,10 +201,10 @@ class EpochTraining:
         return Validation(self.estimator, self.network, self.theta, data)
 
     def _make_rng(self):
-        """Return the source of the randomness that scikit-learn's MLP does not have.
+        """Return the generator for dropout, `augment` and random search, or None.
 
-        It is drawn from only if it is used, so that the same `random_state` gives the
-        same numbers as in scikit-learn. Training that continues goes on with the
+        Its seed is drawn only if the generator is used, so that the same `random_state`
+        gives the same numbers as in scikit-learn. Training that continues uses the
         generator of the last call. Otherwise each call of `partial_fit` would drop the
         same units.
         """
@@ -219,14 +219,14 @@ class EpochTraining:
         return rng
 
     def _make_order(self, train_rows):
-        """Return the order of the samples, which does not matter within one batch."""
+        """Return the order of the samples. One batch is not shuffled."""
         one_batch = self.estimator.batch_size == "full" or self.optimizer.full_batch
         shuffles = self.estimator.shuffle and not one_batch
         random_state = self.call.random_state if shuffles else None
         return EpochOrder(self.data.X.shape[0], train_rows, random_state)
 
     def _make_state(self, run, train_rows, val_rows):
-        """Return the state that training starts from, or continues from."""
+        """Return the state of the training before its first epoch."""
         estimator, network, theta = self.estimator, self.network, self.theta
 
         rng = self._make_rng()
@@ -259,7 +259,7 @@ class EpochTraining:
         return state
 
     def _make_epochs(self, state):
-        """Return what runs epochs, and the schedule of their learning rates."""
+        """Return the engine that runs epochs, and the learning rate schedule."""
         estimator, optimizer, data = self.estimator, self.optimizer, self.data
         n_train = state.order.n_samples
         batch_size = n_train if optimizer.full_batch else self._batch_size(n_train)
@@ -293,8 +293,8 @@ class EpochTraining:
             return min(200, n_train)
         if batch_size == 1 and self.estimator.batch_norm:
             raise ValueError(
-                "batch_norm=True needs a batch_size of at least 2, for one sample has "
-                "no variance; got batch_size=1."
+                "batch_norm=True needs a batch_size of at least 2, because one sample "
+                "has no variance, got batch_size=1."
             )
         if batch_size > n_train:
             warn(
@@ -305,12 +305,12 @@ class EpochTraining:
 
     def _largest_product(self, batch_size):
         """Return the number of multiplications in the largest matrix product."""
-        if self.optimizer.full_batch:  # a search also adds up long vectors
+        if self.optimizer.full_batch:  # a search also computes sums of long vectors
             return math.inf
         return batch_size * max(W.size for W in self.theta.coefs)
 
     def _make_diagnosis(self, train_rows):
-        """Return what explains why training did not converge; None for one epoch."""
+        """Return the diagnosis for a training that does not converge, or None."""
         if self.call.incremental:
             return None
         data = self.data

@@ -1,7 +1,8 @@
 """The fitted attributes of the estimators, each declared once.
 
-To add a fitted attribute, add a line here. It is then stored by `skmlp.save`, kept or
-forgotten when training goes on, and extended after a checkpoint, as the line says.
+To add a fitted attribute, add a line here. The line declares whether `skmlp.save`
+requires the attribute, whether training continues from it, and whether it is stored in
+checkpoints.
 """
 
 from numbers import Real
@@ -17,23 +18,23 @@ from skmlp.persistence.checks import check
 
 
 class Fitted(NamedTuple):
-    """What there is to know about a fitted attribute.
+    """Declaration of a fitted attribute.
 
     Attributes
     ----------
     types : type or union of types
-        The types that it can have.
+        Types of the value.
 
     is_required : bool
-        Whether every fitted estimator has it.
+        Whether every fitted estimator has the attribute.
 
     is_progress : bool
-        Whether training goes on from it with `warm_start` or `partial_fit`. Otherwise
-        it is forgotten when training begins afresh.
+        Whether training with `warm_start` or `partial_fit` continues from the
+        attribute. It is deleted when training starts anew.
 
     is_extended : bool
-        Whether training appends to it. A checkpoint stores what an earlier call had
-        of it.
+        Whether training appends to the attribute. A checkpoint stores its value from
+        earlier calls.
     """
 
     types: type | UnionType
@@ -72,7 +73,7 @@ FITTED = {
     "_no_improvement_count": Fitted(int, is_progress=True),
     "_scored_on": Fitted(tuple | None, is_progress=True),
 }
-"""Those of both estimators."""
+"""Fitted attributes of both estimators."""
 
 FITTED_OF_CLASSIFIER = {
     "classes_": Fitted(np.ndarray, is_required=True),
@@ -81,30 +82,30 @@ FITTED_OF_CLASSIFIER = {
 }
 
 TRANSIENT = {"_trained_with"}
-"""Attributes that are not stored: they repeat the parameters."""
+"""Attributes that are not stored, because they repeat the parameters."""
 
 PROGRESS = tuple(name for name, fitted in FITTED.items() if fitted.is_progress)
 EXTENDED = tuple(name for name, fitted in FITTED.items() if fitted.is_extended)
 
 
 def check_weights(fitted):
-    """Raise if the weights are not those of the network.
+    """Raise if the weights do not fit to the network.
 
     Parameters
     ----------
     fitted : dict
-        Fitted attributes of one of the estimators, each of a type that it can have.
+        Fitted attributes of one of the estimators, of the declared types.
 
     Raises
     ------
     ValueError
-        If they do not fit together.
+        If the attributes are not consistent.
     """
     network = fitted["_network"]
     sizes = network.layer_sizes
     shapes = {f"{k}_": list(v) for k, v in network.layout.groups.items()}
     for name in ARRAYS:
-        check((name in fitted) == (name in shapes), f"it has or lacks {name}")
+        check((name in fitted) == (name in shapes), f"it must not have or lack {name}")
     dtype = getattr(fitted["coefs_"][0], "dtype", None)
     check(dtype in (np.float32, np.float64), f"its dtype is {dtype}")
     for name, expected in shapes.items():
@@ -132,22 +133,23 @@ def check_weights(fitted):
         for name, value in fitted["_optimizer"].state_dict().items():
             if isinstance(value, np.ndarray):
                 check(
-                    value.shape == (n_parameters,), f"its optimizer has another {name}"
+                    value.shape == (n_parameters,),
+                    f"its optimizer has a {name} of another shape",
                 )
 
 
 def check_classes(fitted):
-    """Raise if the classes are not those of the network's output.
+    """Raise if the classes do not fit to the output of the network.
 
     Parameters
     ----------
     fitted : dict
-        Fitted attributes of the classifier, each of a type that it can have.
+        Fitted attributes of the classifier, of the declared types.
 
     Raises
     ------
     ValueError
-        If they do not fit together.
+        If the attributes are not consistent.
     """
     n_classes, n_outputs = len(fitted["classes_"]), fitted["n_outputs_"]
     check(
@@ -157,6 +159,6 @@ def check_classes(fitted):
             "multiclass": n_classes == n_outputs > 2,
             "multilabel-indicator": n_classes == n_outputs,
         }.get(fitted["_y_type"], False),
-        f"{n_classes} classes of {fitted['_y_type']!r} targets do not go with "
+        f"{n_classes} classes of {fitted['_y_type']!r} targets do not fit to "
         f"{n_outputs} outputs",
     )

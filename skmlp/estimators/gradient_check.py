@@ -1,4 +1,4 @@
-"""Check the gradient of a network against central differences."""
+"""Comparison of the gradient of a network with central differences."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What `check_gradient` found.
+    """Result of `check_gradient`.
 
     Attributes
     ----------
     max_relative_error : float
-        Largest error over all weights and biases.
+        Largest error of all parameters.
 
     worst : str
-        Where it is, such as ``'coefs_[0][3, 1]'``.
+        Name of the parameter with this error, such as ``'coefs_[0][3, 1]'``.
 
     analytic : ndarray of shape (n_parameters,)
-        Gradient by backpropagation: first of all weights, then of all biases,
-        then of the scales of batch normalization.
+        Gradient by backpropagation: first of all weights, then of all biases, then of
+        other parameters, such as the scales of batch normalization.
 
     numeric : ndarray of shape (n_parameters,)
         Gradient by central differences.
@@ -61,31 +61,31 @@ def check_gradient(
     *,
     step: float = 1e-5,
 ) -> GradientCheck:
-    r"""Compare backpropagation with central differences, for every parameter.
+    r"""Compare backpropagation with central differences for every parameter.
 
-    The objective is the one that a batch of these samples has in training,
-    penalties included, in float64: dropout with one mask throughout, batch
-    normalization with the statistics of these samples. Frozen layers have no
-    gradient. The relative error of the component j of
-    the gradient g, with its numerical value h, is
+    The objective is that of training on one batch of these samples, including the
+    penalty, in float64. Dropout uses the same mask in all evaluations, and batch
+    normalization uses the statistics of these samples. The gradient of frozen layers is
+    zero. The relative error of component j of the gradient g, with its numerical value
+    h, is
 
-    .. math:: \frac{|g_j - h_j|}{\max(|g_j|, |h_j|, 10^{-3} \max_k |g_k|)},
+    .. math:: \frac{|g_j - h_j|}{\max(|g_j|, |h_j|, 10^{-3} \max_k |g_k|)}.
 
-    where the last term keeps components that are zero, up to rounding, from
-    counting as wrong.
+    Because of the last term, the rounding error of a component that is zero is not a
+    large relative error.
 
     Parameters
     ----------
     estimator : MLPClassifierScratch or MLPRegressorScratch
-        A fitted estimator is checked at its weights, one that is not at the
-        weights that it would start from. It is not changed.
+        The estimator, which is not changed. A fitted estimator is checked at its
+        weights, and an unfitted one at its initial weights.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples; a few are enough. The time grows with the square of the number
-        of parameters.
+        Samples. A few are sufficient. The time is proportional to the square of the
+        number of parameters.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Targets. Those of a fitted classifier may lack some of its classes.
+        Targets. For a fitted classifier, not all classes have to be present.
 
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
@@ -105,9 +105,9 @@ def check_gradient(
 
     Notes
     -----
-    A rectified linear unit has no derivative at 0, nor has the L1 penalty. If
-    a pre-activation or a weight lies within a step of 0, the two gradients
-    differ without one of them being wrong: try other samples.
+    The rectified linear unit and the L1 penalty have no derivative at 0. If a
+    pre-activation or a weight is closer to 0 than `step`, the two gradients differ
+    although backpropagation is correct. Use other samples in this case.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def check_gradient(
     penalty = build.make_penalty(estimator)
     objective = Objective(network, penalty, theta)
     workspace = Workspace(network, X.shape[0], np.float64, issparse(X))
-    workspace.draw(np.random.default_rng(0))  # the same masks throughout
+    workspace.draw(np.random.default_rng(0))  # the same masks in all evaluations
 
     objective(X, Y, w, workspace)
     analytic = objective.grad.flat.copy()
@@ -132,7 +132,7 @@ def check_gradient(
     numeric = central_differences(
         lambda: objective.value(X, Y, w, workspace), theta.flat, step
     )
-    for gradient in analytic, numeric:  # frozen layers have none
+    for gradient in analytic, numeric:  # frozen layers have no gradient
         for view in network.frozen_views(Parameters(theta.layout, flat=gradient)):
             view[...] = 0
 
@@ -143,7 +143,7 @@ def check_gradient(
 
 
 def relative_errors(gradient: Array, other: Array) -> Array:
-    """The relative error of each component, as `check_gradient` defines it."""
+    """Return the relative error of each component, see `check_gradient`."""
     floor = 1e-3 * np.abs(gradient).max()
     scale = np.maximum(np.maximum(np.abs(gradient), np.abs(other)), floor)
     scale[scale == 0] = 1.0
@@ -153,7 +153,7 @@ def relative_errors(gradient: Array, other: Array) -> Array:
 def _prepare(
     estimator: Any, X: MatrixLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple:
-    """What the first step of a fit would work with, in float64."""
+    """Return the network, the parameters and the data of a fit, in float64."""
     estimator._validate_params()
     fitted = hasattr(estimator, "coefs_")
     if fitted:
@@ -171,7 +171,7 @@ def _prepare(
 
 
 def _name(theta: Parameters, j: int) -> str:
-    """Name of the j-th parameter, as the estimator calls it."""
+    """Return the name of the j-th parameter, such as ``coefs_[0][3, 1]``."""
     for group in theta.layout.parameters:
         for l, array in enumerate(theta.groups[group]):
             if j < array.size:

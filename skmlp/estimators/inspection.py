@@ -1,4 +1,4 @@
-"""Looking inside a fitted network."""
+"""Methods that inspect a fitted network."""
 
 import math
 from collections.abc import Callable
@@ -18,24 +18,25 @@ INTEGERS = (int, np.integer)
 
 
 class InspectionMixin:
-    """Methods that show what a fitted network is, and what its units do."""
+    """Methods of the estimators that inspect the network and its units."""
 
     def summary(self) -> NetworkSummary:
-        """Table of the layers, their sizes and parameters.
+        """Return a table of the layers with their sizes and parameters.
 
         Returns
         -------
         summary : NetworkSummary
-            Prints as a table, in notebooks as one in HTML. Its `layers` has the
-            rows, as named tuples; `n_parameters`, `n_trainable`, `n_bytes` and
-            `dtype` are the totals. Dropout and frozen layers are those of the
-            last training. The memory is that of the parameters and of the
-            running statistics of batch normalization.
+            An object that is printed as a table, and shown as an HTML table in
+            notebooks. Its attribute `layers` has the rows, which are named tuples;
+            `n_parameters`, `n_trainable`, `n_bytes` and `dtype` are the totals.
+            Dropout and frozen layers are those of the last training. `n_bytes` is the
+            memory of the parameters and of the running statistics of batch
+            normalization.
 
         Raises
         ------
         NotFittedError
-            If the estimator is not fitted: the sizes follow from the data.
+            If the estimator is not fitted.
 
         Examples
         --------
@@ -59,19 +60,19 @@ class InspectionMixin:
         return summarize(*self._inference())
 
     def _html_repr(self) -> str:
-        """scikit-learn's diagram, and below it the layers once there are any.
+        """Return the diagram of scikit-learn, followed by the layers if fitted.
 
-        All that shows an estimator in a notebook calls this. The diagrams of what
-        contains it do not, and so stay as they are.
+        This is called where the estimator itself is displayed, and not for the diagram
+        of a meta-estimator that contains it.
         """
         diagram = super()._html_repr()  # type: ignore[misc]
-        # A callback sees the estimator in its first training, too.
+        # A callback may display the estimator during its first training.
         if not hasattr(self, "_network"):
             return diagram
         return diagram + self.summary()._html_details()
 
     def hidden_activations(self, X: MatrixLike) -> list[Array]:
-        """Activations of the hidden layers.
+        """Compute the activations of the hidden layers.
 
         Parameters
         ----------
@@ -81,8 +82,8 @@ class InspectionMixin:
         Returns
         -------
         activations : list of ndarray of shape (n_samples, n_units)
-            One array for each hidden layer, as in prediction: without dropout,
-            and with the running statistics of batch normalization.
+            One array for each hidden layer. The activations are those of prediction:
+            without dropout, and with the running statistics of batch normalization.
 
         Examples
         --------
@@ -102,7 +103,7 @@ class InspectionMixin:
         return hidden
 
     def input_gradient(self, X: MatrixLike, output: int | None = None) -> Array:
-        r"""Gradient of an output with respect to the input (saliency).
+        r"""Compute the gradient of an output with respect to the input (saliency).
 
         .. math:: \frac{\partial f_k(x_i)}{\partial x_{ij}}
 
@@ -112,23 +113,22 @@ class InspectionMixin:
             Samples.
 
         output : int, default=None
-            Index k of the output. The outputs of a regressor are its
-            predictions; those of a classifier are the columns of
-            `decision_function`, in the order of `classes_` (one for two
-            classes, belonging to ``classes_[1]``). None is the only output
-            where there is one, and each sample's predicted class where there
-            are three or more.
+            Index k of the output. The outputs of a regressor are its predictions. The
+            outputs of a classifier are the columns of `decision_function`, in the
+            order of `classes_`. For two classes there is one output, which belongs to
+            ``classes_[1]``. None selects the only output if there is one, and the
+            predicted class of each sample if there are three or more classes.
 
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features)
-            In the dtype of the network.
+            The gradient, in the dtype of the network.
 
         Raises
         ------
         ValueError
-            If `output` is no index of an output, or None where that leaves a
-            choice: several targets of a regressor, or several labels.
+            If `output` is not the index of an output, or is None for a regressor with
+            several targets or a classifier with several labels.
 
         References
         ----------
@@ -165,48 +165,48 @@ class InspectionMixin:
         tol: float = 1e-6,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
-        r"""Input that most activates a unit (feature visualization).
+        r"""Find an input that maximizes the activation of a unit.
 
-        Gradient ascent from `X_init` on
+        This is feature visualization by gradient ascent from `X_init` on
 
         .. math:: f_k(x) - \frac{\lambda}{2} \lVert x \rVert_2^2
 
         Parameters
         ----------
         output : int
-            Index k of the unit in its layer. Those of the output layer are
-            counted as in `input_gradient`.
+            Index k of the unit in its layer. For the output layer, see
+            `input_gradient`.
 
         layer : int, default=-1
-            The layer, as an index of `coefs_`: -1 is the output layer, 0 the
-            first hidden layer.
+            Index of the layer in `coefs_`: -1 is the output layer, 0 the first hidden
+            layer.
 
         X_init : array-like of shape (n_samples, n_features), default=None
-            Where to start, one result for each. None is one start, drawn from
-            N(0, 0.01^2): where a unit is flat, at zero for example, the
-            gradient would not move it.
+            Initial inputs. There is one result for each. None for one input that is
+            drawn from N(0, 0.01^2). It is not zero, where the gradient of some units
+            is zero.
 
         l2 : float, default=0.01
-            Strength lambda of the L2 term, greater than 0: without it, an input
-            that most activates a unit need not exist.
+            Strength lambda of the L2 term. It must be greater than 0, because the
+            activation may have no maximum without it.
 
         learning_rate : float, default=0.1
-            Step size, less than 2 / l2.
+            Step size. It must be less than 2 / l2.
 
         max_iter : int, default=500
-            Largest number of steps.
+            Maximum number of steps.
 
         tol : float, default=1e-6
-            The ascent ends when no entry of the gradient is larger.
+            The ascent ends when the absolute values of the gradient are at most `tol`.
 
         random_state : int, RandomState instance or None, default=None
-            Draws the start.
+            Random numbers of the initial input.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            In the dtype of the network. In the scale of the network's input: a
-            scaler before it has to be inverted.
+            The inputs, in the dtype of the network. They are scaled like the input of
+            the network. If a scaler precedes it, apply its `inverse_transform`.
 
         Raises
         ------
@@ -216,7 +216,7 @@ class InspectionMixin:
         Warns
         -----
         UserWarning
-            If the unit's gradient is zero where the ascent starts.
+            If the gradient is zero at an initial input.
 
         References
         ----------
@@ -269,9 +269,10 @@ class InspectionMixin:
             gradient = self._input_gradient(X, seed, stop)
             if step == 0 and not gradient.any(axis=1).all():
                 warn(
-                    f"Unit {output} of layer {layer} is flat at the start, as a ReLU "
-                    "that is off, so that nothing is climbed there. Let X_init be "
-                    "samples that activate the unit, see hidden_activations.",
+                    f"The gradient of unit {output} of layer {layer} is zero at the "
+                    "initial input, as that of a ReLU whose output is 0, so that the "
+                    "input does not change. Pass samples that activate the unit as "
+                    "X_init, see hidden_activations.",
                 )
             gradient -= l2 * X
             if np.abs(gradient).max() <= tol:
@@ -289,9 +290,9 @@ class InspectionMixin:
         return gradient
 
     def _end_of(self, layer: int) -> tuple[int, int]:
-        """Return the number of units of a layer, and where it ends in the network.
+        """Return the number of units of a layer, and its end in `network.layers`.
 
-        The output of a classifier is that before the activation, the logits.
+        The output of a classifier is the one before the output activation.
         """
         network = self._network
         n_layers = len(network.ends)
@@ -313,8 +314,8 @@ class InspectionMixin:
             if hasattr(self, "classes_") and self._is_multiclass():
                 return None
             raise ValueError(
-                f"output must say which of the {n_outputs} outputs, from 0 to "
-                f"{n_outputs - 1}; got None."
+                f"output must be the index of one of the {n_outputs} outputs, from 0 "
+                f"to {n_outputs - 1}, got None."
             )
         return _check_index(output, n_outputs, "outputs")
 
@@ -329,7 +330,7 @@ def _check_index(output: int, n_units: int, what: str) -> int:
 
 
 def _one_hot(A: Array, units: int | Array) -> Array:
-    """Factors that choose a unit, the same or another for each sample."""
-    factors = 0 * A  # which is no number where A is not finite: the gradient shows it
+    """Return the one-hot encoding of a unit, or of one unit for each sample."""
+    factors = 0 * A  # NaN where A is not finite, so that the gradient is NaN
     factors[np.arange(len(A)), units] += 1
     return factors

@@ -1,4 +1,4 @@
-"""Training by L-BFGS: from parameters and data to fitted weights."""
+"""Training by L-BFGS."""
 
 import numpy as np
 from sklearn.base import is_regressor
@@ -13,18 +13,18 @@ from skmlp.training.lbfgs import minimize_lbfgs
 
 
 def train_lbfgs(estimator, network, theta, data):
-    """Minimize the objective over all samples.
+    """Minimize the objective on all samples by L-BFGS.
 
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator, for its parameters.
+        The estimator. Its parameters are used.
 
     network : Network
         The network.
 
     theta : Parameters
-        Initial weights and biases, overwritten with those reached.
+        Initial weights and biases. They are overwritten with the final ones.
 
     data : Data
         The training data.
@@ -35,7 +35,7 @@ def train_lbfgs(estimator, network, theta, data):
         Number of iterations.
 
     loss : float
-        The objective reached.
+        The final value of the objective.
 
     Raises
     ------
@@ -45,18 +45,19 @@ def train_lbfgs(estimator, network, theta, data):
     Warns
     -----
     ConvergenceWarning
-        If the solver did not converge, or reached nothing better than a constant.
+        If the solver did not converge, or if the predictions are not better than a
+        constant.
     """
     penalty = build.make_penalty(estimator)
     if penalty.has_prox and not penalty.l1:
         raise ValueError(
-            "solver='lbfgs' supports penalties that are smooth but for an L1 norm; got "
-            f"{penalty!r}. Use a first-order solver, such as 'adam'."
+            "solver='lbfgs' supports penalties with a smooth part and an L1 norm only, "
+            f"got {penalty!r}. Use a first-order solver, such as 'adam'."
         )
     engine = choose_engine(
         estimator.engine, network, None, data.X, estimator.augment, penalty
     )
-    # Whatever the size of the products: SciPy has BLAS add up long vectors.
+    # SciPy uses BLAS for sums of long vectors, whatever the sizes of the products.
     with engine.running():
         result = minimize_lbfgs(
             engine.Objective(network, penalty.smooth, theta),

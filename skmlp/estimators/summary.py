@@ -11,7 +11,7 @@ from skmlp.core.network import Network
 
 
 class LayerSummary(NamedTuple):
-    """What there is to say about a layer.
+    """A row of the table.
 
     Attributes
     ----------
@@ -19,28 +19,29 @@ class LayerSummary(NamedTuple):
         'input', 'hidden 1', 'hidden 2' and so on, and 'output'.
 
     units : int
-        Number of its units; for the input, of features.
+        Number of units. For the input, the number of features.
 
     activation : str or None
-        Name of its activation, None for the input.
+        Name of the activation. None for the input.
 
     weights : tuple of int or None
-        Shape of the weights between the layer before and this one.
+        Shape of the weights between the previous layer and this one. None for the
+        input.
 
     parameters : int
-        Number of its weights, its biases and, with batch normalization, its scales.
+        Number of weights, biases and scales of a normalization.
 
     dropout : float
-        Rate at which its units are dropped in training.
+        Dropout rate of the units.
 
     batch_norm : bool
-        Whether it has batch normalization.
+        Whether the layer has batch normalization.
 
     frozen : bool
-        Whether its parameters were left as they are in the last training.
+        Whether the parameters were not trained in the last training.
 
     others : dict of str to bool
-        What else it has, such as 'layer norm' and 'residual'.
+        Other columns, such as 'layer norm' and 'residual'.
     """
 
     name: str
@@ -67,7 +68,7 @@ class NetworkSummary:
         Number of parameters.
 
     n_trainable : int
-        Number of parameters that are in no frozen layer.
+        Number of parameters that are not in a frozen layer.
 
     n_bytes : int
         Memory of the parameters and of the running statistics of batch
@@ -87,7 +88,7 @@ class NetworkSummary:
         header, rows = self._cells()
         lines = [header, *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        # Words to the left, numbers to the right.
+        # Text is aligned to the left, and numbers to the right.
         aligned = [
             "  ".join(
                 cell.rjust(width) if _is_number(title) else cell.ljust(width)
@@ -99,7 +100,7 @@ class NetworkSummary:
         return "\n".join([aligned[0], rule, *aligned[1:], rule, self._totals()])
 
     def _repr_html_(self) -> str:
-        """The table, for notebooks: in the colours of the page, light or dark."""
+        """Return the table in HTML, in the colors of the page."""
         header, rows = self._cells()
 
         def line(tag: str, cells: Sequence[str]) -> str:
@@ -119,7 +120,7 @@ class NetworkSummary:
         )
 
     def _html_details(self) -> str:
-        """The table, folded up."""
+        """Return the table in HTML, in an element that is collapsed."""
         sizes = [str(layer.units) for layer in self.layers]
         if len(sizes) > 8:
             sizes[4:-3] = ["..."]
@@ -132,7 +133,7 @@ class NetworkSummary:
         )
 
     def _cells(self) -> tuple[list[str], list[tuple[str, ...]]]:
-        """Titles and cells, as text; without the columns that no layer has."""
+        """Return the titles and the cells as text, without empty columns."""
         columns = {
             "layer": [layer.name for layer in self.layers],
             "units": [f"{layer.units:,}" for layer in self.layers],

@@ -1,4 +1,4 @@
-"""What skops has to trust."""
+"""The classes that skops must trust."""
 
 from skmlp import callbacks
 from skmlp.core.activations import ACTIVATIONS
@@ -20,7 +20,7 @@ _CLASSES = {
     *OPTIMIZERS.values(),
     *(getattr(callbacks, name) for name in callbacks.__all__),
 }
-# Where classes were defined that have moved since, by the names in older files.
+# Names of these classes in earlier versions, for files of these versions.
 _EARLIER_NAMES = {
     "skmlp.classifier.MLPClassifierScratch",
     "skmlp.regressor.MLPRegressorScratch",
@@ -30,8 +30,8 @@ _EARLIER_NAMES = {
 SKOPS_TRUSTED = sorted(
     {f"{cls.__module__}.{cls.__qualname__}" for cls in _CLASSES} | _EARLIER_NAMES
 )
-"""Names of the classes that a model of skmlp's is made of, for `skops.io.load`.
+"""Names of the classes that a fitted estimator consists of, for `skops.io.load`.
 
-None of them does anything but what skmlp does. `skops.io.load(path,
-trusted=skmlp.SKOPS_TRUSTED)` still refuses all others.
+All of them are classes of skmlp or Python. With ``trusted=skmlp.SKOPS_TRUSTED``,
+`skops.io.load` still raises for other classes.
 """

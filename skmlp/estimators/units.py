@@ -1,4 +1,4 @@
-"""Whether validation data can be in the unit of the training data."""
+"""A check that validation data are in the units of the training data."""
 
 from typing import Any
 
@@ -7,34 +7,35 @@ from scipy.sparse import issparse
 
 from skmlp._warnings import warn
 
-# By Chebyshev's inequality, at most 1 of 400 samples of any distribution is so many
+# By Chebyshev's inequality, at most 1 of 400 samples of any distribution is at least 20
 # standard deviations from the mean.
 _FAR = 20
 
-_LEAST_ROWS = 20  # or too little is known of the training data
+_MIN_ROWS = 20  # of the training data
 _FEW = 10  # validation samples
-_ROWS, _COLUMNS = 1000, 256  # examined, at most
-_SHARE = 0.1  # of the features that are in another unit, at least, and two of them
+_ROWS, _COLUMNS = 1000, 256  # maximum number that is examined
+_SHARE = 0.1  # minimum share of the features that differ, and at least two
 
 
 def warn_of_other_units(data: Any, validation_data: Any, is_regression: bool) -> None:
-    """Warn if validation samples or targets can hardly be in the training data's unit.
+    """Warn if validation data do not seem to be in the units of the training data.
 
-    The criterion is strict, for a validation set may be small, and may be from another
-    time or place. A column is in another unit if half of its validation values, or all
-    if there are few, are 20 standard deviations or more from the mean of its training
-    values; or if the validation values vary 20 times less, and lie outside the range of
-    the training values by more than they vary.
+    The criterion is strict, because a validation set may be small, and may be from
+    another time or place. A column is in another unit in two cases. In the first, half
+    of its validation values (all, if there are few) are at least 20 standard deviations
+    from the mean of its training values. In the second, the standard deviation of the
+    validation values is 20 times smaller, and they are outside the range of the
+    training values by more than this standard deviation.
 
     Parameters
     ----------
     data, validation_data : Data
-        The samples.
+        The training and the validation samples.
 
     is_regression : bool
-        Whether the targets are numbers.
+        Whether the targets are numbers, which are then checked, too.
     """
-    if len(data.Y) < _LEAST_ROWS:
+    if len(data.Y) < _MIN_ROWS:
         return
     if is_regression:
         y, y_val = _sample(data.Y), _sample(validation_data.Y)
@@ -44,9 +45,9 @@ def warn_of_other_units(data: Any, validation_data: Any, is_regression: bool) ->
             warn(
                 "y_val does not seem to be in the unit of y: it has "
                 f"{_describe(y_val[:, k])}, and y has {_describe(y[:, k])}. Scores on "
-                "the validation set are then meaningless. Transform y_val as y; "
-                "TransformedTargetRegressor, for example, transforms y only. Or leave "
-                "out X_val and y_val: early_stopping=True sets samples aside itself.",
+                "the validation set are then meaningless. Transform y_val like y. "
+                "TransformedTargetRegressor, for example, transforms y only. Or omit "
+                "X_val and y_val: early_stopping=True makes its own validation set.",
             )
     if issparse(data.X) or issparse(validation_data.X):
         return
@@ -58,13 +59,13 @@ def warn_of_other_units(data: Any, validation_data: Any, is_regression: bool) ->
             "X_val does not seem to be in the units of X: "
             f"{np.count_nonzero(others)} of {len(others)} features differ. In the "
             f"first of these, X_val has {_describe(X_val[:, j])}, and X has "
-            f"{_describe(X[:, j])}. Transform X_val as X; in a Pipeline, "
-            'transform_input=["X_val"] does so.',
+            f"{_describe(X[:, j])}. Transform X_val like X: in a Pipeline, "
+            'set transform_input=["X_val"].',
         )
 
 
 def _sample(array: Any) -> np.ndarray:
-    """Return evenly spaced rows and columns, if there are many, in float64."""
+    """Return at most 1000 rows and 256 columns, evenly spaced, in float64."""
     n_rows, n_columns = array.shape
     rows = slice(None, None, -(-n_rows // _ROWS))
     columns = slice(None, None, -(-n_columns // _COLUMNS))

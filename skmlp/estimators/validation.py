@@ -1,4 +1,4 @@
-"""The validation set: setting it aside, checking the user's own, scoring it."""
+"""The validation set: the split, the checks of user data, and the scores."""
 
 import math
 from contextlib import suppress
@@ -21,7 +21,7 @@ from skmlp.training.state import NO_SCORES, Scores
 
 
 def check_metric(metric):
-    """Refuse an `early_stopping_metric` that nobody knows, also if it is not used."""
+    """Raise if `early_stopping_metric` is not known, even if it is not used."""
     if isinstance(metric, str) and metric not in ("score", "loss"):
         try:
             get_scorer(metric)
@@ -33,15 +33,34 @@ def check_metric(metric):
 
 
 def split(estimator, data, stratify, random_state):
-    """Choose the rows of the validation set, for early stopping.
+    """Choose the rows of the validation set for early stopping.
 
-    Where three or more classes cannot be stratified, the rows are drawn without
-    regard to the classes, as scikit-learn draws them, with a warning.
+    If three or more classes cannot be stratified, a warning is issued and the rows are
+    drawn without stratification.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        The estimator.
+
+    data : Data
+        The samples.
+
+    stratify : ndarray of shape (n_samples,) or None
+        Labels for stratification.
+
+    random_state : RandomState
+        Random numbers of the split.
 
     Returns
     -------
     train_rows, val_rows : ndarray of int
         Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If the split is not possible, or if a part has no sample with a positive weight.
     """
     fraction, n_samples = float(estimator.validation_fraction), data.X.shape[0]
     obstacle = remedy = None
@@ -58,8 +77,8 @@ def split(estimator, data, stratify, random_state):
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping=True sets validation_fraction={fraction} of the "
-            f"{n_samples} samples aside, which failed: {error}"
+            f"early_stopping=True uses validation_fraction={fraction} of the "
+            f"{n_samples} samples as the validation set, which failed: {error}"
             + (_name_rare_classes(data.y) if stratify is not None else "")
         ) from error
     if len(val_rows) < 2:
@@ -72,15 +91,15 @@ def split(estimator, data, stratify, random_state):
         warn(
             "early_stopping=True cannot stratify its validation set by class, because "
             f"{obstacle}. The {len(val_rows)} validation samples are drawn without "
-            f"regard to the classes. {_name_missing_classes(data.y, val_rows)}Pass "
-            f"{remedy}, or a validation set of your own as X_val and y_val.",
+            f"stratification. {_name_missing_classes(data.y, val_rows)}Pass "
+            f"{remedy}, or a validation set as X_val and y_val.",
         )
     for part, name in (train_rows, "training"), (val_rows, "validation"):
         if data.w is not None and not data.w[part].any():
             raise ValueError(
-                f"sample_weight is zero for all {len(part)} samples of the {name} "
-                f"set that early_stopping=True with validation_fraction="
-                f"{fraction} makes; it needs a positive one."
+                f"sample_weight must be positive for at least one sample of the "
+                f"{name} set of early_stopping=True with validation_fraction="
+                f"{fraction}, got zero for all {len(part)} samples."
             )
     return train_rows, val_rows
 
@@ -128,13 +147,12 @@ def _name_rare_classes(y):
         return ""
     return (
         f" (y has one sample of each of these classes: {_list_classes(rare)}. Leave "
-        "them out, add samples of them, or pass a validation set of your own as X_val "
-        "and y_val.)"
+        "them out, add samples of them, or pass a validation set as X_val and y_val.)"
     )
 
 
 def check_validation_data(estimator, validation_data, data):
-    """Validate the user's own validation set.
+    """Validate the validation set of the user.
 
     Parameters
     ----------
@@ -193,17 +211,17 @@ class Validation:
     Parameters
     ----------
     estimator : BaseMLP
-        The estimator, with everything fitted but the parameters.
+        The estimator, with all fitted attributes except the parameters.
 
     network : Network
         The network.
 
     theta : Parameters
-        The parameters that will be scored, whatever their values then.
+        The parameters that will be scored. Their values may change.
 
     data : Data
-        The validation set. Samples of zero weight do not count, not even where
-        their output is not finite.
+        The validation set. Samples of zero weight are ignored, even if their output is
+        not finite.
     """
 
     def __init__(self, estimator, network, theta, data):
@@ -214,9 +232,9 @@ class Validation:
         self._scorer: Any = None
         self._fitted: Any = None
         if self._metric not in ("score", "loss"):
-            # It need not take weights.
+            # The scorer may not support weights.
             self._leave_out_weightless_samples()
-            # A scorer wants an estimator, and arrays as users have them.
+            # A scorer takes an estimator, and arrays without feature names.
             self._fitted = estimator._fitted_copy(network, theta)
             vars(self._fitted).pop("feature_names_in_", None)
             self._scorer = check_scoring(self._fitted, self._metric)
@@ -251,7 +269,7 @@ class Validation:
         P = network.output(decision)
         is_finite = np.isfinite(decision).all() and np.isfinite(P).all()
         loss = network.mean_loss(Y, P, self._w) if is_finite else np.nan
-        # Zero times what is not finite is no number.
+        # Zero times infinity is NaN.
         if not np.isfinite(loss) and self._leave_out_weightless_samples():
             return self(theta)
         if not is_finite:
@@ -274,7 +292,7 @@ class Validation:
                 f"early_stopping_metric={self._metric!r} fails on the validation set: "
                 f"{error}"
             ) from error
-        if hasattr(value, "item"):  # as scikit-learn takes a score
+        if hasattr(value, "item"):  # as in scikit-learn
             with suppress(ValueError):
                 value = value.item()
         if not isinstance(value, Real):
@@ -286,7 +304,7 @@ class Validation:
 
 
 def as_weights(w, dtype, name):
-    """Sample weights as a column, in the type that the network computes in.
+    """Return sample weights as a column, in the dtype of the network.
 
     Parameters
     ----------
@@ -294,14 +312,19 @@ def as_weights(w, dtype, name):
         The weights.
 
     dtype : dtype
-        The type.
+        The dtype of the network.
 
     name : str
-        What the argument is called that they come from.
+        Name of the argument, for error messages.
 
     Returns
     -------
     column : ndarray of shape (n_samples, 1)
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or the sum is zero or not finite in the dtype.
     """
     if (w < 0).any():
         raise ValueError(
@@ -322,14 +345,14 @@ def as_weights(w, dtype, name):
     tiny = np.finfo(dtype).tiny
     if total < tiny:
         raise ValueError(
-            f"{name} must have a sum of at least {tiny:.2g}, to divide by it in "
-            f"{np.dtype(dtype)}; got weights of up to {w.max():g}."
+            f"{name} must have a sum of at least {tiny:.2g}, the smallest number in "
+            f"{np.dtype(dtype)}, got weights of up to {w.max():g}."
         )
     return column
 
 
 def _takes_sample_weight(scorer):
-    """Whether a scorer, or the metric that it calls, can weight samples."""
+    """Return whether a scorer, or its metric, has the parameter `sample_weight`."""
     parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     return "sample_weight" in parameters or any(
         p.kind is Parameter.VAR_KEYWORD for p in parameters.values()

@@ -170,7 +170,7 @@ class WeightlessPart(Rule):
         return at.splits and at.weights is not None and (at.weights == 0).any()
 
     def concludes(self, at, ours, theirs):
-        if ours.error is None or "is zero for all" not in str(ours.error):
+        if ours.error is None or "got zero for all" not in str(ours.error):
             return False
         assert isinstance(ours.error, ValueError)
         n = int(re.search(r"zero for all (\d+) samples", str(ours.error))[1])
