@@ -106,7 +106,7 @@ def test_lines_of_a_classifier_are_probabilities():
     assert_allclose(one.lines_[-1].get_ydata(), clf.predict_proba(one.grid)[:, 1])
     assert one.ax_.get_ylabel() == "probability of class b"
     assert_array_equal(one.points_[0].get_offsets()[:, 1], classes(X1) == "b")
-    with pytest.raises(ValueError, match="index of one of the 3 outputs"):
+    with pytest.raises(ValueError, match="output must say which of the 3 outputs"):
         LearnedFunctionDisplay.from_recorder(recorder, clf, X1)
 
 
@@ -183,7 +183,7 @@ def test_one_of_several_labels_or_targets_can_be_shown(X):
 
 def test_several_targets_of_two_inputs_are_too_many():
     reg, _ = fit(X2, np.c_[X2, X2[:, 0]])
-    with pytest.raises(ValueError, match="index of one of the 3 outputs"):
+    with pytest.raises(ValueError, match="output must say which of the 3 outputs"):
         LearnedFunctionDisplay.from_estimator(reg, X2)
 
 
