@@ -625,7 +625,7 @@ def test_number_of_outputs_that_changes(cls, n_outputs, method):
     y = np.hstack([INDICATORS, INDICATORS])[:, :n_outputs]
     pieces = ["classes"]
     if cls is MLPRegressorScratch:
-        pieces = ["[4, 3, 3]", "ask for", f"[4, 3, {n_outputs}]"]
+        pieces = ["[4, 3, 3]", "hidden_layer_sizes", f"[4, 3, {n_outputs}]"]
     assert_refused(estimator, lambda: train(estimator, method, X, y), *pieces)
 
 

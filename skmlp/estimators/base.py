@@ -70,8 +70,6 @@ class BaseMLP(
     Warning: This class should not be used directly. Use the derived classes instead.
     """
 
-    _penalty = "elastic_net"  # a name in PENALTIES
-
     # For `save`, `load` and checkpoints.
     _fitted = FITTED
     _transient = TRANSIENT
@@ -256,7 +254,7 @@ class BaseMLP(
         if not _are_same(self._parameters_given(), self._trained_with):
             self._validate_params()
         if self.early_stopping:
-            # Each call would have another validation set.
+            # Each call would have a different validation set.
             raise ValueError(
                 "partial_fit does not support early_stopping=True; set "
                 "early_stopping=False, or call fit."
@@ -344,9 +342,9 @@ class BaseMLP(
         if checkpoint is not None and checkpoint.earlier:  # it was warm-started
             dtype = checkpoint.theta.flat.dtype
         if continues:
-            # A network that goes on learning keeps the dtype that it has.
+            # A network keeps its dtype when training continues.
             dtype = self.coefs_[0].dtype
-        dtypes = [np.float64, np.float32]
+        dtypes: list = [np.float64, np.float32]
         if dtype in dtypes:
             dtypes = [dtype]
         dtype = build.float_dtype(self)
@@ -387,19 +385,19 @@ class BaseMLP(
         sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
         if sizes != list(network.layer_sizes):
             raise ValueError(
-                "warm_start and partial_fit go on with the network of the previous "
-                f"call, whose layers have {sizes} units, but X, hidden_layer_sizes and "
-                f"y ask for {list(network.layer_sizes)}."
+                "warm_start and partial_fit continue with the network of the previous "
+                f"call, whose layers have {sizes} units, but those for X, "
+                f"hidden_layer_sizes and y have {list(network.layer_sizes)}."
             )
-        # Somebody may have set coefs_ without a call of fit.
+        # The user may have set coefs_ without a call of fit.
         options = getattr(self, "_network", network).options
         for option in sorted(options ^ network.options):
             had = option in options
             raise ValueError(
-                "warm_start and partial_fit go on with the network of the previous "
+                "warm_start and partial_fit continue with the network of the previous "
                 f"call, which had {option}={had}, but now {option}={not had}."
             )
-        # A copy: should training fail, the old parameters are still there.
+        # A copy, because the old parameters are restored if training fails.
         groups = {name: getattr(self, f"{name}_") for name in network.layout.groups}
         return network, Parameters(network.layout, dtype).fill(groups)
 
@@ -450,7 +448,7 @@ class BaseMLP(
             scores = getattr(self, "validation_scores_", None) or []
             scores = scores + state.validation_scores
         self.validation_scores_ = scores
-        # In place, or a long series of partial_fit would copy it every time.
+        # In place, because each call of partial_fit would copy a long history.
         if not hasattr(self, "history_"):
             self.history_ = new_history()
             self.loss_curve_ = []
@@ -479,7 +477,7 @@ class BaseMLP(
         return cloned
 
     def __getstate__(self):
-        # Those that derive from `Callback` name by themselves what cannot be copied.
+        # Callbacks derived from `Callback` raise this error themselves.
         given = vars(self).get("callbacks")
         for callback in given if isinstance(given, list | tuple) else [given]:
             check_copyable(callback)
@@ -538,9 +536,9 @@ class Unchanged:
     """The attributes of an estimator before a call, to restore after an exception.
 
     The attributes themselves are not copied. Training does not change them in place,
-    but for the lists of the history, which it appends to. NumPy's handling of
-    floating-point errors is kept too: an exception may come while `numpy.errstate`
-    sets it back.
+    except for the lists of the history, to which it appends. The floating-point error
+    handling of NumPy is stored, too, because an exception may be raised while
+    `numpy.errstate` restores it.
 
     Parameters
     ----------

@@ -4,25 +4,32 @@ The functions check the conditions that the constraints of single parameters can
 express. Their errors name the parameter.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import nullcontext
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skmlp._sklearn import validate_parameter_constraints
 from skmlp.callbacks.base import FunctionCallback
 from skmlp.core import schedules
+from skmlp.core._typing import Array
 from skmlp.core.activations import ACTIVATIONS, HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import initialize
 from skmlp.core.losses import LOSSES, Loss
+from skmlp.core.network import Network
 from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.optimizers.base import find_optimizer
 from skmlp.core.parameters import Layout, Parameters
-from skmlp.core.penalties import PENALTIES
-from skmlp.core.schedules import SCHEDULES
+from skmlp.core.penalties import PENALTIES, Penalty
+from skmlp.core.schedules import SCHEDULES, Schedule
 from skmlp.estimators.engines import one_blas_thread
+from skmlp.estimators.parameters import EstimatorParameters
 from skmlp.layers import make_mlp
 from skmlp.training.state import HOOKS
 
@@ -39,13 +46,13 @@ _FIRST_ORDER_ONLY = {
 }
 
 
-def check_solver(estimator, has_validation):
+def check_solver(estimator: EstimatorParameters, has_validation: bool) -> None:
     """Raise if parameters are set that the solver does not support.
 
     Parameters of scikit-learn's MLP that its L-BFGS ignores are ignored.
     """
     if isinstance(estimator.solver, Optimizer):
-        _check_template(estimator)
+        _check_template(estimator.solver, estimator._parameter_constraints)
     if estimator.solver != "lbfgs":
         return
     if has_validation:
@@ -62,13 +69,12 @@ def check_solver(estimator, has_validation):
             )
 
 
-def _check_template(estimator):
+def _check_template(solver: Optimizer, constraints: dict[str, list]) -> None:
     """Raise if the optimizer that is given as `solver` has invalid hyperparameters.
 
     Those of an optimizer with a name are parameters of the estimator, and have the same
     constraints. Other optimizers check their own.
     """
-    solver = estimator.solver
     cls, settings = type(solver), {}
     for name in solver.hyperparameters:
         if not hasattr(solver, name):
@@ -79,12 +85,10 @@ def _check_template(estimator):
             )
         settings[name] = getattr(solver, name)
     if OPTIMIZERS.get(cls.name) is cls:
-        validate_parameter_constraints(
-            estimator._parameter_constraints, settings, f"solver {cls.__name__}"
-        )
+        validate_parameter_constraints(constraints, settings, f"solver {cls.__name__}")
 
 
-def check_resume_from(estimator, resume_from):
+def check_resume_from(estimator: EstimatorParameters, resume_from: Any) -> None:
     """Raise if `resume_from` cannot be a checkpoint of the estimator."""
     if not isinstance(resume_from, str | os.PathLike):
         raise TypeError(
@@ -97,7 +101,7 @@ def check_resume_from(estimator, resume_from):
         )
 
 
-def _as_list(value, name):
+def _as_list(value: Any, name: str) -> list:
     """Return the entries of an array-like as a list."""
     if isinstance(value, Set | Mapping) or getattr(value, "shape", None) == ():
         raise ValueError(
@@ -106,7 +110,7 @@ def _as_list(value, name):
     return value.tolist() if isinstance(value, np.ndarray) else list(value)
 
 
-def float_dtype(estimator):
+def float_dtype(estimator: EstimatorParameters) -> type | None:
     """Return the data type set by `dtype`, or None."""
     if estimator.dtype is None:
         return None
@@ -118,7 +122,7 @@ def float_dtype(estimator):
     return dtype.type
 
 
-def hidden_layer_sizes(estimator):
+def hidden_layer_sizes(estimator: EstimatorParameters) -> list[int]:
     """Return the number of units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
     if isinstance(sizes, Integral):
@@ -131,7 +135,9 @@ def hidden_layer_sizes(estimator):
     return sizes
 
 
-def hidden_activations(estimator, n_hidden):
+def hidden_activations(
+    estimator: EstimatorParameters, n_hidden: int
+) -> list[Activation]:
     """Return the activation of each hidden layer, as a list."""
     activation = estimator.activation
     if isinstance(activation, str | Activation):
@@ -145,7 +151,7 @@ def hidden_activations(estimator, n_hidden):
     return [_activation(a) for a in activation]
 
 
-def _activation(activation):
+def _activation(activation: Any) -> Activation:
     if isinstance(activation, str) and activation in HIDDEN_ACTIVATIONS:
         return HIDDEN_ACTIVATIONS[activation]
     if isinstance(activation, Activation):
@@ -156,7 +162,7 @@ def _activation(activation):
     )
 
 
-def make_loss(estimator, loss):
+def make_loss(estimator: EstimatorParameters, loss: str | Loss) -> Loss:
     """Return the loss for a name, with its hyperparameters, or a custom loss."""
     if isinstance(loss, Loss):
         return loss
@@ -164,7 +170,7 @@ def make_loss(estimator, loss):
     return cls(**_hyperparameters(estimator, cls))
 
 
-def _hyperparameters(estimator, cls):
+def _hyperparameters(estimator: EstimatorParameters, cls: Any) -> dict[str, Any]:
     """Return the hyperparameters of a class that are parameters of the estimator.
 
     The others have the default values of the class.
@@ -176,7 +182,9 @@ def _hyperparameters(estimator, cls):
     }
 
 
-def make_output_activation(loss, activation, choices):
+def make_output_activation(
+    loss: Loss, activation: Any, choices: Collection[str]
+) -> Activation:
     """Return the output activation for a name, or the default of the loss.
 
     Parameters
@@ -201,23 +209,24 @@ def make_output_activation(loss, activation, choices):
     """
     if activation == "auto":
         activation = loss.output_activation
+    g: Activation = activation
     if isinstance(activation, str):
-        activation = ACTIVATIONS[activation]
-    if loss.positive_output and not activation.positive:
+        g = ACTIVATIONS[activation]
+    if loss.positive_output and not g.positive:
         positive = [name for name in choices if ACTIVATIONS[name].positive]
         raise ValueError(
             f"loss={loss.name!r} needs positive outputs: output_activation must be "
-            f"'auto' or one among {sorted(positive)}, got {activation.name!r}."
+            f"'auto' or one among {sorted(positive)}, got {g.name!r}."
         )
-    return activation
+    return g
 
 
-def dropout_rates(estimator, n_hidden):
+def dropout_rates(estimator: EstimatorParameters, n_hidden: int) -> list[float]:
     """Return the dropout rates of the input and of each hidden layer, as a list."""
-    rates = estimator.dropout
-    if isinstance(rates, Real):
-        rates = [rates] * n_hidden
-    rates = _as_list(rates, "dropout")
+    dropout: Any = estimator.dropout
+    if isinstance(dropout, Real):
+        dropout = [dropout] * n_hidden
+    rates = _as_list(dropout, "dropout")
     if len(rates) != n_hidden:
         raise ValueError(
             "dropout must be one rate or one for each hidden layer, got "
@@ -230,7 +239,7 @@ def dropout_rates(estimator, n_hidden):
     return [float(rate) for rate in (estimator.input_dropout, *rates)]
 
 
-def frozen_layers(estimator, n_layers):
+def frozen_layers(estimator: EstimatorParameters, n_layers: int) -> set[int]:
     """Return the indices of the layers that are not trained, as a set."""
     frozen = set()
     for l in _as_list(estimator.frozen_layers, "frozen_layers"):
@@ -249,7 +258,13 @@ def frozen_layers(estimator, n_layers):
     return frozen
 
 
-def make_network(estimator, n_features, n_outputs, loss, output):
+def make_network(
+    estimator: EstimatorParameters,
+    n_features: int,
+    n_outputs: int,
+    loss: Loss,
+    output: Activation,
+) -> Network:
     """Return the network described by the parameters."""
     sizes = hidden_layer_sizes(estimator)
     _check_memory((n_features, *sizes, n_outputs))
@@ -277,7 +292,7 @@ def make_network(estimator, n_features, n_outputs, loss, output):
     )
 
 
-def _check_memory(layer_sizes):
+def _check_memory(layer_sizes: Sequence[int]) -> None:
     """Raise if a network is too large, before memory is allocated."""
     n_parameters = Layout.dense(layer_sizes).n_parameters
     try:
@@ -293,7 +308,7 @@ def _check_memory(layer_sizes):
 # The network would then continue with the old content of the array.
 
 
-def _check_activation(activation, n_units):
+def _check_activation(activation: Any, n_units: int) -> None:
     Z = np.full((2, n_units), 0.5)
     A = np.full_like(Z, np.nan) if activation.needs_z else Z
     _check_written(activation, "forward(Z, A)", activation.forward(Z, A), A, "A")
@@ -302,7 +317,7 @@ def _check_activation(activation, n_units):
     _check_written(activation, "backward(Z, A, delta, work)", returned, delta, "delta")
 
 
-def _check_loss(loss, n_outputs):
+def _check_loss(loss: Loss, n_outputs: int) -> None:
     Y, P = np.zeros((2, n_outputs)), np.full((2, n_outputs), 0.5)
     for name in "pointwise", "gradient":
         out = np.full_like(P, np.nan)
@@ -310,7 +325,9 @@ def _check_loss(loss, n_outputs):
         _check_written(loss, f"{name}(Y, P, out)", returned, out, "out")
 
 
-def _check_written(owner, method, returned, array, name):
+def _check_written(
+    owner: object, method: str, returned: object, array: Array, name: str
+) -> None:
     if returned is not None or np.isnan(array).all():
         raise ValueError(
             f"{owner!r}.{method} must write its result into {name}, "
@@ -318,7 +335,12 @@ def _check_written(owner, method, returned, array, name):
         )
 
 
-def draw_parameters(estimator, network, dtype, random_state):
+def draw_parameters(
+    estimator: EstimatorParameters,
+    network: Network,
+    dtype: DTypeLike,
+    random_state: np.random.RandomState,
+) -> Parameters:
     """Return initial weights and biases."""
     theta = Parameters(network.layout, dtype)
     hidden = network.activations[:-1]
@@ -336,7 +358,7 @@ def draw_parameters(estimator, network, dtype, random_state):
     return theta
 
 
-def set_parameters(views, arrays, name):
+def set_parameters(views: Sequence[Array], arrays: Any, name: str) -> None:
     """Write the given arrays over the initial weights or biases.
 
     Parameters
@@ -383,13 +405,13 @@ def set_parameters(views, arrays, name):
             )
 
 
-def check_numbers(estimator, dtype):
+def check_numbers(estimator: EstimatorParameters, dtype: DTypeLike) -> None:
     """Raise if a parameter rounds to zero or infinity in the dtype of the network.
 
     The parameters are those in divisions, where the result would be NaN.
     """
     names: list[str] = []
-    owner = {}
+    owner: dict[str, object] = {}
     solver = estimator.solver
     if (optimizer := find_optimizer(solver)) is not None:
         names += optimizer.divisors
@@ -403,6 +425,8 @@ def check_numbers(estimator, dtype):
         names += LOSSES[estimator.loss].divisors
     limits = np.finfo(dtype)
     for name in names:
+        if name not in owner and name not in estimator._parameter_constraints:
+            continue  # it has the default value of a class
         value = getattr(owner.get(name, estimator), name)
         if not float(limits.tiny) <= float(value) <= float(limits.max):
             raise ValueError(
@@ -411,13 +435,13 @@ def check_numbers(estimator, dtype):
             )
 
 
-def make_penalty(estimator):
+def make_penalty(estimator: EstimatorParameters) -> Penalty:
     """Return the penalty on the weights."""
     cls = PENALTIES[estimator._penalty]
     return cls(**_hyperparameters(estimator, cls))
 
 
-def make_optimizer(estimator, theta):
+def make_optimizer(estimator: EstimatorParameters, theta: Parameters) -> Optimizer:
     """Return the optimizer for the name or the template that is `solver`."""
     solver, learning_rate = estimator.solver, estimator.learning_rate_init
     if isinstance(solver, Optimizer):
@@ -426,7 +450,7 @@ def make_optimizer(estimator, theta):
     return cls(theta.flat, learning_rate, **_hyperparameters(estimator, cls))
 
 
-def step_options(estimator):
+def step_options(estimator: EstimatorParameters) -> dict[str, Any]:
     """Return the options of a training step, by the names that `TrainingStep` has."""
     weight_decay = estimator.weight_decay
     if weight_decay is None:
@@ -440,7 +464,7 @@ def step_options(estimator):
     }
 
 
-def make_schedule(estimator, steps_per_epoch):
+def make_schedule(estimator: EstimatorParameters, steps_per_epoch: int) -> Schedule:
     """Return the learning rate schedule that the solver uses."""
     name = schedules.followed_by(estimator.solver, estimator.learning_rate)
     hyperparameters = {}
@@ -464,7 +488,7 @@ def make_schedule(estimator, steps_per_epoch):
     )
 
 
-def list_callbacks(estimator):
+def list_callbacks(estimator: EstimatorParameters) -> list:
     """Return the user's callbacks as a list, with functions as callbacks."""
     given = estimator.callbacks
     if given is None:
@@ -473,7 +497,7 @@ def list_callbacks(estimator):
     return [_as_callback(callback) for callback in given]
 
 
-def _as_callback(callback):
+def _as_callback(callback: Any) -> Any:
     """Return a callback that the training loop can call, or raise."""
     hooks = {hook for hook in HOOKS if hasattr(callback, hook)}
     not_callable = sorted(h for h in hooks if not callable(getattr(callback, h)))

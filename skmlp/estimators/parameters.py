@@ -12,7 +12,7 @@ from __future__ import annotations  # signatures show the annotations as written
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import numpy as np
 from numpy.random import RandomState
@@ -86,6 +86,21 @@ ACTIVATION = Names(HIDDEN_ACTIVATIONS.keys), "array-like", Activation
 @parameters
 class EstimatorParameters:
     """The parameters of both estimators that are given by keyword only."""
+
+    # Derived classes declare these parameters, with their own order and default value.
+    if TYPE_CHECKING:
+
+        @property
+        def hidden_layer_sizes(self) -> Any: ...
+
+        @property
+        def activation(self) -> Any: ...
+
+        @property
+        def loss(self) -> Any: ...
+
+    _parameter_constraints: ClassVar[dict[str, list]]
+    _penalty: ClassVar[str] = "elastic_net"  # a name in PENALTIES
 
     solver: str | Optimizer = param(
         Names(OPTIMIZERS.keys, "lbfgs"), Optimizer, default="adam"

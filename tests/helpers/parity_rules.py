@@ -698,7 +698,7 @@ class FractionalSizes(Refusal):
 
 class SizesChange(Refusal):
     documented = "`hidden_layer_sizes` that are changed before a warm start"
-    message = "go on with the network of the previous call"
+    message = "continue with the network of the previous call"
 
     def applies(self, at):
         if not at.continues:
