@@ -1,19 +1,18 @@
-r"""Activation functions, each with its derivative.
+r"""Activation functions and their derivatives.
 
 An activation works on arrays of shape (n_samples, n_units):
 
-- ``forward(Z, A)`` writes :math:`A = g(Z)`, where :math:`Z` is the
-  pre-activation. `A` is `Z` itself, unless the class says ``needs_z = True``:
-  then `A` is memory of its own, and `Z` is left as it was.
-- ``backward(Z, A, delta, work)`` turns :math:`\partial E / \partial A`, held in
-  `delta`, into :math:`\partial E / \partial Z = \partial E / \partial A \odot
-  g'(Z)`, in place. It changes neither `Z` nor `A`; `work` is scratch memory of
-  the same shape. Without `needs_z`, `Z` is `A`, so that the derivative has to be
-  written in terms of :math:`A`, the only thing the forward pass leaves behind:
-  that takes half of the memory.
+- ``forward(Z, A)`` writes :math:`A = g(Z)`, where :math:`Z` is the pre-activation. By
+  default, `A` and `Z` are the same array. If the class sets ``needs_z = True``, `A` is
+  another array, and `Z` must not be changed.
+- ``backward(Z, A, delta, work)`` multiplies `delta`, which is :math:`\partial E /
+  \partial A`, by :math:`g'(Z)` in place. The result is :math:`\partial E / \partial Z`.
+  `Z` and `A` must not be changed. `work` is scratch memory of the same shape. Without
+  `needs_z`, `Z` is `A`, and the derivative must be computed from :math:`A` alone. This
+  halves the memory.
 
-To use an activation of your own, derive a class from `Activation`. The
-derivative of the sine, for one, cannot be told from its value:
+To use a custom activation, derive a class from `Activation`. The derivative of the
+sine, for example, cannot be computed from its value:
 
 >>> import numpy as np
 >>> from skmlp.core.activations import Activation
@@ -37,10 +36,10 @@ array([[0. , 0.5]])
 >>> delta.round(3)
 array([[1.   , 0.866]])
 
-To add one to the package, write its class here and name it, as in ``class
-Sine(Activation, name="sine")``: this enters it in `ACTIVATIONS` and, unless it
-says ``hidden=False``, in `HIDDEN_ACTIVATIONS`, from which the estimators and the
-tests take it.
+To add an activation to the package, write its class here and give it a name, as in
+``class Sine(Activation, name="sine")``. The name enters it in `ACTIVATIONS` and,
+without ``hidden=False``, in `HIDDEN_ACTIVATIONS`, which the estimators and the tests
+use.
 """
 
 import math
@@ -77,10 +76,10 @@ ACTIVATIONS: dict = {}
 """All activations, by name."""
 
 HIDDEN_ACTIVATIONS: dict = {}
-"""Those that a hidden layer can have."""
+"""Activations of hidden layers, by name."""
 
 OUTPUT_ACTIVATIONS: dict = {}
-"""Those that the output layer of a regressor can have."""
+"""Output activations of a regressor, by name."""
 
 
 class Activation:
@@ -89,12 +88,12 @@ class Activation:
     Attributes
     ----------
     name : str
-        What the `activation` parameter of the estimators calls it; the name of
-        the class unless the class is given another.
+        Name of the activation in the parameter `activation` of the estimators. It is
+        the name of the class unless the class is given another one.
 
     init_factor : float
-        The numerator of the variance rule for the initial weights, see
-        :func:`skmlp.core.initializers.initialize`.
+        Numerator c of the rule for the initial weights, see
+        :func:`skmlp.core.initializers.auto`.
 
     needs_z : bool
         Whether `backward` needs the pre-activation.
@@ -144,27 +143,32 @@ class Activation:
         return ()
 
     def forward(self, Z: Array, A: Array) -> None:
-        """Write g(Z) into A, which is Z itself unless `needs_z`."""
+        """Write g(Z) to A. Without `needs_z`, A and Z are the same array."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(Z, A).")
 
     def apply(self, Z: Array) -> Array:
-        """g(Z), in the memory of Z unless `needs_z`."""
+        """Return g(Z). Without `needs_z`, the result is written to Z."""
         A = np.empty_like(Z) if self.needs_z else Z
         self.forward(Z, A)
         return A
 
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
-        """Turn delta = dE/dA into dE/dZ, in place; Z is A unless `needs_z`."""
+        """Multiply delta = dE/dA by g'(Z) in place, which gives dE/dZ."""
         raise NotImplementedError(
             f"{type(self).__name__} must define backward(Z, A, delta, work)."
         )
 
 
 def row_blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Split arrays of one shape into blocks of rows, views of them.
+    """Split arrays of the same shape into blocks of rows.
 
-    A temporary of a block's size is small whatever the size of the batch, and
-    stays in the processor's cache.
+    Temporary arrays of a block are small and stay in the cache of the processor,
+    whatever the size of the batch.
+
+    Yields
+    ------
+    block : tuple of ndarray
+        Views of the rows, one for each array.
     """
     n_rows, n_columns = arrays[0].shape
     step = max(1, 2**13 // n_columns)
@@ -217,7 +221,7 @@ class ReLU(Activation, name="relu", output=True):
         np.maximum(Z, 0, out=A)
 
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
-        # a >= 0, so its sign is the derivative: one pass and no boolean mask.
+        # As a >= 0, its sign is the derivative.
         np.sign(A, out=work)
         delta *= work
 
@@ -239,7 +243,7 @@ class LeakyReLU(Activation, name="leaky_relu"):
     def __init__(self, slope: float = 0.01) -> None:
         if not 0 <= slope <= 1:
             raise ValueError(f"slope must be in [0, 1], got {slope!r}.")
-        self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
+        self.slope = float(slope)  # a NumPy float64 would convert float32 arrays
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -261,7 +265,7 @@ class ELU(Activation, name="elu"):
     Parameters
     ----------
     alpha : float, default=1.0
-        The constant c > 0: the least value is -c.
+        The constant c > 0. The infimum of g is -c.
 
     References
     ----------
@@ -314,7 +318,7 @@ class SELU(ELU, name="selu"):
     scale = 1.0507009873554804934193349852946
 
     def __init__(self) -> None:
-        """Both constants follow from the mean and the variance."""
+        """Create the activation, which has no parameters."""
 
 
 class Softplus(Activation, name="softplus", output=True):
@@ -332,7 +336,7 @@ class Softplus(Activation, name="softplus", output=True):
         _softplus(Z, A)
 
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
-        # The derivative is near 0 where a is: expm1 has all digits there.
+        # Where a is near 0, the derivative is, too, and expm1 is accurate.
         np.negative(A, out=work)
         np.expm1(work, out=work)
         np.negative(work, out=work)
@@ -341,8 +345,8 @@ class Softplus(Activation, name="softplus", output=True):
 
 def _softplus(Z: Array, out: Array) -> None:
     for z, a in row_blocks(Z, out):
-        # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), where exp cannot
-        # overflow. np.logaddexp does the same, but warns of a NaN.
+        # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), where exp cannot overflow.
+        # np.logaddexp computes the same, but warns of NaN.
         rest = np.abs(z)
         np.negative(rest, out=rest)
         np.exp(rest, out=rest)
@@ -373,14 +377,14 @@ class Softsign(Activation, name="softsign"):
         delta *= work
 
 
-# The following have a minimum, so that a does not tell z.
+# The following have a minimum, so that z cannot be computed from a.
 
 
 class GELU(Activation, name="gelu"):
     r"""g(z) = z Phi(z), g'(z) = Phi(z) + z phi(z).
 
-    Phi and phi are the distribution function and the density of the standard
-    normal distribution, not an approximation of them.
+    Phi and phi are the distribution function and the density of the standard normal
+    distribution. They are not approximated.
 
     References
     ----------
@@ -396,7 +400,7 @@ class GELU(Activation, name="gelu"):
 
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         for z, d, derivative in row_blocks(Z, delta, work):
-            # Farther out the derivative is 0 or 1, and z^2 might overflow.
+            # Beyond these bounds the derivative is 0 or 1, and z^2 might overflow.
             z = np.clip(z, -40, 40)
             np.square(z, out=derivative)
             derivative *= -0.5
@@ -463,7 +467,7 @@ class Mish(Activation, name="mish"):
             d *= derivative
 
 
-# For the output layer only.
+# Activations of the output layer only.
 
 
 class Exp(Activation, name="exp", hidden=False, output=True):

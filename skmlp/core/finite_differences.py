@@ -22,8 +22,8 @@ def central_differences(f: Callable[[], float], x: Array, step: float = 1e-5) ->
         Function without arguments that reads `x` and returns a float.
 
     x : ndarray of shape (n,)
-        Where to differentiate, float64. It is changed during the calls of `f` and
-        restored afterwards.
+        The point, in float64. It is changed during the calls of `f` and restored
+        afterwards.
 
     step : float, default=1e-5
         The step h. The truncation error is proportional to its square, the

@@ -41,7 +41,7 @@ def decision_function(
     Returns
     -------
     Z : ndarray of shape (n_samples, n_outputs)
-        In the dtype of the parameters.
+        The result, in the dtype of the parameters.
     """
     output = _empty(X, arrays, network.layer_sizes[-1])
     for rows in _chunks(X, network, max_elements):
@@ -60,12 +60,12 @@ def hidden_activations(
     Parameters
     ----------
     network, arrays, X, max_elements
-        As for `decision_function`.
+        See `decision_function`.
 
     Returns
     -------
     A : list of ndarray of shape (n_samples, n_units)
-        In the dtype of the parameters.
+        The result, in the dtype of the parameters.
     """
     output = [_empty(X, arrays, size) for size in network.layer_sizes[1:-1]]
     if not output:
@@ -95,7 +95,7 @@ def input_gradient(
     Parameters
     ----------
     network, arrays
-        As for `decision_function`.
+        See `decision_function`.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input.
@@ -114,7 +114,7 @@ def input_gradient(
     Returns
     -------
     gradient : ndarray of shape (n_samples, n_features)
-        In the dtype of the parameters.
+        The result, in the dtype of the parameters.
     """
     gradient = np.empty(X.shape, _dtype(arrays))
     stop = len(network.layers) if stop is None else stop
@@ -142,7 +142,7 @@ def activations(
     Parameters
     ----------
     network, arrays
-        As for `decision_function`.
+        See `decision_function`.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input, in the dtype of the parameters.
@@ -153,7 +153,7 @@ def activations(
         The activation.
 
     Z, A : ndarray of shape (n_samples, n_units)
-        Its input and its output; the same array unless g `needs_z`.
+        Its input and its output. They are the same array unless g `needs_z`.
     """
     Z: Any = None
     for layer, A in _forward(network.layers, arrays, X):

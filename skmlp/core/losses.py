@@ -1,22 +1,21 @@
-r"""Loss functions, each with the output activation it usually has.
+r"""Loss functions and their gradients.
 
-A loss compares targets `Y` with the network's output `P`, both of shape
+A loss compares targets `Y` with the output `P` of the network, both of shape
 (n_samples, n_outputs):
 
-- ``pointwise(Y, P, out)`` writes :math:`\ell(y_{ik}, p_{ik})` into `out`;
-- ``gradient(Y, P, out)`` writes :math:`\partial \ell / \partial p_{ik}` into
-  `out`.
+- ``pointwise(Y, P, out)`` writes :math:`\ell(y_{ik}, p_{ik})` to `out`;
+- ``gradient(Y, P, out)`` writes :math:`\partial \ell / \partial p_{ik}` to `out`.
 
-Neither changes `Y` or `P`, and `out` is memory of its own. The activation of the
-output layer turns this gradient into the one with respect to its
-*pre*-activation. If it is the inverse of the loss's canonical link, the result
-is :math:`p - y`, which the network then computes at once: that is exact even
-where the output is saturated. The name of that activation is `canonical`. A
-class that changes `pointwise` or `gradient` of the loss it is derived from has
-no canonical activation, unless it names one itself: its own gradient is used.
+`Y` and `P` must not be changed. `out` is another array. The activation of the output
+layer computes the gradient with respect to its pre-activation from this gradient. If
+this activation is the inverse of the canonical link of the loss, the result is
+:math:`p - y`, which the network computes directly. This is accurate even if the output
+is saturated. The name of this activation is `canonical`. A class that changes
+`pointwise` or `gradient` of its base class has no canonical activation, unless it sets
+`canonical` itself.
 
-To use a loss of your own, derive a class from `Loss`. The logarithm of the
-hyperbolic cosine, for one, is a smooth form of the absolute error:
+To use a custom loss, derive a class from `Loss`. The logarithm of the hyperbolic
+cosine, for example, is a smooth variant of the absolute error:
 
 >>> import numpy as np
 >>> from skmlp.core.losses import Loss
@@ -39,8 +38,8 @@ array([[ 0.   ,  0.434, 99.307]])
 >>> out.round(3)
 array([[ 0.   ,  0.762, -1.   ]])
 
-To add one to the package, write its class here and name it, as in ``class
-LogCosh(Loss, name="log_cosh")``: this enters it in `LOSSES`.
+To add a loss to the package, write its class here and give it a name, as in ``class
+LogCosh(Loss, name="log_cosh", tasks=("regression",))``. The name enters it in `LOSSES`.
 """
 
 import math
@@ -79,14 +78,14 @@ class Loss:
     Attributes
     ----------
     name : str
-        Name of the loss; the name of the class unless the class is given
-        another.
+        Name of the loss. It is the name of the class unless the class is given another
+        one.
 
     hyperparameters : tuple of str
         Parameters of the estimators that the constructor takes.
 
     tasks : tuple of str
-        'classification', 'regression' or both: the estimators whose parameter `loss`
+        'classification', 'regression' or both. The parameter `loss` of these estimators
         accepts the name.
 
     divisors : tuple of str
@@ -94,17 +93,17 @@ class Loss:
         computation.
 
     output_activation : str
-        Name of the activation that the output layer has by default.
+        Name of the default output activation.
 
     canonical : str or None
         Name of the output activation with which dl/dz = p - y, if there is one.
 
     mean_over_outputs : bool
-        Whether the loss that is *reported* is the mean over the outputs, as
-        scikit-learn has it, while the gradient is always that of their sum.
+        Whether the *reported* loss is the mean over the outputs, as in scikit-learn.
+        The gradient is always that of the sum over the outputs.
 
     lower_bound : float
-        The least valid target.
+        Smallest valid target.
 
     positive_output : bool
         Whether p must be positive.
@@ -137,7 +136,7 @@ class Loss:
             cls.divisors = tuple(divisors)
         if name is not None:
             LOSSES[name] = cls
-        # What is canonical for a loss is not for one that differs from it.
+        # The canonical activation of the base class applies to its formulas only.
         for base in cls.__mro__:
             if "canonical" in vars(base):
                 break
@@ -155,13 +154,13 @@ class Loss:
         return tuple(getattr(self, name) for name in self.hyperparameters)
 
     def pointwise(self, Y: Array, P: Array, out: Array) -> None:
-        """Write the loss of every sample and output into `out`."""
+        """Write the loss of each sample and output to `out`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define pointwise(Y, P, out)."
         )
 
     def gradient(self, Y: Array, P: Array, out: Array) -> None:
-        """Write dl/dP into `out`."""
+        """Write dl/dP to `out`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define gradient(Y, P, out)."
         )
@@ -169,17 +168,17 @@ class Loss:
     def value(
         self, Y: Array, P: Array, w: Array | None, n: float, out: Array, row: Array
     ) -> float:
-        r"""Weighted mean over the samples, summed over the outputs.
+        r"""Return the weighted mean over the samples, summed over the outputs.
 
         .. math:: \frac{1}{n} \sum_k \sum_i w_i \, \ell(y_{ik}, p_{ik})
 
         Parameters
         ----------
         Y, P : ndarray of shape (n_samples, n_outputs)
-            Targets and the network's output.
+            Targets and output of the network.
 
         w : ndarray of shape (n_samples, 1) or None
-            Sample weights; None stands for ones.
+            Sample weights. None is equivalent to ones.
 
         n : float
             Sum of the weights.
@@ -188,7 +187,7 @@ class Loss:
             Scratch memory.
 
         row : ndarray of shape (n_outputs,)
-            Scratch memory; its dtype is what the sums are computed in.
+            Scratch memory. The sums are computed in its dtype.
 
         Returns
         -------
@@ -198,7 +197,7 @@ class Loss:
         if w is not None:
             out *= w
         np.add.reduce(out, axis=0, out=row)
-        if len(row) == 1:  # the same number, sooner
+        if len(row) == 1:  # faster, with the same result
             return float(row[0]) / n
         row /= n
         return float(np.add.reduce(row))
@@ -248,7 +247,7 @@ class Huber(
     Parameters
     ----------
     huber_delta : float, default=1.0
-        The residual d > 0 from which on the loss is linear.
+        The residual d > 0 beyond which the loss is linear.
 
     References
     ----------
@@ -284,7 +283,7 @@ class Quantile(
     Parameters
     ----------
     quantile : float, default=0.5
-        The quantile q, in (0, 1), that the network is to predict.
+        The quantile q to predict, in (0, 1).
 
     References
     ----------
@@ -317,8 +316,8 @@ class Poisson(Loss, name="poisson", tasks=("regression",)):
     positive_output = True
 
     def pointwise(self, Y: Array, P: Array, out: Array) -> None:
-        # The exponential may underflow or overflow: keep 0 / 0, log 0 and the
-        # log of a quotient that overflows out.
+        # The exponential may underflow or overflow. Avoid 0 / 0, log 0 and a quotient
+        # that overflows.
         limits = np.finfo(P.dtype)
         np.maximum(P, limits.tiny, out=out)
         np.divide(Y, out, out=out)
@@ -337,8 +336,8 @@ class Poisson(Loss, name="poisson", tasks=("regression",)):
 class BinaryLogLoss(Loss, name="binary_log_loss"):
     """Cross-entropy of independent labels, -y log p - (1 - y) log(1 - p).
 
-    For two classes (one output) and for multilabel targets; dl/dp =
-    (p - y) / (p (1 - p)). Targets that are not bool may be anything from 0 to 1.
+    It is used for two classes (one output) and for multilabel targets. dl/dp =
+    (p - y) / (p (1 - p)). Targets that are not boolean are in [0, 1].
     """
 
     output_activation = canonical = "logistic"
@@ -355,8 +354,7 @@ class BinaryLogLoss(Loss, name="binary_log_loss"):
                 loss *= 1 - y
                 loss += of_label
             return
-        # q = |1 - y - p| is the probability given to the true label, so that
-        # one logarithm does: l = -log q.
+        # q = |1 - y - p| is the probability of the true label, and l = -log q.
         np.logical_not(Y, out=out)  # 1 - y
         out -= P
         np.abs(out, out=out)
@@ -394,15 +392,15 @@ _EPS = {np.dtype(t): float(np.finfo(t).eps) for t in (np.float32, np.float64)}
 
 
 def _clip(P: Array, out: Array) -> None:
-    # A probability that rounds to 0 or 1 would give an infinite loss. The
-    # bounds are scikit-learn's: they show in the loss of saturated networks.
+    # If a probability rounded to 0 or 1, the loss would be infinite. The bounds are
+    # those of scikit-learn, and change the loss of saturated networks.
     eps = _EPS[P.dtype]
     np.maximum(P, eps, out=out)
     np.minimum(out, 1 - eps, out=out)
 
 
 def _away_from_zero(P: Array, out: Array) -> None:
-    # P may have underflowed. With the root of the least number, y / p is finite
-    # even for a large count y; unlike eps, it is out of the way of a network
-    # that still learns.
+    # P may have underflowed. With the square root of the smallest number, y / p is
+    # finite even for a large count y. A bound of eps would change the gradient of
+    # networks that are not saturated.
     np.maximum(P, math.sqrt(np.finfo(P.dtype).tiny), out=out)

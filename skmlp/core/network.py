@@ -65,7 +65,7 @@ class Network:
         output layer.
 
     has_canonical_output : bool
-        Whether the derivative of the loss by the last Z is P - Y.
+        Whether the derivative of the loss with respect to the last Z is P - Y.
     """
 
     def __init__(self, layers: Sequence[Any], loss: Any) -> None:
@@ -206,7 +206,7 @@ class Network:
 
         w : ndarray of shape (n_samples, 1) or None
             Sample weights, not all zero. Samples of weight zero are replaced by a
-            sample of positive weight, so that an overflow of theirs has no effect.
+            sample of positive weight, so that their overflow has no effect.
 
         workspace : Workspace
             Buffers for n_samples.
@@ -265,7 +265,7 @@ class Network:
 
 
 class Context:
-    """What the layers share during a forward and backward pass.
+    """Data that the layers share during a forward and a backward pass.
 
     Attributes
     ----------
@@ -279,7 +279,7 @@ class Context:
         Number of samples of positive weight.
 
     has_absent : bool
-        Whether samples have the weight zero, and have not been replaced yet.
+        Whether there are samples of weight zero that have not been replaced yet.
 
     kept : list of ndarray
         A stack of arrays that layers keep for later ones.
@@ -298,13 +298,14 @@ class Context:
         if w is not None:
             self.n_weighted = int(np.count_nonzero(w))
             self.has_absent = self.n_weighted < self.n_samples
-        if self.kept:  # the derivatives of a backward pass that has not used them
+        if self.kept:  # derivatives that a backward pass has not used
             self.kept = []
 
     def replace_absent(self, Z: Array) -> None:
         """Replace samples of weight zero by a sample of positive weight.
 
-        An overflow in them would matter, because zero times infinity is NaN.
+        Otherwise an overflow in them would change the result, because zero times
+        infinity is NaN.
         """
         w = self.w
         assert w is not None
@@ -339,7 +340,8 @@ class Workspace(Context):
         Copies of the layers of the network, with their buffers.
 
     delta : ndarray of shape (n_samples, n_outputs)
-        Derivative by the output. It has the memory of the output if the loss allows it.
+        Derivative with respect to the output. It uses the memory of the output if
+        possible.
 
     work : ndarray of shape (n_samples, n_outputs)
         Scratch memory for the loss.
@@ -409,7 +411,8 @@ class Workspace(Context):
         Parameters
         ----------
         delta : ndarray
-            Derivative by the output of layer ``stop - 1``. It may be overwritten.
+            Derivative with respect to the output of layer ``stop - 1``. It may be
+            overwritten.
 
         arrays, grads : list of list of ndarray
             Parameters of each layer, and the gradient with respect to them.
@@ -420,13 +423,13 @@ class Workspace(Context):
         Returns
         -------
         delta : ndarray or None
-            Derivative by the input of layer `first`.
+            Derivative with respect to the input of layer `first`.
         """
         for i in range(stop - 1, first - 1, -1):
             delta = self.backwards[i](delta, arrays[i], grads[i], self)
         return delta
 
     def update_running_statistics(self, arrays: list, momentum: float) -> None:
-        """Update those of `arrays` with the statistics of the last forward pass."""
+        """Update the running statistics in `arrays` after a forward pass."""
         for layer, theta in zip(self.layers, arrays, strict=True):
             layer.update_statistics(theta, momentum, self)

@@ -20,7 +20,8 @@ class Objective:
         The penalty Omega.
 
     theta : Parameters
-        Where the objective is evaluated. The optimizer changes it in place.
+        The parameters at which the objective is evaluated. The optimizer changes them
+        in place.
 
     report_mean : bool, default=False
         Whether to return the mean over the outputs for a loss that scikit-learn
@@ -37,14 +38,13 @@ class Objective:
         gradient in the same arrangement, views of `grad`.
 
     E : float
-        The objective of the last call, also if the mean over the outputs was
-        returned.
+        The objective of the last call, even if the mean over the outputs was returned.
 
     n : float
         Sum of the sample weights of the last call.
 
     work : ndarray of shape (n_parameters,)
-        Scratch memory, free between calls.
+        Scratch memory. Others may use it between two calls.
     """
 
     def __init__(self, network, penalty, theta, report_mean=False):
