@@ -38,7 +38,7 @@ SENTENCES = {
     "fall": "still falling",
 }
 MAX_ITER = "Stochastic Optimizer: Maximum iterations"
-HOPELESS = "Training has ended, but the network predicts"
+HOPELESS = "Training has ended, but the predictions of the network"
 
 
 def regressor(**params):
@@ -129,7 +129,7 @@ def test_what_is_broken_is_said(case, engine):
     text = str(warning.message)
     assert beginning in text
     if "rate" not in expected:  # the large feature makes the loss rise, too
-        text = text.replace("if it still does then, use", "")
+        text = text.replace("if this continues, use", "")
         text = text.replace("smaller learning_rate_init.", "")
     assert causes(text) == expected
 

@@ -205,7 +205,7 @@ def test_a_validation_set_that_overflows_has_no_score(engine):
     estimator.fit(X, NUMBERS, X_val=X_val, y_val=NUMBERS)
     assert np.isnan(estimator.history_["val_score"]).all()
     estimator.set_params(early_stopping=True)
-    with pytest.raises(ValueError, match="validation score, which was not a number"):
+    with pytest.raises(ValueError, match="validation score, which was NaN"):
         estimator.fit(X, NUMBERS, X_val=X_val, y_val=NUMBERS)
 
 

@@ -1,4 +1,4 @@
-"""The training loops: mini-batches over epochs, and L-BFGS.
+"""Training in epochs of batches, and by L-BFGS.
 
-They drive the objects of `skmlp.core` and are driven by the estimators.
+The modules use the objects of `skmlp.core` and do not depend on the estimators.
 """

@@ -1,33 +1,34 @@
-"""The order of the samples in an epoch, and their gathering into batches."""
+"""The order of the samples in an epoch, and the selection of batches."""
 
 import numpy as np
 from scipy.sparse import issparse
 
 
 class EpochOrder:
-    """The order in which an epoch visits the training samples.
+    """The order of the training samples in an epoch.
 
     Parameters
     ----------
     n_samples : int
-        Number of samples there are.
+        Number of samples.
 
     rows : ndarray of int, default=None
-        Those to train on; None for all.
+        Row numbers of the training samples. None for all samples.
 
     random_state : RandomState, default=None
-        Shuffles before each epoch; None for no shuffling.
+        Random numbers that shuffle the samples before each epoch. None for no
+        shuffling.
 
     Attributes
     ----------
     n_samples : int
-        Number of samples to train on.
+        Number of training samples.
 
     rows : ndarray of shape (n_samples,) or None
-        The order as of the last `draw`; None for all rows as they lie.
+        The order after the last `draw`. None for all rows in their own order.
 
     random_state : RandomState or None
-        What shuffles it.
+        The argument of the constructor.
     """
 
     def __init__(self, n_samples, rows=None, random_state=None):
@@ -38,44 +39,43 @@ class EpochOrder:
             self.rows = np.arange(n_samples) if rows is None else rows.copy()
 
     def draw(self):
-        """Order of the next epoch, drawn as scikit-learn draws it.
+        """Return the order of the next epoch, which is that of scikit-learn.
 
         Returns
         -------
         order : ndarray of shape (n_samples,) or None
-            Row numbers, valid until the next call; None for all rows as they
-            lie.
+            Row numbers, which the next call overwrites. None for all rows in their own
+            order.
         """
         if self.random_state is not None:
-            # Each epoch shuffles the order of the one before. The swaps are those
-            # that scikit-learn makes on row numbers, to take the order by.
+            # Each epoch shuffles the order of the previous one, like scikit-learn.
             self.random_state.shuffle(self.rows)
         return self.rows
 
 
 def gatherer(source, n_rows):
-    """Prepare to gather rows of an array again and again.
+    """Return a function that selects rows of an array.
 
     Parameters
     ----------
     source : {ndarray, sparse matrix} of shape (n_samples, n_columns) or None
-        Where to gather from.
+        The array.
 
     n_rows : int
-        How many rows at a time.
+        Number of rows that are selected in a call.
 
     Returns
     -------
     gather : callable
-        Takes an ndarray of n_rows row numbers and returns those rows, in
-        memory that the next call overwrites. None stays None.
+        Function that takes an ndarray of `n_rows` row numbers and returns these rows.
+        The next call overwrites the result. If `source` is None, it returns None.
     """
     if source is None:
         return lambda rows: None
     if issparse(source):
         return lambda rows: source[rows]
-    # take with mode="clip" writes into `out` without a buffer; it wants the
-    # source to be C-contiguous or would copy the whole of it each time.
+    # With mode="clip", `take` writes to `out` without a buffer. It would copy a source
+    # that is not C-contiguous.
     if source.flags.c_contiguous:
         out = np.empty((n_rows, source.shape[1]), source.dtype)
         return lambda rows: source.take(rows, 0, out, "clip")

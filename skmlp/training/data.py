@@ -1,4 +1,4 @@
-"""Samples, as they come and as the network takes them."""
+"""The validated samples and targets."""
 
 from typing import Any, NamedTuple
 
@@ -11,13 +11,13 @@ class Data(NamedTuple):
     Attributes
     ----------
     X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-        In the dtype of the network.
+        The samples, in the dtype of the network.
 
     y : ndarray
-        The targets as given.
+        The targets of the user.
 
     Y : ndarray of shape (n_samples, n_outputs)
-        The targets as the loss takes them.
+        The targets in the form that the loss requires.
 
     w : ndarray of shape (n_samples, 1) or None
         The sample weights, in the dtype of X.
@@ -29,6 +29,6 @@ class Data(NamedTuple):
     w: np.ndarray | None
 
     def take(self, rows):
-        """A copy of some of the samples."""
+        """Return a copy of some of the samples."""
         w = None if self.w is None else self.w[rows]
         return Data(self.X[rows], self.y[rows], self.Y[rows], w)

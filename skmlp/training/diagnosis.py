@@ -1,11 +1,11 @@
-"""Find out why a training did not converge, and say it in sentences.
+"""Explanations for a training that did not converge.
 
-The functions look at a sample of the training data, at the losses of the epochs and at
-the parameters. They change nothing and draw no random numbers. The estimators pass a
-`Diagnosis` to the training loop, which asks it only when it is about to warn.
+The functions examine a sample of the training data, the losses of the epochs and the
+parameters. They change nothing and draw no random numbers. The estimators pass a
+`Diagnosis` to the training loop, which uses it only for warnings and errors.
 
 The thresholds are orders of magnitude. The default initial weights, learning rates and
-`tol` are made for features and targets of order 1.
+`tol` are suitable for features and targets of order 1.
 """
 
 import math
@@ -20,12 +20,12 @@ from skmlp.core.network import Network
 from skmlp.core.parameters import Parameters
 
 MAX_ROWS = 500
-"""Bound on the number of rows of X that are examined."""
+"""Maximum number of rows of X that are examined."""
 
 MAX_ELEMENTS = 2**16
-"""Bound on the size of an array that is computed from them."""
+"""Maximum size of an array that is computed from these rows."""
 
-_MIN_ROWS = 32  # examined even if they are very wide
+_MIN_ROWS = 32  # minimum number of rows that are examined
 
 # Standard deviations and means that are far from order 1.
 _LARGE_FEATURE, _SMALL_FEATURE = 1e2, 1e-2
@@ -33,22 +33,22 @@ _LARGE_TARGET, _SMALL_TARGET = 1e3, 1e-3
 _FEATURE_RATIO = 1e4  # of the largest to the smallest standard deviation
 _ROUNDING = 1e-9  # a standard deviation is zero up to rounding, relative to the mean
 
-# Where the network is no better than a constant.
+# Thresholds for a network that is not better than a constant.
 _LARGE_TARGET_IF_HOPELESS, _SMALL_TARGET_IF_HOPELESS = 10.0, 0.1
-_IMPROVEMENT = 1e-3  # of the loss of a constant, to be better than that
+_IMPROVEMENT = 1e-3  # minimum improvement, relative to the loss of a constant
 _MUCH_WORSE = 2.0  # the loss relative to that of a constant: R^2 is at most -1
-_CERTAIN = 0.99  # the accuracy of a constant, beside which none is hopeless
-_CORRELATION = 5.0  # times 1 / sqrt(n_rows), its standard deviation without relation
+_CERTAIN = 0.99  # accuracy of a constant above which no network is hopeless
+_CORRELATION = 5.0  # times 1 / sqrt(n_rows), its standard deviation if independent
 _EXPLODED = 1e6  # the loss relative to that of a constant
 
 _WINDOW = 20  # epochs at the end of training whose losses are compared
-_OSCILLATION = 10  # epochs at least, to tell an oscillation
+_OSCILLATION = 10  # minimum number of epochs for an oscillation
 _FALL = 0.01  # from the first half of the window to the second, relative
-_SWING = 0.05  # mean rise from an epoch to the next, relative to mean and constant's
-_RISE = 0.5  # of the last loss above the least, relative to both that and a constant's
+_SWING = 0.05  # mean increase per epoch, relative to the mean and to a constant
+_RISE = 0.5  # last loss minus smallest loss, relative to that and to a constant
 
-_FLAT = 1e-3  # a derivative below it lets almost no gradient pass
-_FLAT_SHARE = 0.75  # of the units of a layer; by chance it can be one half
+_FLAT = 1e-3  # a smaller derivative is regarded as zero
+_FLAT_SHARE = 0.75  # of the units of a layer; one half can occur by chance
 
 
 class Sample(NamedTuple):
@@ -67,9 +67,10 @@ class Sample(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What it takes to explain why a training did not converge.
+    """Explains why a training did not converge.
 
-    No method raises an error: a diagnosis that fails must not end a training.
+    The methods do not raise exceptions, because a diagnosis that fails must not end a
+    training.
 
     Attributes
     ----------
@@ -77,22 +78,22 @@ class Diagnosis(NamedTuple):
         The network.
 
     theta : Parameters
-        Its parameters, which training moves.
+        The parameters, which training changes.
 
     X : {ndarray, CSR matrix} of shape (n_samples, n_features)
         Training samples.
 
     Y : ndarray of shape (n_samples, n_outputs)
-        Targets as the loss takes them.
+        Targets in the form that the loss requires.
 
     w : ndarray of shape (n_samples, 1) or None
         Sample weights.
 
     rows : ndarray of int or None
-        The rows to train on; None for all.
+        Row numbers of the training samples. None for all samples.
 
     is_regression : bool
-        Whether the targets are quantities, and not classes.
+        Whether the targets are numbers, and not classes.
 
     has_rate : bool
         Whether the solver uses a learning rate.
@@ -108,7 +109,7 @@ class Diagnosis(NamedTuple):
     has_rate: bool
 
     def causes(self, losses=()):
-        """Return sentences that say why training did not converge.
+        """Return sentences that explain why training did not converge.
 
         Parameters
         ----------
@@ -118,18 +119,18 @@ class Diagnosis(NamedTuple):
         Returns
         -------
         sentences : list of str
-            One for each cause that was found. Each ends with the remedy.
+            A sentence for each cause that was found. It ends with the remedy.
         """
         return _guarded(lambda: find_causes(self, losses), [])
 
     def complaint(self, loss=math.inf, losses=()):
-        """Return what to say of a training that ended with nothing learned.
+        """Return a message for a training that ended without having learned anything.
 
         Parameters
         ----------
         loss : float, default=inf
-            The final training loss. If it is less than that of the best constant
-            prediction, nothing else is computed.
+            The final training loss. If it is less than the loss of the best constant
+            prediction, the result is empty, and nothing else is computed.
 
         losses : list of float, default=()
             The training loss of each epoch.
@@ -137,8 +138,8 @@ class Diagnosis(NamedTuple):
         Returns
         -------
         text : str
-            Empty unless the network is no better than a constant prediction and a
-            cause was found.
+            The message. It is empty unless the network is not better than a constant
+            prediction and a cause was found.
         """
         return _guarded(lambda: find_complaint(self, loss, losses), "")
 
@@ -146,7 +147,7 @@ class Diagnosis(NamedTuple):
 def is_ignored(category):
     """Return whether warnings of a category are ignored, whatever their text.
 
-    A text that nobody sees is not worth the time of finding it out.
+    The diagnosis is then not computed, to save time.
     """
     for action, message, ignored, module, _ in warnings.filters:
         if issubclass(category, ignored):
@@ -158,7 +159,7 @@ def _guarded(call, default):
     try:
         with ignore_floating_point_errors():
             return call()
-    except Exception:  # of a user's own loss or activation, or for lack of memory
+    except Exception:  # of a custom loss or activation, or a MemoryError
         return default
 
 
@@ -189,19 +190,19 @@ def find_complaint(diagnosis, loss, losses):
     much_worse = reached.loss >= _MUCH_WORSE * reached.constant
     if set(causes) == {"rate"} and not much_worse:
         return ""
-    # Of random targets nothing can be learned, except for their scale.
+    # A network can learn nothing from random targets, except their scale.
     if not (("targets" in causes and much_worse) or is_correlated(sample)):
         return ""
     best = "mean of y" if diagnosis.is_regression else "class frequencies of y"
     text = (
-        f"Training has ended, but the network predicts {_name(diagnosis, sample.X)} no "
-        f"better than a constant, the {best}."
+        "Training has ended, but the predictions of the network for "
+        f"{_name(diagnosis, sample.X)} are not better than a constant, the {best}."
     )
     return " ".join([text, *causes.values()])
 
 
 def _find_causes(diagnosis, sample, reached, losses):
-    """Return sentences by the name of the cause, for all but a falling loss."""
+    """Return sentences by the name of the cause, except for a falling loss."""
     network, theta = diagnosis.network, diagnosis.theta
     is_finite = theta.isfinite()
     found = {}
@@ -219,7 +220,7 @@ def _find_causes(diagnosis, sample, reached, losses):
 
 
 def _name(diagnosis, X):
-    """Return what to call the samples that were examined."""
+    """Return a description of the samples that were examined."""
     n_rows, rows = X.shape[0], diagnosis.rows
     n_train = diagnosis.X.shape[0] if rows is None else len(rows)
     if n_rows == n_train:
@@ -233,8 +234,8 @@ def _name(diagnosis, X):
 def draw_rows(n_samples, n_rows):
     """Return sorted row numbers, about evenly spaced.
 
-    The distances vary, in a fixed way, so that rows which repeat with a period are
-    all represented.
+    The distances vary in a fixed way. If the rows are periodic, each kind of row is
+    then represented.
     """
     if n_rows >= n_samples:
         return np.arange(n_samples)
@@ -251,7 +252,7 @@ def choose_rows(n_samples, w, rows, n_rows):
     if w is None:
         return chosen
     chosen = chosen[w[chosen, 0] > 0]
-    if len(chosen) < min(n_rows, n) // 8:  # most weights are zero: look at all
+    if len(chosen) < min(n_rows, n) // 8:  # most weights are zero: use all rows
         if rows is None:
             positive = np.flatnonzero(w[:, 0] > 0)
         else:
@@ -273,7 +274,7 @@ def draw_sample(X, Y, w, rows, width=1):
     Parameters
     ----------
     X, Y, w, rows
-        As `Diagnosis` has them.
+        See `Diagnosis`.
 
     width : int, default=1
         Size of the largest layer after the input.
@@ -289,7 +290,7 @@ def draw_sample(X, Y, w, rows, width=1):
     chosen = choose_rows(n_samples, w, rows, n_rows)
     X = X[chosen]
     if issparse(X):
-        X.sum_duplicates()  # a copy, as every selection of rows
+        X.sum_duplicates()  # in place, because X is a copy
     return Sample(X, Y[chosen], _weights(w, chosen))
 
 
@@ -314,9 +315,9 @@ def prior(Y, w):
 
 
 def loss_of_constant(network, targets, constant):
-    """Return the mean loss of always predicting `constant`; NaN if Y is constant.
+    """Return the mean loss of a constant prediction.
 
-    Nothing can be better than the right constant.
+    It is NaN if Y is constant, because no prediction is then better than a constant.
     """
     Y, w = targets
     if (Y == Y[:1]).all():
@@ -327,20 +328,20 @@ def loss_of_constant(network, targets, constant):
 
 
 class Reached(NamedTuple):
-    """How good the network is, beside a constant prediction.
+    """Comparison of the network with a constant prediction.
 
     Attributes
     ----------
     loss, constant : float
-        The mean loss of each on the sample.
+        The mean losses on the sample.
 
     is_hopeless : bool
-        Whether the network is no better: by its loss and, for classes, by its accuracy
-        too, since few confident errors make a large loss. Where nearly all samples
-        are of one class, no accuracy is hopeless.
+        Whether the network is not better. This depends on its loss and, for classes,
+        also on its accuracy, because the loss can be large due to a few confident
+        errors. If nearly all samples are of one class, it is false.
 
     layers : list
-        What `activations` yields for the sample.
+        The results of `activations` for the sample.
     """
 
     loss: float
@@ -391,7 +392,7 @@ def accuracy(Y, P, w):
 def moments(A, w):
     """Return the weighted mean and standard deviation of each column, in float64.
 
-    A standard deviation of a column that is constant up to rounding is 0.
+    The standard deviation of a column that is constant up to rounding errors is 0.
     """
     n_columns = A.shape[1]
     rounding = _ROUNDING
@@ -436,12 +437,12 @@ def describe_targets(Y, w, hopeless=False):
         Positive sample weights.
 
     hopeless : bool, default=False
-        Whether nothing was learned, for which less is enough.
+        Whether nothing was learned. The thresholds are then closer to order 1.
 
     Returns
     -------
     sentence : str
-        Empty if there is nothing to say.
+        The sentence, or an empty string.
     """
     large = _LARGE_TARGET_IF_HOPELESS if hopeless else _LARGE_TARGET
     small = _SMALL_TARGET_IF_HOPELESS if hopeless else _SMALL_TARGET
@@ -458,8 +459,8 @@ def describe_targets(Y, w, hopeless=False):
     which = "The targets have" if len(size) == 1 else f"Output {k} of the targets has"
     return (
         f"{which} a mean of {mean[k]:.3g} and a standard deviation of "
-        f"{deviation[k]:.3g}, but the initial weights and tol are made for targets of "
-        "order 1: standardize y, for example with TransformedTargetRegressor and "
+        f"{deviation[k]:.3g}, but the initial weights and tol are suitable for targets "
+        "of order 1: standardize y, for example with TransformedTargetRegressor and "
         "StandardScaler."
     )
 
@@ -478,7 +479,7 @@ def describe_features(X, w):
     Returns
     -------
     sentence : str
-        Empty if there is nothing to say.
+        The sentence, or an empty string.
     """
     mean, deviation = moments(X, w)
     scaler = "MaxAbsScaler" if issparse(X) else "StandardScaler"
@@ -517,10 +518,10 @@ def _spread(low, least, high, most):
 
 
 def describe_units(theta, outputs, name="all training samples", has_rate=True):
-    """Return a sentence on the hidden layer with the most units that do not learn.
+    """Return a sentence about the hidden layer with the most units that do not learn.
 
-    These are units whose derivative is almost zero for all samples, though they have
-    weights that are not zero: no gradient reaches the weights.
+    The derivative of such a unit is almost zero for all samples, although its weights
+    are not zero. The gradient of its weights is then almost zero.
 
     Parameters
     ----------
@@ -528,10 +529,10 @@ def describe_units(theta, outputs, name="all training samples", has_rate=True):
         The parameters.
 
     outputs : list
-        What `activations` of `skmlp.core.inference` yields for some samples.
+        Results of `skmlp.core.inference.activations` for some samples.
 
     name : str, default="all training samples"
-        What to call these samples.
+        Description of these samples.
 
     has_rate : bool, default=True
         Whether the solver uses a learning rate.
@@ -539,7 +540,7 @@ def describe_units(theta, outputs, name="all training samples", has_rate=True):
     Returns
     -------
     sentence : str
-        Empty if there is nothing to say.
+        The sentence, or an empty string.
     """
     share, worst = 0.0, None
     for l, (g, Z, A) in enumerate(outputs[:-1]):
@@ -576,20 +577,19 @@ def describe_rate(losses, constant, has_other_cause=False):
         The training loss of each epoch.
 
     constant : float
-        The loss of a constant prediction, which tells a large change of the loss from
-        a small one.
+        The loss of a constant prediction. Changes of the loss are compared with it.
 
     has_other_cause : bool, default=False
-        Whether the scale of the data is a problem, which is to be solved first.
+        Whether the scale of the data is a problem. It should be solved first.
 
     Returns
     -------
     sentence : str
-        Empty if there is nothing to say.
+        The sentence, or an empty string.
     """
     remedy = "use a smaller learning_rate_init."
     if has_other_cause:
-        remedy = "if it still does then, use a smaller learning_rate_init."
+        remedy = "if this continues, use a smaller learning_rate_init."
     if len(losses) < 2 or not (np.isfinite(losses).all() and constant > 0):
         return ""
     if losses[-1] >= _EXPLODED * constant and not has_other_cause:
@@ -627,8 +627,8 @@ def describe_fall(losses, has_other_cause=False, has_rate=True):
         The training loss of each epoch.
 
     has_other_cause : bool, default=False
-        Whether something else is the matter. A loss that falls slowly, but as fast as
-        on average since the first epoch, is then not mentioned.
+        Whether there is another cause. A slow fall of the loss is then not mentioned,
+        even if it is as fast as the average since the first epoch.
 
     has_rate : bool, default=True
         Whether the solver uses a learning rate.
@@ -636,7 +636,7 @@ def describe_fall(losses, has_other_cause=False, has_rate=True):
     Returns
     -------
     sentence : str
-        Empty if there is nothing to say.
+        The sentence, or an empty string.
     """
     if len(losses) < 2 or not np.isfinite(losses).all():
         return ""

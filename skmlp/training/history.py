@@ -1,4 +1,4 @@
-"""The history of training in a pickle."""
+"""Compact storage of the history in pickles."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ import numpy as np
 def pack_history(state: dict) -> dict:
     """Return the state of an estimator with a compact history.
 
-    A pickle of a long series of `partial_fit` consists of little else. `loss_curve_` is
-    left out where `history_` repeats it.
+    After many calls of `partial_fit`, the history is the largest part of a pickle.
+    `loss_curve_` is removed if it is equal to the losses in `history_`.
 
     Parameters
     ----------
     state : dict
-        Attributes of the estimator; not changed.
+        Attributes of the estimator. The dict is not changed.
 
     Returns
     -------
     state : dict
-        With arrays for lists in `history_`, and a number and a length for a list that
-        repeats one number.
+        The attributes. A list in `history_` is replaced by an array, or by a number and
+        a length if all of its values are the same.
     """
     history = state.get("history_")
     if not history:
@@ -32,7 +32,7 @@ def pack_history(state: dict) -> dict:
 
 
 def unpack_history(state: dict) -> dict:
-    """Return the state that `pack_history` was given, or one of an earlier version."""
+    """Invert `pack_history`. The state of an earlier version is returned as it is."""
     history = state.get("history_")
     if not history or all(isinstance(values, list) for values in history.values()):
         return state
@@ -43,7 +43,7 @@ def unpack_history(state: dict) -> dict:
 def _pack(values: Any) -> Any:
     array = np.array(values, dtype=np.float64)
     bits = array.view(np.int64)
-    if len(bits) and (bits == bits[0]).all():  # as where all of them are NaN
+    if len(bits) and (bits == bits[0]).all():  # for example, all are NaN
         return values[0], len(values)
     return array
 

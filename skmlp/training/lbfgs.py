@@ -21,22 +21,22 @@ def minimize_lbfgs(
     verbose=False,
     on_interrupt="stop",
 ):
-    r"""Minimize the objective over all samples by L-BFGS-B.
+    r"""Minimize the objective on all samples by L-BFGS-B.
 
-    The L1 norm has no gradient at zero. With an L1 penalty the weights are
-    therefore split into :math:`W = W^+ - W^-`, both bounded below by zero, and
-    :math:`\sum (W^+ + W^-)` stands for :math:`\lVert W \rVert_1`. That problem
-    is smooth, has the same minima, and a weight whose halves both rest on
-    their bound is exactly zero.
+    The L1 norm has no gradient at zero. With an L1 penalty the weights are therefore
+    split into :math:`W = W^+ - W^-`, where both parts are at least zero, and
+    :math:`\lVert W \rVert_1` is replaced by :math:`\sum (W^+ + W^-)`. This problem is
+    smooth and has the same minima. If both parts of a weight are at their bound, the
+    weight is exactly zero.
 
     Parameters
     ----------
     objective : Objective
-        What to minimize, without the L1 part of the penalty. Its theta holds
-        the start and, afterwards, the solution.
+        The objective, without the L1 part of the penalty. Its `theta` contains the
+        initial parameters, which are overwritten with the solution.
 
     l1 : float
-        Strength of the L1 penalty, before the division by n.
+        Strength of the L1 penalty, without the division by n.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Input.
@@ -48,10 +48,10 @@ def minimize_lbfgs(
         Sample weights.
 
     max_iter : int
-        Largest number of iterations.
+        Maximum number of iterations.
 
     max_fun : int
-        Largest number of evaluations of the objective.
+        Maximum number of evaluations of the objective.
 
     tol : float
         Tolerance on the largest component of the projected gradient.
@@ -60,13 +60,13 @@ def minimize_lbfgs(
         Whether to print the objective after each iteration.
 
     on_interrupt : {'stop', 'raise'}, default='stop'
-        Whether a KeyboardInterrupt ends the iterations, or is passed on.
+        Whether a KeyboardInterrupt ends the iterations or is raised.
 
     Returns
     -------
     result : OptimizeResult
-        Of scipy; `fun` is the objective at the solution. If the user interrupts,
-        it has `x`, `fun` and `nit` of the last iteration, and `interrupted`.
+        The result of SciPy. `fun` is the objective at the solution. After an interrupt,
+        `x`, `fun` and `nit` are those of the last iteration, and `interrupted` is True.
 
     References
     ----------
@@ -101,7 +101,7 @@ def minimize_lbfgs(
         lower = np.full(x.size, -np.inf)
         lower[halves] = 0
         bounds = Bounds(lower)
-    reached = OptimizeResult(x=x.copy(), fun=np.nan, nit=0)  # by the last iteration
+    reached = OptimizeResult(x=x.copy(), fun=np.nan, nit=0)  # of the last iteration
 
     def keep(intermediate_result):
         reached.x[...] = intermediate_result.x
@@ -127,8 +127,8 @@ def minimize_lbfgs(
         result = OptimizeResult(reached, interrupted=True)
     set_theta(result.x)
     if l1:
-        # Stopped on the way, both halves of a weight may be positive; their sum
-        # is then more than its absolute value.
+        # If the iterations end early, both parts of a weight may be positive. Their sum
+        # is then greater than the absolute value of the weight.
         overlap = np.minimum(result.x[:n_weights], result.x[n_parameters:]).sum()
         result.fun -= 2 * l1 / objective.n * overlap
     return result

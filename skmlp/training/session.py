@@ -21,7 +21,7 @@ class TrainingConfig:
     Parameters
     ----------
     tol : float
-        Least improvement of the loss, or of the validation score, that counts.
+        Minimum change of the loss or the validation score that is an improvement.
 
     n_iter_no_change : int or inf
         Number of epochs without improvement after which the schedule lowers the
@@ -56,7 +56,7 @@ class TrainingSession:
         The settings.
 
     state : TrainingState
-        Where training starts or continues; updated.
+        The state, which is updated.
 
     engine : NumpyEngine or CompiledEngine
         Runs epochs.
@@ -65,13 +65,13 @@ class TrainingSession:
         Sets the optimizer's base learning rate between epochs.
 
     validate : callable, default=None
-        Takes the parameters and returns their `Scores` on a validation set.
+        Function that returns the `Scores` of parameters on a validation set.
 
     callbacks : list of Callback, default=()
-        Their hooks are called; each of them can stop training.
+        The callbacks. Each of them can stop training.
 
     diagnosis : Diagnosis, default=None
-        Explains in the warnings and errors why training did not converge; None for no
+        Explains in warnings and errors why training did not converge. None for no
         explanation.
     """
 
@@ -107,8 +107,8 @@ class TrainingSession:
             If the user interrupts and `on_interrupt` is 'raise'.
 
         ValueError
-            If the parameters are no longer finite and no finite ones are known, or if
-            the monitored score was never a number.
+            If the parameters are no longer finite and there are no earlier finite ones,
+            or if the monitored score was always NaN.
         """
         state = self.state
         state.gradient = self.engine.gradient
@@ -208,8 +208,7 @@ class TrainingSession:
     def _may_stop(self):
         """Return whether an interrupt ends training, rather than being raised.
 
-        It is raised in `partial_fit`, where the caller trains piece by piece, and where
-        there are no finite weights to keep.
+        It is raised in `partial_fit`, and if there are no finite weights to keep.
         """
         state = self.state
         if self.config.on_interrupt == "raise" or state.incremental:
@@ -220,7 +219,7 @@ class TrainingSession:
         """Keep the weights reached so far."""
         state = self.state
         self._discard_unfinished_epoch()
-        # The parameters may be ahead of the record.
+        # The engine may have run epochs that are not recorded yet.
         for epoch in self._epochs[state.n_iter - self._n_before :]:
             self._record_epoch(epoch)
             self._update_base_rate()
@@ -230,7 +229,7 @@ class TrainingSession:
         )
 
     def _discard_unfinished_epoch(self):
-        """Remove the traces of an epoch that an interrupt left half recorded."""
+        """Remove the records of an epoch that is recorded in part."""
         state, early_stopping = self.state, self.config.early_stopping
         lists = list(state.history.values())
         if early_stopping:
@@ -255,18 +254,18 @@ class TrainingSession:
             _handle_divergence(state, self.diagnosis)
         elif state.n_iter and not np.isfinite(state.loss):  # of the last epoch
             warn(
-                f"The loss is {state.loss} in epoch {state.n_iter}, though the weights "
-                f"are finite: it is beyond the range of {state.theta.flat.dtype}. "
-                "Scale X (and y in regression), for example with StandardScaler."
+                f"The loss is {state.loss} in epoch {state.n_iter}, although the "
+                "weights are finite: it exceeds the range of "
+                f"{state.theta.flat.dtype}. Scale X (and y in regression), for example with StandardScaler."
                 + _causes(self.diagnosis),
                 ConvergenceWarning,
             )
         if early_stopping and state.n_iter:
             if state.best_validation_score == -np.inf:
                 raise ValueError(
-                    "early_stopping=True needs a validation score, which was not a "
-                    f"number after any of the {state.n_iter} epochs: the validation "
-                    "set and early_stopping_metric do not go together."
+                    "early_stopping=True needs a validation score, which was NaN after "
+                    f"all {state.n_iter} epochs: the early_stopping_metric is not "
+                    "defined on the validation set."
                 )
             state.theta.assign(state.best_theta)
         converged = self._converged or state.optimizer.stationary
@@ -293,7 +292,7 @@ def _notified(callbacks, state):
 
 
 def _notify(callbacks, hook, state):
-    """Call a hook of each callback that has it; return whether one returns True."""
+    """Call a method of each callback, and return whether one of them returns True."""
     hooks = [getattr(callback, hook, None) for callback in callbacks]
     return any([hook(state) for hook in hooks if hook is not None])
 
@@ -330,13 +329,13 @@ def _print_progress(state, verbose, early_stopping):
 
 
 def _has_diverged(state, epoch):
-    """Whether the parameters are lost, or the optimizer cannot move them again."""
+    """Return whether training cannot continue with finite parameters."""
     if not state.theta.isfinite():
         return True
     if state.optimizer.full_batch:
         return not np.isfinite(state.loss)  # a search has nothing to compare with
-    # A gradient whose square overflows freezes an optimizer that divides by it. It
-    # is cheaper to see that there may have been one than to look at the state.
+    # If the square of a gradient overflows, an optimizer that divides by it makes no
+    # further steps. The check of the norm is faster than that of the state.
     largest = math.sqrt(np.finfo(state.theta.flat.dtype).max)
     return not epoch.grad_norm < 1e-6 * largest and not state.optimizer.isfinite()
 
@@ -361,19 +360,19 @@ def _track_score(state, tol, score):
 
 
 def _causes(diagnosis, losses=()):
-    """Return what a diagnosis adds to a message."""
+    """Return the sentences that a diagnosis adds to a message."""
     causes = [] if diagnosis is None else diagnosis.causes(losses)
     return "".join(f" {cause}" for cause in causes)
 
 
 def _causes_to_show(diagnosis, losses):
-    """Return what a diagnosis adds to a warning."""
+    """Return the sentences that a diagnosis adds to a warning."""
     return "" if is_ignored(ConvergenceWarning) else _causes(diagnosis, losses)
 
 
 def _handle_divergence(state, diagnosis):
     epoch = f"epoch {state.n_iter}"
-    if not state.incremental:  # else there is no saying how many there will be
+    if not state.incremental:  # otherwise the number of epochs is not known
         epoch += f" of {state.max_iter}"
     where = (
         f"training diverged in {epoch}, at learning rate "
@@ -381,7 +380,7 @@ def _handle_divergence(state, diagnosis):
         "scale X (and y in regression), for example with StandardScaler."
         + _causes(diagnosis)
     )
-    # Validation may have found good weights before.
+    # There may be weights of an earlier epoch.
     if state.best_validation_score is None or state.best_validation_score == -np.inf:
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain "

@@ -1,4 +1,4 @@
-"""The state of a training, which callbacks get."""
+"""The state of a training, which is passed to callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ HOOKS = {
     "on_epoch_settled",
     "on_fit_end",
 }
-"""The methods of callbacks that are called if a callback has them."""
+"""Names of the methods of callbacks. A callback need not have all of them."""
 
 
 class Scores(NamedTuple):
@@ -53,9 +53,9 @@ def new_history():
 
 @dataclass
 class TrainingState:
-    """The state of a training, with everything that it needs to continue.
+    """The state of a training, with everything that is necessary to continue it.
 
-    The hooks of callbacks get it as their argument.
+    It is the argument of the methods of callbacks.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class TrainingState:
         Random numbers of dropout, augmentation and random search.
 
     val_rows : ndarray of int, default=None
-        Rows of X that early stopping sets aside for validation.
+        Row numbers of the validation set that early stopping splits off.
 
     best_theta : Parameters, default=None
         The parameters with the best validation score. None without early stopping.
@@ -89,10 +89,10 @@ class TrainingState:
         Writes checkpoints.
 
     max_iter : int, default=1
-        Largest number of epochs of this run.
+        Maximum number of epochs of this run.
 
     incremental : bool, default=False
-        Whether this is one epoch in a call of `partial_fit`.
+        Whether this is a call of `partial_fit`, which is one epoch.
 
     t : int, default=0
         Number of samples seen.

@@ -538,7 +538,7 @@ class Divergence(Rule):
 
 class LossOverflows(Rule):
     documented = "An overflow of the loss issues a `ConvergenceWarning`."
-    warns = "though the weights are finite"
+    warns = "although the weights are finite"
     by_outcome = True
 
     def applies(self, at):
@@ -555,7 +555,7 @@ class NothingLearned(Rule):
     """There is a warning; the numbers are scikit-learn's."""
 
     documented = "A fit that converges without learning anything issues a"
-    warns = "no better than a constant"
+    warns = "are not better than a constant"
     by_outcome = True
 
     def applies(self, at):
