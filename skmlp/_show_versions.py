@@ -1,4 +1,4 @@
-"""What a report of a bug should tell of the machine."""
+"""Versions and settings for bug reports."""
 
 from collections.abc import Mapping
 
@@ -19,10 +19,10 @@ _PACKAGES = (
 
 
 def show_versions() -> None:
-    """Print what is useful in a report of a bug.
+    """Print information for bug reports.
 
-    The system, the versions of the packages, the thread pools that they have
-    loaded, and which engine ``engine="auto"`` stands for.
+    This includes the system, the versions of the packages, the loaded thread pools and
+    the engine that ``engine="auto"`` uses.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def show_versions() -> None:
       scikit-learn: ...
     Engine: ...
     """
-    # Not at the top: `import skmlp` should not wait for them.
+    # Imported here to keep `import skmlp` fast.
     import platform
     import sys
 
@@ -67,7 +67,7 @@ def _show(title: str, entries: Mapping[str, object]) -> None:
 
 
 def _version(package: str) -> str | None:
-    """Version of a package, or None if it is not installed."""
+    """Return the version of a package, or None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -77,9 +77,9 @@ def _version(package: str) -> str | None:
 
 
 def _engine() -> str:
-    """What runs the epochs where the configuration does not say otherwise."""
+    """Return a description of the default engine."""
     from skmlp import compiled
 
     if compiled.UNAVAILABLE is None:
         return f"compiled (instruction set {compiled.instruction_set()})"
-    return f"numpy, because the compiled one is not available: {compiled.UNAVAILABLE}"
+    return f"numpy (the compiled engine is not available: {compiled.UNAVAILABLE})"

@@ -1,4 +1,4 @@
-"""Warnings that point to the line of the user's program that called skmlp."""
+"""Warnings that point to the line of the user's code that called skmlp."""
 
 import os
 import sys
@@ -9,12 +9,12 @@ import sklearn.base
 
 _INNER = (
     os.path.dirname(os.path.abspath(__file__)) + os.sep,
-    sklearn.base.__file__,  # has the decorator of `fit` and `partial_fit`
+    sklearn.base.__file__,  # defines the decorator of `fit` and `partial_fit`
 )
 
 
 def warn(message, category=UserWarning):
-    """Warn as `warnings.warn` does, at the innermost frame outside of skmlp.
+    """Issue a warning with the location of the innermost frame outside of skmlp.
 
     Parameters
     ----------

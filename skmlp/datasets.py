@@ -68,7 +68,7 @@ def fetch_mnist(
         If True, ``data`` has shape (70000, 28, 28) instead of (70000, 784).
 
     dtype : {np.float32, np.float64, np.uint8}, default=np.float32
-        Data type of the pixel values, which are 0 to 255 in every case.
+        Data type of the pixel values. The values are 0 to 255 for each dtype.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def fetch_mnist(
     Raises
     ------
     TypeError
-        If `dtype` is not something NumPy understands as a data type.
+        If `dtype` is not a data type.
     ValueError
         If `dtype` is a data type other than float32, float64 and uint8.
     OSError
@@ -103,7 +103,7 @@ def fetch_mnist(
     -----
     UserWarning
         If the cache file is damaged (it is then rebuilt) or cannot be written
-        (the data are returned all the same).
+        (the data are returned nevertheless).
 
     See Also
     --------
@@ -146,7 +146,7 @@ def fetch_mnist(
 def _check_dtype(dtype: npt.DTypeLike) -> np.dtype:
     """Return `dtype` as a NumPy dtype, or raise if it is not a supported one."""
     message = f"dtype must be one of float32, float64 and uint8, got {dtype!r}."
-    if dtype is None:  # which NumPy would take for float64
+    if dtype is None:  # NumPy would interpret it as float64
         raise TypeError(message)
     try:
         result = np.dtype(dtype)
@@ -161,7 +161,7 @@ def _fetch_from_openml(data_home: str | os.PathLike) -> tuple[np.ndarray, np.nda
     """Download MNIST, or parse an earlier download, as two uint8 arrays."""
     try:
         with warnings.catch_warnings():
-            # The error raised below says all there is to know.
+            # The error below has the same information.
             warnings.filterwarnings("ignore", message="A network error occurred")
             # The "pandas" parser would be faster, but pandas is not a dependency.
             bunch = fetch_openml(
@@ -203,8 +203,8 @@ def _read_cache(path: str) -> tuple[np.ndarray, np.ndarray] | None:
             raise ValueError(f"unexpected label {target.max()}")
     except FileNotFoundError:
         return None
-    # What a damaged file raises depends on where the damage is (BadZipFile,
-    # zlib.error, EOFError, KeyError, NotImplementedError...). The remedy does not.
+    # The type of the exception depends on the kind of the damage: BadZipFile,
+    # zlib.error, EOFError, KeyError, NotImplementedError and others.
     except Exception as exc:
         warn(
             f"The MNIST cache {path!r} could not be read and is rebuilt: {exc!r}",

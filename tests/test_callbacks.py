@@ -626,6 +626,6 @@ def test_progress_bar_to_a_stream_can_be_cloned(data, capsys):
 def test_progress_bar_without_tqdm(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     clf = classifier(ProgressBar())
-    with pytest.raises(ImportError, match=r'needs tqdm: pip install "skmlp\[progress'):
+    with pytest.raises(ImportError, match=r'requires tqdm: pip install "skmlp\[progress'):
         clf.fit(data.X, data.y)
     assert not hasattr(clf, "coefs_")

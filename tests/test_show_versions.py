@@ -30,7 +30,7 @@ def test_a_package_that_is_not_there_is_none(capsys, monkeypatch):
     ("unavailable", "line"),
     [
         (None, "Engine: compiled (instruction set AVX2)"),
-        ("no C", "Engine: numpy, because the compiled one is not available: no C"),
+        ("no C", "Engine: numpy (the compiled engine is not available: no C)"),
     ],
 )
 def test_the_last_line_is_the_engine(capsys, monkeypatch, unavailable, line):

@@ -249,7 +249,7 @@ def test_a_score_that_is_never_a_number_is_an_error(datasets):
     data = datasets["regression"]
     X, y, X_val, y_val = parts(data)
     est = model(data, early_stopping=True, early_stopping_metric=lambda *_: np.nan)
-    with pytest.raises(ValueError, match="not a number after any of the 6 epochs"):
+    with pytest.raises(ValueError, match="NaN after all 6 epochs"):
         est.fit(X, y, X_val=X_val, y_val=y_val)
     assert not hasattr(est, "coefs_")
 

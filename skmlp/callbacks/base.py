@@ -1,4 +1,4 @@
-"""The base class of the callbacks, and what a checkpoint stores of them."""
+"""Base class of the callbacks, and the state that a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def attributes(callback: object) -> dict[str, Any]:
-    """What a callback has got since it was made, and its settings that are numbers.
+    """Return the attributes of a callback that a checkpoint stores.
 
-    Other settings are given again to the callback that goes on, which may share them
-    with its maker.
+    These are all attributes except transient ones and parameters of the constructor
+    that are neither a number, a string nor None. Users pass these parameters again when
+    they resume a training.
     """
     given = inspect.signature(type(callback)).parameters
     transient = transient_names(callback)
@@ -34,31 +35,32 @@ def attributes(callback: object) -> dict[str, Any]:
 
 
 class Callback:
-    """Base class of the callbacks, whose hooks do nothing.
+    """Base class of the callbacks. Its hooks do nothing.
 
-    A class of your own need not derive from it. It must have at least one of the
+    A custom callback does not have to derive from it. It must have at least one of the
     hooks `on_fit_begin`, `on_epoch_begin`, `on_epoch_end`, `on_epoch_settled` and
     `on_fit_end`.
 
     Attributes
     ----------
     needs_gradient : bool
-        Whether `training.gradient` has to be kept.
+        Whether the callback reads `training.gradient`.
 
     observes_only : bool
-        Whether it neither steers the training nor remembers it. `Checkpoint` stores
-        nothing of it, and a training may go on without it, or with others like it.
+        Whether the callback neither changes the training nor keeps a state.
+        `Checkpoint` does not store it, and a training can be resumed without it or
+        with other callbacks of this kind.
 
     transient_attributes : tuple of str
         Names of attributes that are not copied, pickled or stored in checkpoints,
-        such as locks, open files and sockets; those of the base classes are added.
-        The copy does not have the attribute. Create it in `on_fit_begin`, or in the
-        constructor, which `clone` calls. An attribute that is a parameter of the
+        such as locks, open files and sockets. The names of the base classes are added.
+        The copy does not have these attributes. Create them in `on_fit_begin`, or in
+        the constructor, which `clone` calls. An attribute that is a parameter of the
         constructor is shared by clones and deep copies, and is None after unpickling.
 
     Examples
     --------
-    Stop when the training loss is below a bound:
+    Stop when the training loss is less than a bound:
 
     >>> from sklearn.datasets import load_iris
     >>> from skmlp import MLPClassifierScratch
@@ -74,7 +76,7 @@ class Callback:
     >>> clf.fit(X, y).loss_ < 0.5 <= clf.history_["loss"][-2]
     True
 
-    Keep a file open during training, in a callback that can be cloned and pickled:
+    Keep a file open during training. The callback can be cloned and pickled:
 
     >>> import os, tempfile
     >>> class LossFile(Callback):
@@ -137,55 +139,54 @@ class Callback:
         Parameters
         ----------
         training : TrainingState
-            What training has reached.
+            The state of the training.
 
         Returns
         -------
         stop : bool or None
-            True ends training.
+            If True, training ends.
         """
 
     def on_epoch_settled(self, training: TrainingState) -> None:
-        """Called after each epoch, when it is known whether training ends.
+        """Called after each epoch and after the stopping rules.
 
-        All callbacks have then returned from `on_epoch_end`, and `training.done` is
-        set.
+        All callbacks have returned from `on_epoch_end`, and `training.done` is set.
         """
 
     def on_fit_end(self, training: TrainingState) -> None:
-        """Called at the end, also if training is interrupted or fails."""
+        """Called at the end, even if training is interrupted or fails."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a `Checkpoint` has to store of this callback.
+        """Return the state that a `Checkpoint` stores.
 
         Returns
         -------
         state : dict
             None, booleans, numbers, strings, arrays of them, `Parameters`, random
-            generators, and lists, tuples and dicts of all these. By default all
-            attributes, but of those that the constructor was given only numbers,
-            strings and None.
+            generators, and lists, tuples and dicts of all these. By default these are
+            all attributes except transient ones and parameters of the constructor that
+            are neither a number, a string nor None.
         """
         return attributes(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what was stored; called after `on_fit_begin`.
+        """Restore a state. Called after `on_fit_begin`.
 
         Parameters
         ----------
         state : dict
-            As from `state_dict`.
+            The result of `state_dict`.
         """
         vars(self).update(state)
 
 
 class FunctionCallback(Callback):
-    """Calls a function as `on_epoch_end`.
+    """Callback that calls a function at the end of each epoch.
 
     Parameters
     ----------
     function : callable
-        It is given the `TrainingState`. If it returns True, training ends.
+        Its argument is the `TrainingState`. If it returns True, training ends.
     """
 
     def __init__(self, function: Callable[[TrainingState], bool | None]) -> None:

@@ -16,29 +16,30 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(Callback):
-    """Write to a file, every so many epochs, all that it takes to go on from there.
+    """Write the state of the training to a file after every few epochs.
 
-    ``fit(X, y, resume_from=path)``, with the same parameters and data, goes on from
-    the last epoch that was written. The result is that of a training that was never
-    interrupted, to the last bit, if it is by the same engine; see
-    docs/reliability.md.
+    ``fit(X, y, resume_from=path)``, with the same parameters and data, continues from
+    the last epoch that was written. With the same engine, the result is bitwise equal
+    to that of an uninterrupted training; see docs/reliability.md.
 
-    A file is complete or not there: it is written beside its place, flushed to the
-    disk and renamed. It has arrays and JSON, and no code. Where writing fails, as on
-    a full disk, there is a warning, and training goes on.
+    The file is never incomplete: the callback writes a temporary file in the same
+    directory, flushes it to the disk and renames it. The file contains arrays and JSON,
+    and no code. If writing fails, for example because the disk is full, there is a
+    warning, and training continues.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file, in a directory that exists. It is replaced; two trainings at a time,
-        such as those of a grid search, need one each.
+        The file, in an existing directory. An existing file is replaced. Trainings
+        that run at the same time, such as those of a grid search, need different
+        files.
 
     every : int, default=1
-        Write after each `every` epochs, and at the end.
+        Number of epochs between two writes. The last epoch is always written.
 
     Examples
     --------
-    Here is a training that fails on the way, and goes on:
+    Resume a training that failed:
 
     >>> import os, tempfile
     >>> from sklearn.datasets import load_iris
@@ -71,7 +72,7 @@ class Checkpoint(Callback):
         check_scalar(self.every, "every", Integral, min_val=1)
         if not isinstance(self.path, str | os.PathLike):
             raise TypeError(f"path must be a str or os.PathLike, got {self.path!r}.")
-        # Somebody may change the directory on the way.
+        # The working directory can change during training.
         self._path = os.path.abspath(self.path)
         directory = os.path.dirname(self._path)
         if os.path.isdir(self._path) or not os.path.isdir(directory):
@@ -85,8 +86,8 @@ class Checkpoint(Callback):
             )
         if training.incremental:
             raise ValueError(
-                "Checkpoint is for fit. After partial_fit, keep the estimator itself: "
-                "skmlp.save(estimator, path)."
+                "Checkpoint is not supported by partial_fit. Save the estimator after "
+                "partial_fit with skmlp.save(estimator, path)."
             )
         training.run.begin()
         self._is_tested = False
@@ -105,13 +106,13 @@ class Checkpoint(Callback):
         except (OSError, TypeError) as error:
             if not self._is_tested:
                 raise ValueError(
-                    f"Checkpoint cannot store this training: {error}. A callback that "
-                    "remembers it can say by state_dict what is to be stored, and take "
-                    "it up again by load_state_dict."
+                    f"Checkpoint cannot store this training: {error}. A callback with "
+                    "a state needs the methods state_dict, which returns values that "
+                    "can be stored, and load_state_dict."
                 ) from error
-            # The same words in each epoch: they are shown once.
+            # Equal messages of several epochs are shown once.
             warn(
-                f"A checkpoint could not be written: {error}. Training goes on; the "
-                "file is what it was, and is tried again.",
+                f"A checkpoint could not be written: {error}. Training continues. The "
+                "file is unchanged, and writing is tried again after a later epoch.",
                 RuntimeWarning,
             )

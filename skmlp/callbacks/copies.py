@@ -1,8 +1,8 @@
-"""Copies of callbacks: what `clone`, `deepcopy` and `pickle` make of them.
+"""Copies of callbacks by `clone`, `deepcopy` and `pickle`.
 
-A clone has the settings of a callback and nothing of what training recorded. A deep
-copy and a pickle have both. Attributes that are named in `transient_attributes`, such
-as locks and open files, are in none of them.
+A clone has the parameters of a callback and no records of a training. A deep copy and a
+pickle have both. None of them has the attributes that are named in
+`transient_attributes`, such as locks and open files.
 """
 
 import copy
@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, clone
 from skmlp.training.state import HOOKS
 
 _SKIPPED = (
-    # Functions and classes: cloudpickle, which joblib uses, accepts all of them.
+    # joblib uses cloudpickle, which accepts all functions and classes.
     type,
     types.FunctionType,
     types.BuiltinFunctionType,
@@ -27,13 +27,13 @@ _SKIPPED = (
     types.CodeType,
     property,
     weakref.ref,
-    # They check their own callbacks.
+    # Estimators check their own callbacks.
     BaseEstimator,
 )
 
 
 def settings(callback: Any) -> dict[str, Any]:
-    """Return the constructor's arguments of a callback, by the parameters' names."""
+    """Return the parameters of a callback's constructor by name."""
     values: dict = {}
     for name, parameter in inspect.signature(type(callback)).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -53,7 +53,7 @@ def transient_names(callback: Any) -> set[str]:
 
 
 def state_to_copy(callback: Any, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of a callback without what copies leave out.
+    """Return the attributes of a callback that its copies have.
 
     Parameters
     ----------
@@ -61,17 +61,17 @@ def state_to_copy(callback: Any, state: dict[str, Any]) -> dict[str, Any]:
         The callback.
 
     state : dict
-        Its attributes.
+        The attributes of the callback.
 
     Returns
     -------
     state : dict
-        For `deepcopy` and `pickle`.
+        The attributes for `deepcopy` and `pickle`.
 
     Raises
     ------
     PicklingError
-        If an attribute can be neither copied nor left out. The message names it.
+        If an attribute cannot be copied and is not transient. The message names it.
     """
     transient = transient_names(callback)
     if transient:
@@ -103,17 +103,18 @@ def state_to_copy(callback: Any, state: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_copyable(callback: Any) -> None:
-    """Raise an error that names the attribute if a callback cannot be pickled.
+    """Raise if a callback cannot be pickled.
 
     Parameters
     ----------
     callback : object
-        A callback that need not derive from `Callback`.
+        The callback. It does not have to derive from `Callback`.
 
     Raises
     ------
     PicklingError
-        If it cannot be pickled. Functions and classes are not checked.
+        If it cannot be pickled. The message names the attribute. Functions and
+        classes are not checked.
     """
     try:
         _try_to_pickle(callback)
@@ -137,7 +138,7 @@ def clone_callbacks(callbacks: Any) -> Any:
     Returns
     -------
     callbacks : object
-        The same with a clone of each callback.
+        Clones of the callbacks, in a list or tuple like the argument.
     """
     if type(callbacks) in (list, tuple):
         return type(callbacks)(map(clone_callbacks, callbacks))
@@ -152,11 +153,11 @@ def clone_callbacks(callbacks: Any) -> Any:
 
 
 def clone_callback(callback: Any) -> Any:
-    """Return a callback with the same settings and without records.
+    """Return a callback with the same parameters and without records.
 
-    The convention is scikit-learn's: the constructor stores its arguments, unchanged,
-    under the names of its parameters. A callback whose class does not follow it is
-    copied with all that it has.
+    This follows the convention of scikit-learn: the constructor stores its arguments,
+    unchanged, under the names of its parameters. A callback whose class does not follow
+    the convention is copied with all its attributes.
 
     Parameters
     ----------
@@ -186,10 +187,10 @@ def clone_callback(callback: Any) -> Any:
 def _construct_again(callback: Any) -> Any:
     """Return a new callback, or None if the class does not follow the convention."""
     if HOOKS & getattr(callback, "__dict__", {}).keys():
-        return None  # the constructor does not know of hooks that were set later
+        return None  # hooks that were set on the instance would be lost
     try:
         parameters = inspect.signature(type(callback)).parameters.values()
-    except (TypeError, ValueError):  # a class that is written in C
+    except (TypeError, ValueError):  # a class from an extension module
         return None
     for parameter in parameters:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
@@ -216,7 +217,7 @@ def _construct_again(callback: Any) -> Any:
 
 
 class _Shared:
-    """A setting that deep copies share, and that is None in a pickle."""
+    """A parameter that deep copies share, and that is None in a pickle."""
 
     def __init__(self, value: object) -> None:
         self._value = value
@@ -228,16 +229,16 @@ class _Shared:
         return type(None), ()
 
 
-_NOTHING = int, ()  # what stands for an object that is not tried
+_PLACEHOLDER = int, ()  # replaces an object that is not pickled
 
 
 class _TrialPickler(pickle.Pickler):
-    """Pickles everything except what it is of no use to try."""
+    """Pickler that skips large arrays and objects that can always be copied."""
 
     def reducer_override(self, obj: object) -> Any:
-        """Replace an object that is not tried."""
-        if type(obj) is np.ndarray:  # of which there may be many
-            return _NOTHING
+        """Replace an object that is not pickled."""
+        if type(obj) is np.ndarray:  # to save time, as records can be large
+            return _PLACEHOLDER
         if obj is int:
             return NotImplemented
         if (
@@ -245,21 +246,21 @@ class _TrialPickler(pickle.Pickler):
             or hasattr(type(obj), "__deepcopy__")
             or hasattr(type(obj), "transient_attributes")
         ):
-            return _NOTHING
+            return _PLACEHOLDER
         return NotImplemented
 
 
-class _Nowhere:
-    """A file that keeps nothing."""
+class _NullFile:
+    """File that discards its data."""
 
     def write(self, data: bytes) -> int:
-        """Return the number of bytes, as files do."""
+        """Return the number of bytes."""
         return len(data)
 
 
 def _try_to_pickle(value: object) -> None:
-    """Raise the error of pickling a value."""
-    _TrialPickler(_Nowhere(), protocol=4).dump(value)
+    """Raise if a value cannot be pickled."""
+    _TrialPickler(_NullFile(), protocol=4).dump(value)
 
 
 def _error(
@@ -273,7 +274,7 @@ def _error(
             "Derive the class from skmlp.callbacks.Callback, name such attributes in "
             "the class attribute transient_attributes"
         )
-    # Not a TypeError, for which joblib.hash would try something else.
+    # Not a TypeError, which joblib.hash would catch.
     return pickle.PicklingError(
         f"The callback {type(callback).__name__} cannot be copied or pickled{cause}: "
         f"{error}. {remedy}, and create them in on_fit_begin."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Monitor(Callback):
-    """Watches an entry of the history for improvement."""
+    """Base class of callbacks that monitor an entry of the history."""
 
     def __init__(self, monitor: str, min_delta: float, patience: int) -> None:
         self.monitor = monitor
@@ -36,14 +36,14 @@ class _Monitor(Callback):
             )
         check_scalar(self.patience, "patience", Integral, min_val=1)
         check_scalar(self.min_delta, "min_delta", Real, min_val=0)
-        # Of a score more is better, of all the rest less.
+        # A score is better if it is greater, the other entries if they are less.
         self._sign = 1 if self.monitor == "val_score" else -1
         self.best_ = -math.inf * self._sign
         self.best_epoch_: int | None = None
         self.wait_ = 0
 
     def _improves(self, training: TrainingState) -> bool:
-        """Note the last epoch; whether it is better than all before."""
+        """Return whether the last epoch is the best, and record it if it is."""
         value = training.history[self.monitor][-1]
         if self._sign * (value - self.best_) > self.min_delta:
             self.best_, self.best_epoch_, self.wait_ = value, training.n_iter, 0
@@ -53,18 +53,18 @@ class _Monitor(Callback):
 
 
 class EarlyStopping(_Monitor):
-    """Stop when an entry of the history improves no more.
+    """Stop when an entry of the history no longer improves.
 
-    It may serve beside the estimator's own `early_stopping`; the weights that it
-    restores are then the ones that stay.
+    It can be combined with the parameter `early_stopping` of the estimator. The weights
+    that the callback restores are then the final weights.
 
     Parameters
     ----------
     monitor : str, default='val_loss'
-        The entry of `history_`: 'loss', 'val_loss', 'val_score', 'grad_norm'.
+        The entry of `history_`: 'loss', 'val_loss', 'val_score' or 'grad_norm'.
 
     min_delta : float, default=0.0
-        Improvement above which an epoch counts as better.
+        Minimum change that is an improvement.
 
     patience : int, default=10
         Number of epochs without improvement after which training stops.
@@ -78,7 +78,7 @@ class EarlyStopping(_Monitor):
         The best value.
 
     best_epoch_ : int
-        The epoch that had it, from 1, counted in this run.
+        Number of the epoch with the best value. The first epoch of a run is 1.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class EarlyStopping(_Monitor):
         self.restore_best = restore_best
 
     def on_fit_begin(self, training: TrainingState) -> None:
-        # First, for on_fit_end is called after errors, too.
+        # Set first, because on_fit_end is called even after an error.
         self._best_theta: Parameters | None = None
         super().on_fit_begin(training)
 
@@ -126,11 +126,11 @@ class EarlyStopping(_Monitor):
 
 
 class ReduceLROnPlateau(_Monitor):
-    """Lower the learning rate when an entry of the history improves no more.
+    """Reduce the learning rate when an entry of the history no longer improves.
 
-    It lowers the rate that the schedule scales. The schedule 'invscaling' sets
-    that anew after each epoch, so that it is lower for one epoch only; the
-    solvers 'armijo' and 'random_search' do not use it.
+    The callback reduces the rate that the schedule scales. The schedule 'invscaling'
+    sets this rate after each epoch, so the reduction lasts for one epoch only. The
+    solvers 'armijo' and 'random_search' do not use the rate.
 
     Parameters
     ----------
@@ -138,16 +138,16 @@ class ReduceLROnPlateau(_Monitor):
         The entry of `history_`.
 
     factor : float, default=0.1
-        The learning rate is multiplied by it, in (0, 1).
+        Factor by which the learning rate is multiplied, in (0, 1).
 
     min_delta : float, default=1e-4
-        Improvement above which an epoch counts as better.
+        Minimum change that is an improvement.
 
     patience : int, default=10
-        Number of epochs without improvement after which the rate is lowered.
+        Number of epochs without improvement after which the rate is reduced.
 
     min_lr : float, default=0.0
-        Least learning rate.
+        Minimum learning rate.
 
     Examples
     --------

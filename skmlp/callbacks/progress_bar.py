@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """Show the progress of the epochs, with the time that is left.
+    """Show a progress bar of the epochs and the remaining time.
 
-    It needs tqdm (``pip install "skmlp[progress]"``).
+    It requires tqdm (``pip install "skmlp[progress]"``).
 
     Parameters
     ----------
     **options
-        Passed to `tqdm.auto.tqdm`: `file`, `leave`, `desc`, ... Copies share
-        `file`; it is None, which stands for standard error, after unpickling.
+        Parameters of `tqdm.auto.tqdm`, such as `file`, `leave` and `desc`. Copies
+        share `file`. It is None after unpickling, which stands for standard error.
     """
 
     observes_only = True
@@ -34,7 +34,7 @@ class ProgressBar(Callback):
             from tqdm.auto import tqdm
         except ImportError as error:
             raise ImportError(
-                'ProgressBar needs tqdm: pip install "skmlp[progress]".'
+                'ProgressBar requires tqdm: pip install "skmlp[progress]".'
             ) from error
         options = {"desc": "epochs", "unit": "epoch", **self.options}
         self._bar = tqdm(

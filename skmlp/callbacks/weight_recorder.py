@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 class WeightRecorder(Callback):
-    """Record the parameters, and how the gradient turns, on the way.
+    """Record the weights, the biases and the direction of the gradient.
 
     Parameters
     ----------
     every : int, default=1
-        Record after each `every` epochs; the start is recorded, too.
+        Number of epochs between two records. The initial parameters are recorded too.
 
     Attributes
     ----------
     epochs_ : list of int
-        Epochs after which was recorded, 0 for the start.
+        Numbers of the recorded epochs, 0 for the initial parameters.
 
     coefs_, intercepts_ : list of lists of ndarray
         Weights and biases of each layer, for each of `epochs_`.
 
     grad_norms_ : list of float
-        Norm of the gradient of the last step before; NaN for the start.
+        Norm of the gradient of the last step of the epoch. The first value is NaN.
 
     angles_ : list of float
-        Angle between that gradient and the one that was recorded before, in
-        degrees; NaN for the first two, and where a gradient is zero.
+        Angle in degrees between this gradient and the previous one that was recorded.
+        The first two values are NaN, and so is the value if a gradient is zero.
     """
 
     needs_gradient = True
@@ -74,7 +74,7 @@ class WeightRecorder(Callback):
         self._previous = None
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has recorded, as one array for all epochs of a layer.
+        """Return the records, with an array for all epochs of a layer.
 
         Returns
         -------
@@ -86,16 +86,16 @@ class WeightRecorder(Callback):
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with what was recorded."""
+        """Restore the records."""
         super().load_state_dict(state)
         for name in ("coefs_", "intercepts_"):
             setattr(self, name, [list(e) for e in zip(*state[name], strict=True)])
 
 
 def _angle(g: np.ndarray | None, h: np.ndarray | None) -> float:
-    """Angle between two vectors in degrees, NaN if there is none."""
+    """Return the angle between two vectors in degrees, NaN if it is not defined."""
     if g is None or h is None or not (g.any() and h.any()):
         return math.nan
     g, h = g / euclidean_norm(g), h / euclidean_norm(h)
-    # Exact for small angles too, where the arc cosine would lose half the digits.
+    # For small angles, the arc cosine would lose half of the digits.
     return math.degrees(2 * math.atan2(euclidean_norm(g - h), euclidean_norm(g + h)))

@@ -256,7 +256,8 @@ class TrainingSession:
             warn(
                 f"The loss is {state.loss} in epoch {state.n_iter}, although the "
                 "weights are finite: it exceeds the range of "
-                f"{state.theta.flat.dtype}. Scale X (and y in regression), for example with StandardScaler."
+                f"{state.theta.flat.dtype}. Scale X (and y in regression), for example "
+                "with StandardScaler."
                 + _causes(self.diagnosis),
                 ConvergenceWarning,
             )

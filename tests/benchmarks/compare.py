@@ -1,36 +1,36 @@
-"""Time and peak memory of a fit by skmlp, scikit-learn, torch and JAX.
+"""Measure time and peak memory of fits with skmlp, scikit-learn, PyTorch and JAX.
 
-torch and JAX take part if they are installed. A grid search, and the start and end of
-a process that fits iris, are compared with scikit-learn only.
+PyTorch and JAX are measured if they are installed. A grid search, and a process that
+imports the library and fits iris, are compared with scikit-learn only.
 
-This is run by hand; it is no test, and pytest collects nothing here. It prints
-Markdown, of which docs/benchmarks.md is made, and can put the headline figures between
-two markers in the README::
+The benchmark is not run by pytest. It prints Markdown. It can write docs/benchmarks.md
+and the table between two markers in the README::
 
     python tests/benchmarks/compare.py                    # all, in about 8 minutes
-    python tests/benchmarks/compare.py --quick            # only to see that it runs
+    python tests/benchmarks/compare.py --quick            # to test the benchmark
     python tests/benchmarks/compare.py --case runge --dtype float64 --repeats 25
     python tests/benchmarks/compare.py --case grid-search
     python tests/benchmarks/compare.py --output docs/benchmarks.md --readme README.md
 
-With `--chart docs/_static/speed`, the headline figures are drawn, too. This draws them
-again without measuring, from the table in the README::
+`--chart docs/_static/speed` draws a chart of the table. This command draws it from the
+table in the README, without measuring::
 
     python tests/benchmarks/compare.py --from-table README.md --chart docs/_static/speed
 
-Against an earlier version, checked out in a folder of its own::
+Compare with an earlier version in another folder::
 
     git worktree add ../before v0.1.0
     python tests/benchmarks/compare.py --baseline ../before
 
-With `--engines`, skmlp with engine="numpy" is a peer of its own.
+`--engines` also measures skmlp with engine="numpy".
 
-Run it on an idle machine, with Linux or macOS. On a busy one the threads of a library
-wait for each other, torch's most of all; OMP_NUM_THREADS=1 in the environment gives
-every library a single thread.
+Use an idle machine with Linux or macOS. On a busy machine, the threads of a library wait
+for each other, in particular those of PyTorch. OMP_NUM_THREADS=1 in the environment
+restricts each library to one thread.
 
-To add a peer, write a function like `prepare_torch` and enter it in `PEERS`. Nothing
-but NumPy is imported at the top, so that the memory of a peer is its own.
+To add a library, write a function like `prepare_torch` and add it to `PEERS`. At the top
+of the module, only NumPy is imported, because imports would count in the memory of each
+library.
 """
 
 import argparse
@@ -57,7 +57,7 @@ from chart import write_charts
 ALPHA = 1e-4
 LEARNING_RATE = 1e-3
 DTYPES = ("float32", "float64")
-SECONDS_PER_ROW = 20  # then no new turn begins, lest a busy machine take hours
+SECONDS_PER_ROW = 20  # after this time no repetition begins
 PAUSE = 0.1  # seconds before each turn
 MIB = 2**20
 N_PREDICTED = 100_000

@@ -604,7 +604,7 @@ def test_settings_that_are_not_valid(settings, error, message):
 
 def test_partial_fit_has_no_checkpoints(path):
     estimator = MLPClassifierScratch(**SMALL, callbacks=Checkpoint(path))
-    with pytest.raises(ValueError, match=r"Checkpoint is for fit.*skmlp\.save"):
+    with pytest.raises(ValueError, match=r"not supported by partial_fit.*skmlp\.save"):
         estimator.partial_fit(X, Y, classes=[0, 1, 2])
 
 
@@ -620,7 +620,7 @@ def test_a_full_disk_does_not_end_training(path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     expected = MLPClassifierScratch(**SMALL).fit(X, Y)
     estimator = MLPClassifierScratch(**SMALL, callbacks=Checkpoint(path))
-    message = r"A checkpoint could not be written: .*space.* Training goes on"
+    message = r"A checkpoint could not be written: .*space.* Training continues"
     with pytest.warns(RuntimeWarning, match=message) as record:
         estimator.fit(X, Y)
     assert sum(w.category is RuntimeWarning for w in record) == 6  # epochs 4 to 9

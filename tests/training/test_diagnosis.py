@@ -298,8 +298,9 @@ def test_a_complaint_needs_a_loss_above_that_of_the_mean():
     large = diagnose(Y=Y + 1000)
     mean_loss = float(np.var(Y) / 2)
     assert find_complaint(large, 0.99 * mean_loss, []) == ""
-    assert "are not better than a constant, the mean of y. The targets" in find_complaint(
-        large, 1.01 * mean_loss, []
+    assert (
+        "are not better than a constant, the mean of y. The targets"
+        in find_complaint(large, 1.01 * mean_loss, [])
     )
 
 
