@@ -29,12 +29,12 @@ NEWER = [
             "test_bad_input.py::test_classes_that_change",
             "test_bad_input.py::test_validation_targets_of_another_kind",
             # NumPy 1.24 has no `seed_seq` of bit generators, which skops 0.11 reads.
-            "persistence/test_model.py::test_skops_needs_no_more_than_the_classes",
+            "persistence/test_model.py::test_skops_requires_only_the_listed_classes",
             # The errors and the scores of scikit-learn 1.7 are different.
-            "persistence/test_identity.py::test_what_is_the_same_and_what_is_not",
+            "persistence/test_identity.py::test_equal_and_different_columns",
             "persistence/test_identity.py::test_descriptions_have_no_addresses",
             "test_ecosystem.py::test_one_vs_rest_compares_decision_functions",
-            "test_fuzz.py::test_an_estimator_is_fitted_or_refuses",
+            "test_fuzz.py::test_estimator_is_fitted_or_raises",
             "test_validation.py::test_bad_validation_data",
             "test_validation.py::test_bad_validation_targets",
             "test_validation.py::test_classes_that_cannot_be_stratified_are_split",

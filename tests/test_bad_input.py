@@ -669,7 +669,7 @@ def test_partial_fit_is_not_for_lbfgs(cls):
 
 
 @parametrize_class
-def test_partial_fit_is_not_for_a_solver_that_is_no_name(cls):
+def test_partial_fit_raises_for_a_solver_without_steps(cls):
     estimator = build(cls, solver=[])
     assert not hasattr(estimator, "partial_fit")
     with pytest.raises(AttributeError) as caught:
@@ -779,7 +779,7 @@ def test_initial_weights_that_are_too_large_for_float32(cls):
     ],
 )
 @parametrize_class
-def test_lbfgs_refuses_what_it_would_ignore(cls, name, value):
+def test_lbfgs_raises_for_parameters_that_it_would_ignore(cls, name, value):
     estimator = build(cls, solver="lbfgs").fit(X, TARGETS[cls])
     estimator.set_params(**{name: value})
     pieces = f"{name}={value!r} needs a first-order solver", "solver='lbfgs'"
@@ -1052,7 +1052,7 @@ def test_the_losses_offered_to_regression_exist():
 
 
 @parametrize_class
-def test_lbfgs_refuses_a_validation_set(cls):
+def test_lbfgs_raises_for_a_validation_set(cls):
     message = r"X_val and y_val need a first-order solver.*solver='lbfgs'"
     with pytest.raises(ValueError, match=message):
         build(cls, solver="lbfgs").fit(X, TARGETS[cls], X_val=X, y_val=TARGETS[cls])
@@ -1096,7 +1096,7 @@ class ReturningLoss(Loss):
     ids=["activation returns", "activation does nothing", "loss returns"],
 )
 @parametrize_class
-def test_what_should_write_its_result(cls, parameter, pieces):
+def test_functions_that_must_write_their_result(cls, parameter, pieces):
     with pytest.raises(ValueError, match="must write its result") as caught:
         build(cls, **parameter).fit(X, TARGETS[cls])
     assert all(piece in str(caught.value) for piece in pieces)
@@ -1107,7 +1107,7 @@ def test_what_should_write_its_result(cls, parameter, pieces):
     [({"activation": Activation()}, "forward"), ({"loss": Loss()}, "pointwise")],
 )
 @parametrize_class
-def test_base_classes_say_what_is_missing(cls, parameter, method):
+def test_abstract_methods_raise(cls, parameter, method):
     with pytest.raises(NotImplementedError, match=f"must define {method}"):
         build(cls, **parameter).fit(X, TARGETS[cls])
 

@@ -129,7 +129,7 @@ def test_a_chart_names_the_cases_the_libraries_and_the_machine(tmp_path):
         ),
     ],
 )
-def test_a_command_that_cannot_draw_says_why(args, message):
+def test_command_that_cannot_draw_reports_the_reason(args, message):
     done = run(*args)
     assert done.returncode == 2
     assert message in done.stderr

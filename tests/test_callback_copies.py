@@ -135,7 +135,7 @@ def test_the_error_names_a_setting(cls):
         GridSearchCV(clf, {"alpha": [0]}, cv=2).fit(X, y)
 
 
-def test_the_error_names_what_copies_without_the_convention_have():
+def test_error_of_a_callback_without_the_convention():
     """Such callbacks are copied as a whole, with their lock."""
 
     class Other:
@@ -149,7 +149,7 @@ def test_the_error_names_what_copies_without_the_convention_have():
         clone(classifier(Other(1)))
 
 
-def test_what_can_be_copied_is_not_refused():
+def test_copyable_attributes_do_not_raise():
     """Although pickle would refuse some of it."""
 
     class Copies:
@@ -207,7 +207,7 @@ def test_a_callback_with_a_file_in_searches(tmp_path, n_jobs):
     assert len((tmp_path / "b").read_text().splitlines()) == 4
 
 
-def test_a_transient_setting_is_shared_in_a_process_and_none_in_another():
+def test_transient_parameter_is_shared_by_copies_and_none_after_unpickling():
     callback = Stream(sys.__stderr__)
     clf = classifier([callback])
     for copier in clone, copy.deepcopy, copy.copy:
@@ -239,7 +239,7 @@ def test_a_class_with_slots_is_copied_with_them():
         assert (copied.a, copied.slot) == (1, [2])
 
 
-def test_own_ways_of_copying_are_kept():
+def test_custom_copy_methods_are_used():
     class Own(Callback):
         def __init__(self, a):
             self.a, self.lock = a, threading.Lock()
@@ -351,7 +351,7 @@ def test_a_clone_of_a_fitted_estimator_is_that_of_an_unfitted_one(name, capsys):
     np.testing.assert_array_equal(refitted.loss_curve_, fitted.loss_curve_[:4])
 
 
-def test_a_checkpoint_of_a_clone_has_its_settings_alone(tmp_path):
+def test_checkpoint_of_a_clone_has_only_its_parameters(tmp_path):
     clf = classifier(Checkpoint(tmp_path / "a", every=2)).fit(X, y)
     assert vars(clone(clf).callbacks) == {"path": tmp_path / "a", "every": 2}
 
@@ -468,7 +468,7 @@ def test_a_cached_function_of_a_clone_is_called_once(tmp_path):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_search_leaves_its_estimator_alone(n_jobs):
+def test_search_does_not_change_its_estimator(n_jobs):
     callbacks = [WeightRecorder(), Plain()]
     clf = classifier(callbacks).fit(X, y)
     before = joblib.hash(clf)

@@ -120,7 +120,7 @@ def test_order_of_the_calls(data):
 
 
 @pytest.mark.parametrize("wrap", [lambda c: c, lambda c: [c], lambda c: (c,)])
-def test_one_callback_needs_no_list(data, wrap):
+def test_single_callback_without_a_list(data, wrap):
     calls = []
     classifier(wrap(Log(calls)), max_iter=3).fit(data.X, data.y)
     assert len(calls) == 5
@@ -138,7 +138,7 @@ def test_returning_true_stops(data):
     assert_same_network(clf, classifier(max_iter=4).fit(data.X, data.y))
 
 
-def test_what_callbacks_see(data):
+def test_state_that_callbacks_receive(data):
     """The network as it is after each epoch, and what was recorded of it."""
     seen = []
 
@@ -304,7 +304,7 @@ class NotCallable(Callback):
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_what_is_no_callback(data, callbacks, message, method):
+def test_invalid_callback(data, callbacks, message, method):
     clf = classifier(callbacks)
     kwargs = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
     with pytest.raises(ValueError, match=message):
@@ -343,7 +343,7 @@ def test_an_exception_leaves_the_estimator_as_it_was(data, fails_at, fitted, met
     assert [name for name, hook, _ in calls if hook == "end"] == begun
 
 
-def test_an_interruption_is_told_as_an_end(data):
+def test_on_fit_end_is_called_after_an_interruption(data):
     calls = []
 
     class Interrupt(Callback):
@@ -470,7 +470,7 @@ def test_reduce_lr_on_plateau(data, solver):
     assert_allclose(clf.history_["learning_rate"], expected)
 
 
-def test_reduce_lr_scales_what_the_schedule_makes_of_it(data):
+def test_reduce_lr_scales_the_rate_of_the_schedule(data):
     reduce = ReduceLROnPlateau("loss", factor=0.5, min_delta=100.0, patience=1)
     clf = classifier(
         reduce, learning_rate="exponential", decay_rate=0.9, max_iter=6
@@ -535,7 +535,7 @@ def test_weight_recorder_on_full_batch_descent(datasets):
     assert_array_equal(recorder.coefs_[-1][0], reg.coefs_[0])
 
 
-def test_weight_recorder_every_so_many_epochs(data):
+def test_weight_recorder_every_few_epochs(data):
     often, seldom = WeightRecorder(), WeightRecorder(every=np.int64(5))
     clf = classifier([often, seldom]).fit(data.X, data.y)
     assert seldom.epochs_ == [0, 5, 10]
@@ -626,6 +626,8 @@ def test_progress_bar_to_a_stream_can_be_cloned(data, capsys):
 def test_progress_bar_without_tqdm(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     clf = classifier(ProgressBar())
-    with pytest.raises(ImportError, match=r'requires tqdm: pip install "skmlp\[progress'):
+    with pytest.raises(
+        ImportError, match=r'requires tqdm: pip install "skmlp\[progress'
+    ):
         clf.fit(data.X, data.y)
     assert not hasattr(clf, "coefs_")

@@ -121,7 +121,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("engine", ["auto", "numpy"])
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_is_broken_is_said(case, engine):
+def test_cause_of_a_failed_training_is_reported(case, engine):
     """In one warning, and nothing else is."""
     estimator, samples, targets, beginning, expected = BROKEN[case]
     estimator = estimator.set_params(engine=engine)
@@ -134,7 +134,7 @@ def test_what_is_broken_is_said(case, engine):
     assert causes(text) == expected
 
 
-def test_dead_units_are_said():
+def test_dead_units_are_reported():
     """All of them: the network is a constant."""
     dead = [np.full(100, -1e3), None]
     (warning,) = messages(classifier(), X_CLASSES, LABELS, intercepts_init=dead)
@@ -152,7 +152,7 @@ def test_the_remedy_works():
     assert scaled.score(X, 1e8 * Y + 7e8) > 0.95
 
 
-def test_errors_of_divergence_say_it_too():
+def test_errors_of_divergence_have_the_same_explanation():
     with pytest.raises(ValueError, match="training diverged in epoch") as error:
         regressor(solver="sgd").fit(X, Y * 1e8)
     assert causes(str(error.value)) == ["targets"]
@@ -167,7 +167,7 @@ def test_errors_of_divergence_say_it_too():
     assert causes(str(error.value)) == ["targets"]
 
 
-def test_a_loss_that_is_not_finite_says_it_too():
+def test_non_finite_loss_has_the_same_explanation():
     params = {"solver": "sgd", "dtype": "float32", "clip_norm": 1.0, "max_iter": 5}
     found = messages(regressor(**params), X, Y * 1e25)
     assert len(found) == 2  # as before
@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_says_it_too():
         assert causes(str(warning.message)) == ["targets"]
 
 
-def test_partial_fit_says_nothing():
+def test_partial_fit_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         regressor().partial_fit(X, Y * 1e8)
@@ -285,7 +285,7 @@ def test_rows_of_zero_weight_do_not_matter():
     assert causes(str(warning.message)) == ["fall"]
 
 
-def test_an_output_that_is_not_the_identity_has_no_advice_on_targets():
+def test_no_advice_on_targets_if_the_output_is_not_the_identity():
     """Counts cannot be standardized."""
     counts = np.round(np.exp(Y) * 1e4)
     found = messages(regressor(loss="poisson", max_iter=5), X, counts)
@@ -304,7 +304,7 @@ def test_other_ends_of_a_training_are_not_commented_on():
     assert messages(regressor(callbacks=[Stop()]), X, Y + 1e6) == []
 
 
-def test_nothing_is_diagnosed_for_a_warning_that_is_ignored(monkeypatch):
+def test_no_diagnosis_for_a_warning_that_is_ignored(monkeypatch):
     """As in a grid search, whose user has silenced the warnings."""
     asked = []
     monkeypatch.setattr(

@@ -136,7 +136,7 @@ def test_a_clone_and_a_copy(engine, setting):
 
 
 @parametrize_engine
-def test_a_series_of_partial_fit_goes_on_from_a_copy(engine):
+def test_a_series_of_partial_fit_continues_from_a_copy(engine):
     params = LARGE | REGULARIZED | {"engine": engine, "early_stopping": False}
     estimator = MLPClassifierScratch(**params).partial_fit(X, y, classes=[0, 1, 2])
     copy = pickle.loads(pickle.dumps(estimator))
@@ -146,7 +146,7 @@ def test_a_series_of_partial_fit_goes_on_from_a_copy(engine):
 
 
 @parametrize_engine
-def test_the_generators_of_others_are_left_alone(engine):
+def test_other_generators_are_unchanged(engine):
     """And a RandomState of the user's is drawn from, alike each time."""
     params = REGULARIZED | {"engine": engine}
     before = joblib.hash(np.random.get_state())  # noqa: NPY002
@@ -181,7 +181,7 @@ def test_the_number_of_threads_does_not_matter_when_compiled(dtype, setting):
 @needs_compiled
 @pytest.mark.parametrize("n_samples", [3, 20, 400])
 @parametrize_dtype
-def test_nor_with_a_few_samples_and_long_vectors(dtype, n_samples):
+def test_unequal_weights_with_few_samples_and_long_vectors(dtype, n_samples):
     """Products that are too small to share out, beside vectors that are not."""
     params = {"engine": "compiled", "cls": MLPRegressorScratch, "dtype": dtype}
     params |= {"hidden_layer_sizes": (500, 30), "max_iter": 8}

@@ -98,7 +98,7 @@ def test_the_table_of_parameters_is_that_of_the_signatures():
         ("coefs_", ["coefs_"]),
     ],
 )
-def test_long_code_breaks_between_its_words(code, parts):
+def test_long_code_is_wrapped_between_words(code, parts):
     """The tables of the documentation then fit on narrow screens."""
     assert documentation().break_after(code) == parts
 

@@ -62,7 +62,7 @@ def test_every_attribute_is_documented(Estimator):
     assert fitted <= names
 
 
-def test_what_the_estimators_share_reads_the_same():
+def test_shared_docstrings_are_equal():
     one, other = (sections(Estimator)["Parameters"] for Estimator in ESTIMATORS)
     for name in (one.keys() & other.keys()) - OWN_TEXT:
         assert one[name] == other[name], name

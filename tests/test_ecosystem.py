@@ -230,7 +230,7 @@ def test_copy_with_parameters_that_are_objects(datasets, tmp_path, params, copy)
 # Model selection.
 
 
-def test_grid_search_over_what_is_new(datasets):
+def test_grid_search_over_additional_parameters(datasets):
     """Each candidate scores what it does by hand."""
     data = datasets["multiclass"]
     model = classifier(hidden_layer_sizes=(6, 5))
@@ -374,7 +374,7 @@ COPIES = {
 @pytest.mark.parametrize("kind", ["multilabel", "strings", "poisson"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("copy", COPIES)
-def test_copy_predicts_and_goes_on_as_the_original(
+def test_copy_predicts_and_continues_like_the_original(
     datasets, tmp_path, copy, solver, kind, dtype
 ):
     X, y = datasets[kind].X.astype(dtype), datasets[kind].y
@@ -730,7 +730,7 @@ def test_frames_and_series_are_their_values_with_names(datasets, library):
     np.testing.assert_array_equal(named.predict(frame), unnamed.predict(X))
 
 
-def test_columns_in_another_order_are_refused(datasets, library):
+def test_columns_in_another_order_raise(datasets, library):
     data = datasets["regression"]
     frame = as_frame(library, data.X)
     model = regressor().fit(frame, data.y)

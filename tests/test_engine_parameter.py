@@ -111,7 +111,7 @@ def test_auto_is_compiled_where_that_covers_everything(spy, Estimator, engine, n
 
 
 @parametrize_estimator
-def test_partial_fit_chooses_too(spy, Estimator):
+def test_partial_fit_chooses_the_engine(spy, Estimator):
     estimator = Estimator(**SMALL, engine="compiled")
     classes = {"classes": [0, 1]} if Estimator is MLPClassifierScratch else {}
     estimator.partial_fit(X, y, **classes).partial_fit(X, y)
@@ -149,7 +149,7 @@ parametrize_not_covered = pytest.mark.parametrize(
 
 @parametrize_not_covered
 @parametrize_estimator
-def test_auto_is_numpy_for_what_is_not_covered(
+def test_auto_uses_numpy_for_unsupported_options(
     spy, Estimator, params, X_train, reasons
 ):
     params = SMALL | params
@@ -159,7 +159,9 @@ def test_auto_is_numpy_for_what_is_not_covered(
 
 @parametrize_not_covered
 @parametrize_estimator
-def test_compiled_says_what_is_not_covered(spy, Estimator, params, X_train, reasons):
+def test_compiled_reports_the_unsupported_options(
+    spy, Estimator, params, X_train, reasons
+):
     """And what to do; nothing is changed."""
     params = SMALL | params
     estimator = Estimator(**params, engine="compiled")
@@ -237,7 +239,7 @@ def test_a_penalty_of_another_class_is_not_covered():
     assert coverage(penalty=MyNet(0.5)) == ["penalty=MyNet(l1=0.0, l2=0.5)"]
 
 
-def test_what_a_user_registers_is_not_covered(monkeypatch):
+def test_registered_objects_are_not_compiled(monkeypatch):
     for registry in ACTIVATIONS, HIDDEN_ACTIVATIONS, LOSSES, OPTIMIZERS:
         for name, value in registry.items():  # put back at the end
             monkeypatch.setitem(registry, name, value)
@@ -302,7 +304,7 @@ def test_auto_is_numpy_for_a_new_class_of_the_package(monkeypatch, Estimator):
     np.testing.assert_array_equal(auto.predict(X), numpy.predict(X))
 
 
-def test_an_output_activation_of_a_loss_of_ones_own():
+def test_output_activation_of_a_custom_loss():
     network = make_mlp((5, 1), [MyReLU()], SquaredError())
     optimizer = Adam(np.zeros(6), 0.1)
     assert unsupported(network, optimizer, X, None) == ["output_activation=MyReLU()"]

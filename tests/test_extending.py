@@ -85,7 +85,7 @@ def test_the_loss_of_large_residuals():
     np.testing.assert_allclose(out, [[0, np.log(np.cosh(1)), 1e4 - np.log(2)]])
 
 
-def test_the_optimizer_computes_what_is_published(Adamax):
+def test_optimizer_agrees_with_its_publication(Adamax):
     rng = np.random.default_rng(0)
     theta = rng.standard_normal(7)
     expected, m, v = theta.copy(), np.zeros(7), np.zeros(7)
@@ -167,7 +167,7 @@ def test_the_schedule(datasets, schedules, name, power):
     assert cubic.at_step(0.1, 3) == pytest.approx(0.1 / 8)
 
 
-def test_a_solver_that_left_is_refused(datasets):
+def test_removed_solver_raises(datasets):
     X, y = datasets["multiclass"].X, datasets["multiclass"].y
     example("optimizer")
     search = GridSearchCV(

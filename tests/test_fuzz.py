@@ -780,7 +780,7 @@ def run_case(case):
     return outcomes
 
 
-def test_an_estimator_is_fitted_or_refuses(one_blas_thread):
+def test_estimator_is_fitted_or_raises(one_blas_thread):
     outcomes: Counter = Counter()
 
     @settings(

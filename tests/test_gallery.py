@@ -27,7 +27,7 @@ def test_there_is_a_gallery():
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
-def test_a_script_opens_with_what_one_learns(path):
+def test_script_begins_with_its_purpose(path):
     """A title, and a paragraph whose beginning is the text of the thumbnail."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     over, title, under, blank, *lines = docstring.splitlines()

@@ -308,7 +308,7 @@ class WrongSine(Sine):
     "activation", [Sine(), Root(), [Sine(), "tanh"]], ids=["z", "a", "mixed"]
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_activation_of_ones_own(kind, activation, batch_norm, datasets):
+def test_custom_activation(kind, activation, batch_norm, datasets):
     X, y = few(datasets[kind])
     estimator = build(datasets[kind], activation=activation, batch_norm=batch_norm)
     assert_right(estimator, X, y, np.arange(1.0, 16))
@@ -316,19 +316,19 @@ def test_an_activation_of_ones_own(kind, activation, batch_norm, datasets):
 
 @pytest.mark.parametrize("output", ["auto", "softplus", "tanh"])
 @pytest.mark.parametrize("kind", ["regression", "multioutput"])
-def test_a_loss_of_ones_own(kind, output, datasets):
+def test_custom_loss(kind, output, datasets):
     X, y = few(datasets[kind])
     reg = build(datasets[kind], loss=LogCosh(), output_activation=output)
     assert_right(reg, X, y, np.arange(1.0, 16))
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_a_loss_of_ones_own_in_classification(kind, datasets):
+def test_custom_loss_in_classification(kind, datasets):
     X, y = few(datasets[kind])
     assert_right(build(datasets[kind], loss=LogCosh()), X, y)
 
 
-def test_a_wrong_derivative_of_ones_own_is_found(datasets):
+def test_wrong_derivative_of_a_custom_activation_is_found(datasets):
     X, y = few(datasets["regression"])
     for wrong in ({"loss": WrongLogCosh()}, {"activation": WrongSine()}):
         check = check_gradient(build(datasets["regression"], **wrong), X, y)
@@ -445,7 +445,7 @@ def test_a_wrong_gradient_of_a_loss_is_found(monkeypatch, datasets, kind, loss, 
     assert check_gradient(estimator, X, y).max_relative_error > 5e-5
 
 
-def test_a_canonical_output_that_is_none_is_found(monkeypatch, datasets):
+def test_wrong_canonical_output_is_found(monkeypatch, datasets):
     """Half the squared error of a tanh is not p - y."""
     X, y = few(datasets["regression"])
     monkeypatch.setattr(LOSSES["squared_error"], "canonical", "tanh")
@@ -563,7 +563,7 @@ def test_float32_is_checked_in_float64(kind, fitted, datasets):
         assert estimator.coefs_[0].dtype == np.float32
 
 
-def test_invalid_arguments_are_refused(clf_data):
+def test_invalid_arguments_raise(clf_data):
     X, y = clf_data
     with pytest.raises(ValueError, match="'activation' parameter"):
         check_gradient(MLPClassifierScratch(activation="step"), X, y)

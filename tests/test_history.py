@@ -52,7 +52,7 @@ def test_one_entry_for_each_epoch(data, solver, early_stopping):
         assert history["val_score"] == clf.validation_scores_
 
 
-def test_it_grows_over_warm_starts_and_begins_anew_without(data):
+def test_history_grows_with_warm_start_and_is_reset_without(data):
     clf = classifier(warm_start=True, max_iter=3)
     lengths = []
     for _ in range(3):
@@ -75,7 +75,7 @@ def test_it_grows_over_partial_fit(data):
     assert len(clf.loss_curve_) == 8
 
 
-def test_a_copy_has_its_own(data):
+def test_copy_is_independent(data):
     original = classifier().fit(data.X, data.y)
     copied = copy(original).partial_fit(data.X, data.y)
     assert len(original.loss_curve_) == len(original.history_["loss"]) == 8
@@ -85,14 +85,14 @@ def test_a_copy_has_its_own(data):
     assert not hasattr(unfitted, "history_")
 
 
-def test_lbfgs_leaves_none_behind(data):
+def test_lbfgs_leaves_no_threads(data):
     clf = classifier().fit(data.X, data.y)
     clf.set_params(solver="lbfgs").fit(data.X, data.y)
     assert not hasattr(clf, "history_")
     assert not hasattr(clf, "loss_curve_")
 
 
-def test_a_failing_call_adds_nothing(data):
+def test_failing_call_does_not_change_the_history(data):
     clf = classifier(warm_start=True).fit(data.X, data.y)
     before = {name: list(values) for name, values in clf.history_.items()}
     with pytest.raises(ValueError, match="diverged"):
@@ -204,7 +204,7 @@ def test_plateau_watches_the_validation_score_with_early_stopping(data):
     assert_allclose(clf.history_["learning_rate"], expected)
 
 
-def test_partial_fit_goes_on_with_the_schedule(data):
+def test_partial_fit_continues_with_the_schedule(data):
     clf = classifier(learning_rate="exponential", decay_rate=0.5, batch_size=50)
     for _ in range(4):
         clf.partial_fit(data.X, data.y, classes=[0, 1, 2])
@@ -281,7 +281,7 @@ def test_verbose_3_with_early_stopping(data, capsys):
 
 @pytest.mark.parametrize("verbose", [True, 1])
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_verbose_true_prints_what_scikit_learn_does(
+def test_verbose_true_prints_like_scikit_learn(
     datasets, capsys, early_stopping, verbose
 ):
     data = datasets["binary"]
@@ -304,7 +304,7 @@ def test_nothing_is_printed_by_default(data, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_recording_changes_nothing(datasets):
+def test_recording_does_not_change_the_training(datasets):
     data = datasets["binary"]
     theirs = MLPClassifier(**SMALL).fit(data.X, data.y)
     ours = MLPClassifierScratch(**SMALL, engine="numpy").fit(data.X, data.y)

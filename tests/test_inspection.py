@@ -190,7 +190,7 @@ def test_several_outputs_leave_a_choice(datasets, kind):
 
 
 @pytest.mark.parametrize("output", [3, -1, 1.0, "a", [0]])
-def test_what_is_no_output(datasets, output):
+def test_invalid_output(datasets, output):
     data = datasets["multiclass"]
     clf = fitted(data)
     for call in (

@@ -114,7 +114,7 @@ def test_partial_fit_raises_in_any_case():
         assert not hasattr(clf, "coefs_")
 
 
-def test_a_checkpoint_goes_on_after_an_interrupt(tmp_path):
+def test_a_checkpoint_continues_after_an_interrupt(tmp_path):
     """Whatever on_interrupt was and is."""
     path = tmp_path / "checkpoint"
     whole = build(MLPClassifierScratch).fit(X, y)

@@ -143,7 +143,7 @@ def test_useless_inputs_are_dropped_entirely(solver, hidden_layer_sizes):
     ("hidden_layer_sizes", "batch_size"), [((), 60), ((8,), 200), ((8, 6), 60)]
 )
 @pytest.mark.parametrize("solver", ON_BATCHES)
-def test_mini_batches_give_exact_zeros_too(solver, hidden_layer_sizes, batch_size):
+def test_mini_batches_give_exact_zeros(solver, hidden_layer_sizes, batch_size):
     """As many as two thirds of the weights of the useless inputs."""
     X, y = nonlinear_problem()
     params = {
@@ -202,7 +202,7 @@ def test_without_l1_part_training_is_scikit_learns(solver):
 
 @pytest.mark.parametrize("hidden_layer_sizes", [(), (6,)])
 @parametrize_solver
-def test_sparsity_grows_with_alpha_from_none_to_all(solver, hidden_layer_sizes):
+def test_sparsity_grows_with_alpha(solver, hidden_layer_sizes):
     X, y = linear_problem()
     counts = [
         zeros(
@@ -259,7 +259,7 @@ def test_weights_and_alpha_can_be_scaled_together(solver):
 
 
 @pytest.mark.parametrize("solver", STOCHASTIC)
-def test_partial_fit_takes_the_steps_of_fit(solver):
+def test_partial_fit_makes_the_steps_of_fit(solver):
     X, y = linear_problem()
     params = {
         "hidden_layer_sizes": (),

@@ -123,7 +123,7 @@ def with_overflow(estimator, dtype):
 @parametrize_dtype
 @pytest.mark.parametrize("as_input", [np.asarray, csr_matrix])
 @pytest.mark.parametrize("task", TASKS)
-def test_predictions_that_overflow_are_refused(task, as_input, dtype, engine):
+def test_predictions_that_overflow_raise(task, as_input, dtype, engine):
     """And say which sample it is: the others are fine."""
     make, y = TASKS[task]
     estimator = make(engine=engine, dtype=dtype, batch_norm=True).fit(X, y)
@@ -142,7 +142,7 @@ def test_predictions_that_overflow_are_refused(task, as_input, dtype, engine):
 
 
 @parametrize_engine
-def test_the_refusal_says_what_overflows(engine):
+def test_error_names_the_layer_that_overflows(engine):
     estimator = regressor(engine=engine).fit(X, NUMBERS)
     samples = with_overflow(estimator, "float64")
     text = "network's output.*row 7.*float64.*1.79769e.308.*Scale X before fit"
@@ -157,7 +157,7 @@ def test_the_refusal_says_what_overflows(engine):
 
 @parametrize_engine
 @parametrize_dtype
-def test_what_saturates_is_right(dtype, engine):
+def test_saturated_values_are_correct(dtype, engine):
     """tanh of an infinite sum is 1; in higher precision it does not overflow."""
     estimator = regressor(engine=engine, dtype=dtype, activation="tanh")
     estimator.fit(X, NUMBERS)
@@ -190,7 +190,7 @@ def test_probabilities_of_extreme_logits(factor, engine):
 
 
 @parametrize_engine
-def test_an_exponential_that_overflows_is_refused(engine):
+def test_an_exponential_that_overflows_raises(engine):
     estimator = regressor(engine=engine, loss="poisson", max_iter=20)
     estimator.fit(X, np.exp(X[:, 0]))
     samples = X * 1e6
@@ -360,7 +360,7 @@ def test_targets_whose_squares_overflow(solver, engine):
 
 
 @parametrize_engine
-def test_a_loss_that_overflows_is_said(engine):
+def test_overflow_of_the_loss_is_reported(engine):
     """Where the gradient is bounded, the weights stay finite."""
     params = {"solver": "sgd", "dtype": "float32", "clip_norm": 1.0}
     estimator = regressor(engine=engine, **params)
@@ -570,7 +570,7 @@ def fake(n_samples, n_features):
 @pytest.mark.parametrize(
     "sizes", [(2**31, 1, 1), (40, 2**31, 1), (40, 1, 2**31), (2**31, 2**20, 1)]
 )
-def test_what_blas_cannot_count_goes_to_numpy(sizes):
+def test_dimensions_beyond_the_integers_of_blas_use_numpy(sizes):
     """Its dimensions are ints in C."""
     *sizes, n_units = sizes
     identity, loss = ACTIVATIONS["identity"], LOSSES["squared_error"]()

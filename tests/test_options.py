@@ -174,7 +174,7 @@ def test_label_smoothing_of_labels_is_between_yes_and_no(datasets, kind):
 
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
-def test_training_starts_where_it_is_told(datasets, solver):
+def test_training_starts_from_the_initial_parameters(datasets, solver):
     data = datasets["regression"]
     params = {"solver": solver, "max_iter": 1, "momentum": 0.0, "batch_size": "full"}
     first = regressor(**params).fit(data.X, data.y)
@@ -188,7 +188,7 @@ def test_training_starts_where_it_is_told(datasets, solver):
     assert first.loss_ > again.loss_
 
 
-def test_entries_of_none_are_drawn_as_without(data):
+def test_none_entries_are_drawn_like_missing_ones(data):
     """A learning rate so small that the start can be seen."""
     params = {"learning_rate_init": 1e-300, "max_iter": 1, "solver": "sgd"}
     plain = classifier(**params).fit(data.X, data.y)
@@ -427,7 +427,7 @@ def test_masks_differ_between_calls_of_partial_fit(data, X_as):
         assert losses(**params) == losses(**params)
 
 
-def test_dropout_goes_on_with_warm_start(data):
+def test_dropout_continues_with_warm_start(data):
     params = {"solver": "sgd", "momentum": 0.0, "batch_size": "full", "dropout": 0.3}
     whole = classifier(**params).fit(data.X, data.y)
     parts = classifier(**params, warm_start=True).set_params(max_iter=4)
@@ -642,7 +642,7 @@ def test_armijo_stops_at_zero_gradient():
     assert reg.history_["learning_rate"][0] == 1.0
 
 
-def test_random_search_is_reproducible_and_goes_on(data):
+def test_random_search_is_reproducible_and_continues(data):
     a, b = (classifier(solver="random_search").fit(data.X, data.y) for _ in range(2))
     assert_same_network(a, b)
     parts = classifier(solver="random_search", warm_start=True).set_params(max_iter=4)
@@ -684,7 +684,7 @@ def test_schedules_count_batches_that_are_passed_over():
     assert_allclose(reg.history_["learning_rate"], 0.01 / 2.0 ** np.arange(5))
 
 
-def test_a_schedule_that_has_an_end_is_not_said_to_be_short(data):
+def test_finite_schedule_is_not_reported_as_short(data):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         classifier(learning_rate="cosine", max_iter=3).fit(data.X, data.y)

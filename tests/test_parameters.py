@@ -47,7 +47,7 @@ def test_a_field_of_a_derived_class_is_a_parameter():
         Scaled(factor=-1.0).fit(X, Y)
 
 
-def test_a_derived_class_may_have_a_constructor_of_its_own():
+def test_derived_class_with_custom_constructor():
     class Small(MLPRegressorScratch):
         def __init__(self, alpha=0.5):
             super().__init__(hidden_layer_sizes=(3,), alpha=alpha, max_iter=2)
@@ -66,7 +66,7 @@ def test_a_pickle_without_a_parameter_has_its_default():
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_other_arguments_are_refused(Estimator):
+def test_other_arguments_raise(Estimator):
     with pytest.raises(TypeError, match="unexpected keyword argument 'layers'"):
         Estimator(layers=3)
     with pytest.raises(TypeError, match="positional argument"):

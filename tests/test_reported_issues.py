@@ -139,7 +139,7 @@ def test_labels_of_several_types_are_an_error(y, types):
 
 
 @pytest.mark.parametrize("labels", [[-3, 7], [2**62, -(2**62)], [0.0, 5.0]])
-def test_labels_need_not_count_from_zero(labels):
+def test_labels_that_do_not_start_at_zero(labels):
     y = np.array(labels)[BINARY]
     model = classifier(max_iter=100).fit(X, y)
     assert model.classes_.tolist() == sorted(labels)
@@ -217,7 +217,7 @@ def test_read_only_input_in_worker_processes():
     np.testing.assert_allclose(parallel, serial, rtol=1e-9)
 
 
-def test_a_model_that_is_mapped_into_memory_trains_on(tmp_path):
+def test_memory_mapped_model_continues_training(tmp_path):
     path = tmp_path / "model.joblib"
     fitted = classifier().fit(X, CLASSES)
     joblib.dump(fitted, path)
@@ -364,7 +364,7 @@ def test_subclasses_with_other_parameters():
 # Training.
 
 
-def test_partial_fit_with_early_stopping_says_why_not():
+def test_partial_fit_with_early_stopping_raises():
     model = regressor(early_stopping=True).fit(X, TARGET)
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping"):
         model.partial_fit(X, TARGET)
@@ -422,7 +422,7 @@ def test_nan_under_assume_finite_is_named():
             model.predict([[np.nan, 0, 0, 0]])
 
 
-def test_a_generator_as_random_state_is_refused_as_in_scikit_learn():
+def test_a_generator_as_random_state_raises_as_in_scikit_learn():
     for cls in (MLPRegressorScratch, MLPRegressor):
         model = cls(random_state=np.random.default_rng(0))
         with pytest.raises(ValueError, match="'random_state' parameter"):

@@ -21,7 +21,7 @@ def test_the_versions_are_those_that_are_loaded(capsys):
         assert title in out
 
 
-def test_a_package_that_is_not_there_is_none(capsys, monkeypatch):
+def test_missing_package_is_none(capsys, monkeypatch):
     monkeypatch.setattr("skmlp._show_versions._PACKAGES", ("no-such-package",))
     assert "no-such-package: None\n" in shown(capsys)
 

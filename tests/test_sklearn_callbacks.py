@@ -140,7 +140,7 @@ def test_several_scores_of_dropout_and_batch_norm(datasets):
         assert log[n_iter]["accuracy"] == shorter.score(data.X, data.y)
 
 
-def test_with_warm_start_the_log_goes_on(datasets):
+def test_with_warm_start_the_log_continues(datasets):
     data = datasets["regression"]
     monitor = callback.ScoringMonitor(scoring="r2")
     reg = model("regression", warm_start=True).set_callbacks(monitor)
@@ -153,7 +153,7 @@ def test_with_warm_start_the_log_goes_on(datasets):
     assert_allclose([log.data[2]["r2"] for log in logs], [first, second])
 
 
-def test_the_estimator_of_an_epoch_is_one_of_its_own(datasets):
+def test_fitted_estimator_is_independent(datasets):
     """It keeps its weights while training goes on."""
     data = datasets["multiclass"]
     kept = []
@@ -219,7 +219,7 @@ def test_teardown_after_errors(datasets, fails_at, solver):
     clf.set_callbacks().fit(data.X, data.y)
 
 
-def test_teardown_after_errors_of_our_own(datasets):
+def test_teardown_after_errors_of_skmlp(datasets):
     data = datasets["regression"]
     record = Record()
     reg = model("regression").set_callbacks(record)
@@ -245,7 +245,7 @@ def test_clone_keeps_them_as_scikit_learn_does(datasets):
 
 
 @pytest.mark.parametrize("bad", [None, object(), Record, Callback()])
-def test_what_is_no_callback(bad):
+def test_invalid_callback(bad):
     with pytest.raises(TypeError, match="FitCallback protocol"):
         model("multiclass").set_callbacks(bad)
 

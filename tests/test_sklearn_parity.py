@@ -235,7 +235,7 @@ def test_every_parameter_is_drawn(Theirs):
     assert VALUES.keys() == INVALID.keys()
 
 
-def test_what_is_drawn_trains():
+def test_fitted_estimator_can_train_again():
     """Most of the configurations are valid, and each kind of them is drawn."""
     cases = [draw_case(seed) for seed in SEEDS]
     assert {case.kind for case in cases} == {
@@ -772,7 +772,7 @@ CHOICES = {
         for name in inspect.signature(Theirs).parameters
     ],
 )
-def test_invalid_parameters_are_refused_in_the_same_words(Ours, name):
+def test_invalid_parameters_have_the_same_messages(Ours, name):
     n_refused = 0
     for value in [None, "no such", "1", -1, 0, 0.5, 2, 2.5, 1j, np.nan, np.inf, []]:
         if name == "activation" and value == []:
@@ -792,7 +792,7 @@ def test_invalid_parameters_are_refused_in_the_same_words(Ours, name):
 
 @pytest.mark.parametrize("Ours", THEIRS)
 @pytest.mark.parametrize("l1_ratio", [-0.1, 1.1, None, "1"])
-def test_l1_ratio_outside_of_the_unit_interval_is_refused(Ours, l1_ratio):
+def test_l1_ratio_outside_of_the_unit_interval_raises(Ours, l1_ratio):
     message = r"The 'l1_ratio' parameter of \w+ must be a float in the range \[0.0, 1"
     with pytest.raises(InvalidParameterError, match=message):
         Ours(l1_ratio=l1_ratio).fit([[0.0], [1.0]], [0, 1])
@@ -1022,7 +1022,7 @@ def test_batch_without_weight_is_passed_over(datasets):
 
 
 @pytest.mark.parametrize("Ours", THEIRS)
-def test_negative_weights_are_refused(Ours):
+def test_negative_weights_raise(Ours):
     """scikit-learn takes them, and may then maximize a loss."""
     X, y = [[0.0], [1.0]], [0, 1]
     THEIRS[Ours](max_iter=1).fit(X, y, sample_weight=[1, -0.5])
@@ -1094,7 +1094,7 @@ def test_float32_early_stopping_and_sample_weight(datasets, solver):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("solver", STOCHASTIC)
-def test_network_keeps_its_type_as_training_goes_on(datasets, solver, method):
+def test_network_keeps_its_type_as_training_continues(datasets, solver, method):
     dataset = datasets["regression"]
     estimator, _ = both(dataset, solver=solver, warm_start=True)
     estimator.fit(dataset.X.astype(np.float32), dataset.y)

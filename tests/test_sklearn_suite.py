@@ -55,7 +55,7 @@ def global_random_state():
 
 
 @pytest.mark.parametrize(("name", "attribute"), EXCLUDED.items())
-def test_excluded_tests_reach_what_is_private_and_not_here(name, attribute):
+def test_excluded_tests_use_private_names_that_do_not_exist_here(name, attribute):
     if name not in _theirs:
         pytest.skip("this version of scikit-learn does not have that test")
     assert attribute.startswith("_")

@@ -115,7 +115,7 @@ def test_a_custom_optimizer_trains_each_kind_of_target(datasets):
         assert curve[-1] < curve[0], kind
 
 
-def test_the_steps_of_a_custom_optimizer_are_its_own(data):
+def test_steps_of_a_custom_optimizer(data):
     """With inertia=0, it is gradient descent, of which SGD is the reference."""
     descent = classifier(solver=Heavy(inertia=0.0), engine="numpy").fit(*data)
     sgd = classifier(solver="sgd", momentum=0, nesterovs_momentum=False, engine="numpy")
@@ -124,7 +124,7 @@ def test_the_steps_of_a_custom_optimizer_are_its_own(data):
     )
 
 
-def test_engine_compiled_refuses_a_custom_optimizer(data):
+def test_engine_compiled_raises_for_a_custom_optimizer(data):
     if UNAVAILABLE:
         pytest.skip("the extension is not built")
     with pytest.raises(ValueError, match=re.escape("solver=Heavy(inertia=0.5)")):
@@ -183,7 +183,7 @@ def test_checkpoint_and_resume(tmp_path, data, solver):
     assert_equal_fits(rest.fit(*data, resume_from=path), whole)
 
 
-def test_resume_refuses_other_hyperparameters(tmp_path, data):
+def test_resume_raises_for_other_hyperparameters(tmp_path, data):
     path = tmp_path / "checkpoint"
     classifier(solver=Heavy(inertia=0.9), callbacks=[Checkpoint(path)]).fit(*data)
     other = classifier(solver=Heavy(inertia=0.5), max_iter=6)
@@ -199,7 +199,7 @@ def test_save_and_load_of_an_optimizer_of_the_package(tmp_path, data):
     assert_equal_fits(loaded.partial_fit(*data), fitted.partial_fit(*data))
 
 
-def test_save_refuses_a_custom_optimizer(tmp_path, data):
+def test_save_raises_for_a_custom_optimizer(tmp_path, data):
     with pytest.raises(TypeError, match="solver"):
         skmlp.save(classifier(solver=Heavy()).fit(*data), tmp_path / "model")
     assert not list(tmp_path.iterdir())

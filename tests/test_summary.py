@@ -82,7 +82,7 @@ def test_counts_are_those_of_the_arrays(datasets, kind, params):
     ]
 
 
-def test_what_a_layer_has(datasets):
+def test_layer_arrays_and_shapes(datasets):
     layers = fitted(datasets["multiclass"], **EVERYTHING).summary().layers
     assert [layer.name for layer in layers] == [
         "input",
@@ -185,7 +185,7 @@ def test_many_layers_are_one_short_line(datasets):
     assert "Layers: 8, 2, 2, 2, ..., 2, 2, 1; " in html
 
 
-def test_without_a_network_there_is_the_diagram_alone():
+def test_only_the_diagram_without_a_network():
     assert "skmlp-details" not in MLPClassifierScratch()._repr_html_()
 
 
@@ -208,7 +208,7 @@ def test_display_of_text(datasets):
         assert "text/html" not in clf._repr_mimebundle_()
 
 
-def test_what_contains_a_network_shows_it_in_its_own_diagram(datasets):
+def test_html_of_a_meta_estimator_contains_the_diagram(datasets):
     data = datasets["multiclass"]
     pipe = make_pipeline(StandardScaler(), MLPClassifierScratch(**SMALL))
     search = GridSearchCV(pipe, {"mlpclassifierscratch__alpha": [0.1, 1]}, cv=2)

@@ -111,7 +111,7 @@ def test_weights_of_the_validation_samples(datasets, kind):
 
 
 @pytest.mark.parametrize("kind", ["multiclass", "binary"])
-def test_the_validation_loss_has_smoothed_labels_too(datasets, kind):
+def test_validation_loss_has_smoothed_labels(datasets, kind):
     """Against the smoothed cross-entropy of the predictions, written out."""
     data = datasets[kind]
     X, y, X_val, y_val = parts(data)
@@ -329,7 +329,7 @@ def test_a_stratified_split_is_not_warned_of():
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.02, 0.99])
-def test_a_split_that_scikit_learn_refuses_is_refused(fraction):
+def test_split_raises_like_scikit_learn(fraction):
     y = np.arange(30) % 3
     X = np.random.RandomState(1).normal(size=(30, 4))
     for Estimator in (MLPClassifier, MLPClassifierScratch):
@@ -444,7 +444,7 @@ def test_a_pipeline_transforms_it_as_the_training_samples(datasets, Estimator):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_it_is_never_changed_and_goes_on_with_warm_start(datasets, early_stopping):
+def test_it_is_never_changed_and_continues_with_warm_start(datasets, early_stopping):
     data = datasets["regression"]
     X, y, X_val, y_val = parts(data)  # slices of arrays that cannot be written to
     est = model(data, warm_start=True, max_iter=4, early_stopping=early_stopping)
@@ -457,7 +457,7 @@ def test_it_is_never_changed_and_goes_on_with_warm_start(datasets, early_stoppin
 
 
 @pytest.mark.parametrize("change", ["validation set", "metric", "start"])
-def test_warm_start_compares_with_its_own_start(datasets, change):
+def test_warm_start_is_compared_with_its_first_loss(datasets, change):
     """Not with the score on another set, by another metric, of other weights."""
     data = datasets["multiclass"]
     X, y, X_val, y_val = parts(data)
@@ -602,7 +602,7 @@ def test_a_metric_may_return_an_array_of_one_number(as_type):
 
 
 @pytest.mark.parametrize("weights", ["sample_weight", "class_weight"])
-def test_a_metric_need_not_take_weights(datasets, weights):
+def test_metric_without_weights(datasets, weights):
     """As the documented one does not: scorer(estimator, X, y)."""
     data = datasets["multiclass"]
     clf = MLPClassifierScratch(

@@ -257,8 +257,7 @@ class TrainingSession:
                 f"The loss is {state.loss} in epoch {state.n_iter}, although the "
                 "weights are finite: it exceeds the range of "
                 f"{state.theta.flat.dtype}. Scale X (and y in regression), for example "
-                "with StandardScaler."
-                + _causes(self.diagnosis),
+                "with StandardScaler." + _causes(self.diagnosis),
                 ConvergenceWarning,
             )
         if early_stopping and state.n_iter:

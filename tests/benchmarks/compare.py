@@ -24,13 +24,13 @@ Compare with an earlier version in another folder::
 
 `--engines` also measures skmlp with engine="numpy".
 
-Use an idle machine with Linux or macOS. On a busy machine, the threads of a library wait
-for each other, in particular those of PyTorch. OMP_NUM_THREADS=1 in the environment
-restricts each library to one thread.
+Use an idle machine with Linux or macOS. On a busy machine, the threads of a library
+wait for each other, in particular those of PyTorch. OMP_NUM_THREADS=1 in the
+environment restricts each library to one thread.
 
-To add a library, write a function like `prepare_torch` and add it to `PEERS`. At the top
-of the module, only NumPy is imported, because imports would count in the memory of each
-library.
+To add a library, write a function like `prepare_torch` and add it to `PEERS`. At the
+top of the module, only NumPy is imported, because imports would count in the memory of
+each library.
 """
 
 import argparse

@@ -437,7 +437,7 @@ def add_noise(X, rng):
     ],
     ids=["activation", "activations", "augment", "sparse", "sparse lbfgs"],
 )
-def test_what_is_not_covered_is_numpys_to_the_last_bit(datasets, params, as_input):
+def test_unsupported_options_are_bitwise_equal_to_numpy(datasets, params, as_input):
     """Under engine='auto', which is otherwise the compiled engine."""
     data = datasets["multiclass"]
     X = as_input(data.X)

@@ -158,7 +158,7 @@ def test_unaligned_memory_is_numpys():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_is_predicted_for_any_kind_of_input(dtype):
+def test_predictions_for_each_kind_of_input(dtype):
     """Numbers of another type, or lists, as for NumPy."""
     ours, numpy = (fit(engine, dtype=dtype) for engine in ENGINES)
     rtol = 1e-4 if dtype == "float32" else 1e-9
@@ -239,7 +239,7 @@ def build_engine(n_samples, batch_size, sizes, **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": [0.5, 0.5]}])
-def test_an_epoch_allocates_next_to_nothing(options):
+def test_epoch_allocates_almost_no_memory(options):
     """A few numbers for each batch, whatever the sizes of batch and network."""
     for batch_size, sizes in [(10, (5, 7, 3)), (300, (220, 250, 240))]:
         engine = build_engine(5 * batch_size, batch_size, sizes, **options)
@@ -347,7 +347,7 @@ def test_a_signal_among_small_steps(n_samples):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_divergence_is_told_in_the_same_words(solver, dtype):
+def test_divergence_has_the_same_message(solver, dtype):
     """And the estimator is as it was."""
     outcomes = []
     huge = Y * (1e30 if dtype == "float32" else 1e300)
@@ -390,7 +390,7 @@ def test_callbacks_see_the_same_gradient(params):
     np.testing.assert_allclose(*seen, rtol=1e-9, atol=1e-12)
 
 
-def test_without_need_there_is_no_gradient():
+def test_no_gradient_without_request():
     seen = []
     for engine in ENGINES:
         fit(engine, callbacks=Watch(lambda state: seen.append(state.gradient)))
@@ -444,7 +444,7 @@ def test_an_objective_that_overflows_is_infinite():
     assert results == [np.inf] * 4
 
 
-def test_a_search_leaves_the_running_statistics_alone():
+def test_search_does_not_change_the_running_statistics():
     """Also where it looks at points at which the batch's own overflow."""
     params = {"solver": "random_search", "batch_norm": True, "search_radius": 1e38}
     params |= {"dtype": "float32", "activation": "tanh"}

@@ -38,7 +38,7 @@ def _quietly():
         yield
 
 
-def test_the_names_are_those_of_the_registries(extension):
+def test_names_are_those_of_the_registries(extension):
     """What is added on one side has to be added on the other."""
     names = {g.name for g in ACTIVATIONS.values()}
     assert set(extension.ACTIVATIONS) == names

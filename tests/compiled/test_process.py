@@ -244,7 +244,7 @@ assert os.waitpid(fork.child, 0)[1] == 0
 
 
 @needs_fork
-def test_a_fit_goes_on_in_a_child_that_its_callback_has_forked():
+def test_a_fit_continues_in_a_child_that_its_callback_has_forked():
     run_script("-W", "ignore", "-c", FORK_IN_CALLBACK)
 
 

@@ -67,14 +67,14 @@ def test_the_best_of_many_numbers_is_found(best):
     assert late.count(best) > 0.9 * len(late)
 
 
-def test_a_number_that_is_no_power_of_two_is_reached():
+def test_number_that_is_not_a_power_of_two():
     _, log = simulate(lambda n, clock: 1e-3 / n, most=6)
     assert [n for _, n in log][-1] == 6
     assert {n for _, n in log} == {1, 2, 4, 6}
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_thread_that_is_often_not_running_is_done_without(seed):
+def test_thread_that_is_often_preempted_is_not_used(seed):
     """Two threads are faster, but every 3 ms on average they lose 4 ms."""
     rng = np.random.default_rng(seed)
 
@@ -117,7 +117,7 @@ def test_times_go_by_the_work():
     assert log[-1][1] == 2
 
 
-def test_what_is_known_is_kept_from_one_fit_to_the_next():
+def test_measurements_are_kept_between_fits():
     """Also if there was only one thread for one of them."""
     tuner = Tuner()
     simulate(lambda n, clock: 2e-4 / n, tuner=tuner)

@@ -83,7 +83,7 @@ def test_the_bits_do_not_depend_on_their_number(monkeypatch, options, weighted, 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", ["lbfgs", *OPTIMIZERS])
-def test_nor_with_any_solver(monkeypatch, solver, dtype):
+def test_each_solver(monkeypatch, solver, dtype):
     results = set()
     for n in (1, 2, 3, 5):
         set_threads(monkeypatch, n)
@@ -141,7 +141,7 @@ def blas():
         yield lambda: {lib.num_threads for lib in controller.lib_controllers}
 
 
-def test_blas_keeps_to_one_thread_and_has_its_own_back(blas):
+def test_blas_is_limited_to_one_thread_and_restored(blas):
     before = blas()
     with threads.running():
         assert blas() == {1}
@@ -205,7 +205,7 @@ def test_overlapping_threads(blas):
 def test_in_another_thread(blas):
     """Than the one that was the first to limit BLAS."""
     with ThreadPoolExecutor(1) as pool:
-        test = test_blas_keeps_to_one_thread_and_has_its_own_back
+        test = test_blas_is_limited_to_one_thread_and_restored
         pool.submit(test, blas).result()
 
 

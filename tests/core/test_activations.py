@@ -160,7 +160,7 @@ def test_backward_changes_neither_z_nor_a(name):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_forward_into_memory_of_its_own_leaves_z_alone(name):
+def test_forward_into_another_array_does_not_change_z(name):
     """All can do it; those that need z rely on it."""
     Z = pre_activations(name)
     before, A = Z.copy(), np.full_like(Z, np.nan)
@@ -198,7 +198,7 @@ def test_temporaries_do_not_grow_with_the_batch(name, dtype):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_size_of_the_batch_changes_nothing(name):
+def test_results_do_not_depend_on_the_batch_size(name):
     """The last block of rows is as long as the rows that are left."""
     Z = np.random.RandomState(0).randn(333, 100)
     upstream = np.random.RandomState(1).randn(*Z.shape)
@@ -233,7 +233,7 @@ def test_nan_reaches_the_output(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_positive_says_whether_every_value_is_positive(name, dtype):
+def test_positive_is_true_if_all_values_are_positive(name, dtype):
     Z = np.linspace(-10, 10, 40).reshape(-1, 2).astype(dtype)
     assert ACTIVATIONS[name].positive == (forward(name, Z) > 0).all()
 
@@ -356,7 +356,7 @@ def test_a_class_without_a_name_is_not_registered(Base):
     assert (ACTIVATIONS, HIDDEN_ACTIVATIONS) == before
 
 
-def test_what_a_class_leaves_out_fails_loudly():
+def test_missing_methods_of_a_class_raise():
     class Nothing(Activation):
         pass
 

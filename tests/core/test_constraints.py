@@ -62,7 +62,7 @@ def test_a_clipped_gradient_has_the_norm_of_the_bound_and_its_old_direction():
 
 
 @pytest.mark.parametrize("length", [3.0, np.nextafter(3, 0), 0.0])
-def test_a_gradient_that_is_not_longer_is_left_exactly_as_it_is(length):
+def test_gradient_within_the_bound_is_unchanged(length):
     grad = np.array([length, 0.0])
     shorten(grad, length, 3.0)
     assert grad.tolist() == [length, 0]

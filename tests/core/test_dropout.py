@@ -25,7 +25,7 @@ def generator(seed=0):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rate", RATES)
-def test_the_mask_keeps_a_share_of_the_units_and_makes_up_for_the_rest(rate, dtype):
+def test_mask_keeps_a_share_of_the_units_and_scales_them(rate, dtype):
     """Independently of each other: by rows and by columns it is the same share."""
     dropout = Mask(rate, SHAPE, dtype)
     dropout.draw(generator())
@@ -42,7 +42,7 @@ def test_the_mask_keeps_a_share_of_the_units_and_makes_up_for_the_rest(rate, dty
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_forward_multiplies_with_the_mask_in_memory_of_its_own(dtype):
+def test_forward_multiplies_with_the_mask_in_another_array(dtype):
     A = generator(1).standard_normal(SHAPE).astype(dtype)
     before = A.copy()
     dropout = Mask(0.3, SHAPE, dtype)

@@ -111,14 +111,14 @@ def test_training_does_not_import_scikit_learn_but_for_its_warnings(module):
         if m != "skmlp.estimators.engines"
     ],
 )
-def test_an_engine_is_reached_by_the_choice_alone(module):
+def test_engines_are_imported_only_by_the_choice(module):
     assert not within(names_in(module), "skmlp.compiled.", "skmlp.training.engine.")
 
 
 @pytest.mark.parametrize(
     "module", [m for m in MODULES if not within([m], "skmlp.plotting.")]
 )
-def test_matplotlib_is_imported_by_plotting_alone(module):
+def test_matplotlib_is_imported_only_by_plotting(module):
     assert not within(names_in(module), "matplotlib.")
 
 

@@ -199,7 +199,7 @@ def test_a_function_of_the_package_is_a_callable_too():
         (lambda shape: np.full(shape, 1e300), r"finite in float32, got 1e\+300"),
     ],
 )
-def test_what_is_wrong_with_a_callables_weights(bad, message):
+def test_invalid_weights_of_a_callable(bad, message):
     def my_init(shape, rng):
         return bad(shape) if shape == (40, 20) else np.zeros(shape)
 

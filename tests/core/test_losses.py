@@ -217,7 +217,7 @@ def test_canonical_activation_makes_the_derivative_p_minus_y(name, soft):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_value_leaves_the_targets_and_the_output_alone(name):
+def test_value_does_not_change_the_targets_and_the_output(name):
     """The backward pass needs them after it."""
     _, P, Y = problem(name)
     before = P.copy(), Y.copy()
@@ -538,7 +538,7 @@ def test_a_loss_that_differs_from_its_base_has_no_canonical_activation():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_what_a_loss_says_about_itself(name):
+def test_attributes_of_a_loss(name):
     loss = LOSSES[name]
     assert loss.name == name
     assert set(CONSTANTS.get(name, {})) == set(loss.hyperparameters)

@@ -145,7 +145,7 @@ def test_objective_and_gradient_are_torchs(
     [("mish", "relu", "gelu"), ("tanh", "silu", "identity"), ("silu", "elu", "silu")],
     ids="-".join,
 )
-def test_every_layer_may_have_an_activation_of_its_own(activations, torch_activation):
+def test_each_layer_can_have_a_different_activation(activations, torch_activation):
     network, theta, workspace = build(activations, "log_loss", (5, 3, 4))
     X, Y, w = data(weighted=True)
     objective = Objective(network, ElasticNet(alpha=0.6), theta)
@@ -249,7 +249,9 @@ def test_objective_is_the_same_for_every_kind_of_input(as_input, weighted):
 
 
 @over_networks
-def test_objective_leaves_the_data_and_the_parameters_alone(activation, loss, hidden):
+def test_objective_does_not_change_the_data_and_the_parameters(
+    activation, loss, hidden
+):
     network, theta, workspace = build(activation, loss, hidden)
     arrays = [*data(weighted=True), theta.flat]
     before = [array.copy() for array in arrays]
@@ -296,7 +298,7 @@ def test_reported_mean_over_the_outputs_changes_no_gradient(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_mean_loss_is_what_training_reports(loss, weighted):
+def test_mean_loss_is_the_loss_of_training(loss, weighted):
     """Without the penalty."""
     network, theta, workspace = build("tanh", loss, (4,))
     X, Y, w = data(weighted)

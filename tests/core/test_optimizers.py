@@ -223,7 +223,7 @@ def test_proximal_steps_lead_to_the_exact_solution(name, settings, l1_ratio):
 
 @pytest.mark.parametrize("clone", [deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
 @parametrize_optimizer
-def test_copies_go_on_where_the_original_was(name, settings, clone):
+def test_copies_continue_like_the_original(name, settings, clone):
     optimizer = OPTIMIZERS[name](START, 0.01, **settings)
     last = trajectory(optimizer, 5)[-1]
     twin = clone(optimizer)
@@ -296,7 +296,7 @@ def test_an_optimizer_begins_with_its_learning_rate_and_no_step(name):
 
 
 @pytest.mark.parametrize("name", STEPPING)
-def test_an_optimizer_that_resumes_goes_on_as_the_other_would_have(name):
+def test_resumed_optimizer_continues_like_the_original(name):
     """And the other is left as it was; a new learning rate begins anew."""
     rng = np.random.RandomState(0)
     gradients = rng.randn(5, 6)
@@ -322,7 +322,7 @@ def test_an_optimizer_that_resumes_goes_on_as_the_other_would_have(name):
 
 
 @pytest.mark.parametrize("name", STEPPING)
-def test_an_optimizer_that_resumes_keeps_its_own_dtype(name):
+def test_resumed_optimizer_keeps_its_dtype(name):
     optimizer = OPTIMIZERS[name](np.zeros(4), 0.1)
     optimizer.step(np.zeros(4), np.ones(4), np.empty(4))
     single = OPTIMIZERS[name](np.zeros(4, np.float32), 0.1)

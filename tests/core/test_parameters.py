@@ -146,7 +146,7 @@ def test_fill_copies_in_any_memory_order():
     assert (source.flat == np.arange(26)).all()
 
 
-def test_fill_refuses_arrays_that_do_not_fit_together():
+def test_fill_raises_for_arrays_that_do_not_fit_together():
     theta = numbered()
     with pytest.raises(ValueError, match="zip"):
         theta.fill({"coefs": theta.coefs, "intercepts": theta.intercepts[:1]})
@@ -154,7 +154,7 @@ def test_fill_refuses_arrays_that_do_not_fit_together():
         theta.fill({"coefs": theta.coefs, "intercepts": theta.intercepts[::-1]})
 
 
-def test_zeros_like_has_the_layout_and_dtype_but_memory_of_its_own():
+def test_zeros_like_has_the_same_layout_and_dtype_in_new_memory():
     theta = numbered(np.float32)
     zeros = theta.zeros_like()
     assert zeros.layer_sizes == theta.layer_sizes

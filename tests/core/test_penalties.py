@@ -27,7 +27,7 @@ def formula(alpha, l1_ratio, w):
 
 @parametrize_mix
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_value_is_the_formula_over_the_weights_alone(alpha, l1_ratio, dtype):
+def test_value_is_the_formula_of_the_weights_only(alpha, l1_ratio, dtype):
     theta = parameters(dtype)
     before = theta.flat.copy()
     value = ElasticNet(alpha, l1_ratio).value(theta, np.empty_like(theta.flat))
@@ -98,7 +98,7 @@ def test_prox_gives_exact_zeros_up_to_the_threshold_and_shifts_the_rest(dtype):
     assert 0 < w[6] < 2e-7
 
 
-def test_prox_of_no_l1_part_changes_nothing():
+def test_prox_without_l1_is_the_identity():
     w = np.random.RandomState(0).randn(9)
     before = w.copy()
     ElasticNet(0.5, 0.0).prox(w, 10.0, np.empty_like(w))

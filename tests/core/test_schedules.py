@@ -90,7 +90,7 @@ def rates_at_plateaus(schedule, rate):
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.1, 1 / 3, 1e-6, 1e-9])
-def test_plateau_has_the_rates_of_adaptive_unless_it_is_told_otherwise(rate):
+def test_plateau_has_the_rates_of_adaptive_by_default(rate):
     plateau = rates_at_plateaus(SCHEDULES["plateau"](rate), rate)
     assert plateau == rates_at_plateaus(SCHEDULES["adaptive"](rate), rate)
 
@@ -115,7 +115,7 @@ def test_the_smallest_factors_and_floors_of_plateau():
 
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_adam_alone_ignores_the_schedules_that_scikit_learn_has_for_sgd(solver):
+def test_only_adam_ignores_the_schedules_of_scikit_learn_for_sgd(solver):
     ignored = {name for name in SCHEDULES if followed_by(solver, name) != name}
     assert ignored == ({"adaptive", "invscaling"} if solver == "adam" else set())
     assert all(followed_by(solver, name) == "constant" for name in ignored)
@@ -267,7 +267,7 @@ def test_make_schedule_takes_a_name(name):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_hyperparameters_that_are_none_have_the_default_values(name):
+def test_hyperparameters_that_are_none_have_default_values(name):
     cls = SCHEDULES[name]
     schedule = cls(0.1, **dict.fromkeys(cls.hyperparameters))
     for key in cls.hyperparameters:

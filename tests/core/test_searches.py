@@ -55,7 +55,7 @@ def run(optimizer, n_searches=20, theta=START, seed=0, **options):
     return np.array(points)
 
 
-def test_searches_are_told_apart_from_steps():
+def test_searches_are_distinguished_from_steps():
     assert SEARCHES == ["armijo", "random_search"]
     assert OPTIMIZERS["armijo"].needs_gradient
     assert not OPTIMIZERS["random_search"].needs_gradient
@@ -67,7 +67,7 @@ def test_searches_are_told_apart_from_steps():
 
 @pytest.mark.parametrize("clone", [deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
 @pytest.mark.parametrize("name", SEARCHES)
-def test_copies_and_resumed_ones_go_on_where_the_original_was(name, clone):
+def test_copies_and_resumed_generators_continue_like_the_original(name, clone):
     optimizer = OPTIMIZERS[name](START, 0.1)
     last = run(optimizer)[-1]
     assert optimizer.t == 20
@@ -297,7 +297,7 @@ def test_random_search_is_its_generators():
     ("value", "taken"),
     [(4.9, True), (5.0, True), (5.1, False), (math.nan, False), (math.inf, False)],
 )
-def test_random_search_takes_what_is_no_worse(value, taken):
+def test_random_search_accepts_an_equal_loss(value, taken):
     optimizer = OPTIMIZERS["random_search"](START, 0.1)
     theta = START.copy()
     E = optimizer.search(
@@ -326,7 +326,7 @@ def test_random_search_draws_from_the_whole_cube(radius):
 
 @pytest.mark.parametrize("E", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("value", [7.0, math.nan, math.inf, -math.inf])
-def test_random_search_leaves_what_is_not_finite_for_what_is(value, E):
+def test_random_search_moves_from_a_loss_that_is_not_finite_to_a_finite_one(value, E):
     optimizer, theta = OPTIMIZERS["random_search"](START, 0.1), START.copy()
     rng, work = np.random.default_rng(0), np.empty(4)
     after = optimizer.search(theta, np.empty(4), E, lambda: value, work, rng=rng)

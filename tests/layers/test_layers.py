@@ -82,7 +82,7 @@ def test_gradient_is_the_difference_quotient(options, activation, weighted, froz
 
 
 @parametrize_network
-def test_forward_leaves_the_parameters_and_the_input_alone(options):
+def test_forward_does_not_change_the_parameters_and_the_input(options):
     objective, workspace = build(options)
     arrays = [*data(), objective.theta.flat, objective.theta.running]
     before = [array.copy() for array in arrays]

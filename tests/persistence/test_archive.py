@@ -50,7 +50,7 @@ def npy(array=None, header=None, data=b""):
     return stream.getvalue()
 
 
-def test_what_is_written_is_read(path):
+def test_written_values_are_read(path):
     content, arrays = archive.read(path, "test", 3)
     assert content == {"a": [1, None]}
     assert arrays.keys() == ARRAYS.keys()
@@ -95,20 +95,20 @@ def test_every_byte_counts(path):
         (b"\x80\x04\x95 a pickle", "not a file of skmlp"),
     ],
 )
-def test_foreign_files_are_refused(tmp_path, data, message):
+def test_foreign_files_raise(tmp_path, data, message):
     path = tmp_path / "file"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=message):
         archive.read(path, "test", 3)
 
 
-def test_npz_files_are_refused(tmp_path):
+def test_npz_files_raise(tmp_path):
     np.savez(tmp_path / "file.npz", a=np.arange(3))
     with pytest.raises(ValueError, match="incomplete, or not a file of skmlp"):
         archive.read(tmp_path / "file.npz", "test", 3)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         archive.read(tmp_path / "file", "test", 3)
 
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"format_version": True}, "has version True of the format"),
     ],
 )
-def test_other_formats_and_later_versions_are_refused(tmp_path, change, message):
+def test_other_formats_and_later_versions_raise(tmp_path, change, message):
     document = {"format": "test", "format_version": 3, "versions": {}, "content": 0}
     forge(tmp_path / "file", document | change)
     with pytest.raises(ValueError, match=message):
@@ -131,7 +131,7 @@ def test_other_formats_and_later_versions_are_refused(tmp_path, change, message)
 
 
 @pytest.mark.parametrize("text", ["", "[", "3", "[]", "{}", "null", "[" * 100_000])
-def test_a_document_that_makes_no_sense_is_refused(tmp_path, text):
+def test_invalid_document_raises(tmp_path, text):
     forge(tmp_path / "file", text)
     with pytest.raises(ValueError, match="malformed"):
         archive.read(tmp_path / "file", "test", 3)
@@ -165,15 +165,13 @@ def header(shape, descr="<f8", fortran_order=False):
         (b"\x93NUMPY\x01\x00\x88\x13" + b"(" * 5000, "malformed"),
     ],
 )
-def test_arrays_that_are_not_there_are_refused_before_they_take_memory(
-    tmp_path, data, message
-):
+def test_missing_arrays_raise_before_memory_is_allocated(tmp_path, data, message):
     forge(tmp_path / "file", array=data)
     with pytest.raises(ValueError, match=message):
         archive.read(tmp_path / "file", "test", 3)
 
 
-def test_compressed_members_are_refused(tmp_path):
+def test_compressed_members_raise(tmp_path):
     """A small file is not to become a large one."""
     path = tmp_path / "file"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
@@ -185,7 +183,7 @@ def test_compressed_members_are_refused(tmp_path):
         archive.read(path, "test", 3)
 
 
-def test_members_in_the_same_place_are_refused(tmp_path):
+def test_members_in_the_same_place_raise(tmp_path):
     """A thousand names for the same bytes are not a thousand arrays."""
     path, data = tmp_path / "file", npy(np.zeros(1000))
     with zipfile.ZipFile(path, "w") as file:

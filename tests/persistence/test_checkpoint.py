@@ -105,7 +105,7 @@ def assert_goes_on(estimator, path, data=(X, Y), epoch=5, **options):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_every_optimizer_goes_on(path, solver, engine, dtype):
+def test_every_optimizer_continues(path, solver, engine, dtype):
     params = {"solver": solver, "engine": engine, "dtype": dtype}
     params |= {"dropout": 0.2, "batch_norm": True, "l1_ratio": 0.5, "alpha": 0.1}
     assert_goes_on(MLPClassifierScratch(**SMALL | params, batch_size=20), path)
@@ -113,7 +113,7 @@ def test_every_optimizer_goes_on(path, solver, engine, dtype):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule_goes_on(path, schedule, engine):
+def test_every_schedule_continues(path, schedule, engine):
     params = {"learning_rate": schedule, "solver": "sgd", "engine": engine}
     params |= {"warmup_steps": 20, "tol": 0.1, "n_iter_no_change": 1}
     if schedule not in ("adaptive", "invscaling", "plateau"):
@@ -152,13 +152,13 @@ def accuracy(estimator, X, y):
     ids="-".join,
 )
 @pytest.mark.parametrize("n_samples", [90])
-def test_every_way_of_training_goes_on(path, params, n_samples):
+def test_every_way_of_training_continues(path, params, n_samples):
     estimator = MLPClassifierScratch(**SMALL | params)
     assert_goes_on(estimator, path, epoch=4)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_training_with_a_validation_set_goes_on(path, early_stopping):
+def test_training_with_a_validation_set_continues(path, early_stopping):
     estimator = MLPClassifierScratch(**SMALL, early_stopping=early_stopping)
     weights = np.linspace(0, 1, 90)
     assert_goes_on(estimator, path, sample_weight=weights, X_val=X_VAL, y_val=Y_VAL)
@@ -176,12 +176,12 @@ def test_training_with_a_validation_set_goes_on(path, early_stopping):
     ],
     ids=["sparse", "Fortran", "float32", "strided", "multilabel", "bool"],
 )
-def test_training_on_other_data_goes_on(path, data):
+def test_training_on_other_data_continues(path, data):
     assert_goes_on(MLPClassifierScratch(**SMALL), path, data)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_a_training_that_was_warm_started_goes_on(path, solver):
+def test_a_training_that_was_warm_started_continues(path, solver):
     """In a process that knows nothing of the training before."""
     params = {"solver": solver, "early_stopping": True}
     estimator = MLPClassifierScratch(**SMALL | params, warm_start=True).fit(X, Y)
@@ -202,7 +202,7 @@ def test_weights_to_start_from_do_not_matter_any_more(path):
     assert_same(clone(estimator).fit(X, Y, resume_from=path), expected)
 
 
-def test_what_an_estimator_has_learned_does_not_matter(path):
+def test_fitted_attributes_do_not_matter(path):
     """It is as if it had never been fitted, whatever the warm start."""
     estimator = MLPClassifierScratch(**SMALL)
     expected = clone(estimator).fit(X, Y)
@@ -233,13 +233,13 @@ def test_a_training_that_has_ended_stays_as_it_is(path, early_stopping):
     assert path.read_bytes() == before
 
 
-def test_a_training_that_ends_at_max_iter_says_so_again(path):
+def test_resumed_training_at_max_iter_warns_again(path):
     estimator = MLPClassifierScratch(**SMALL, callbacks=Checkpoint(path)).fit(X, Y)
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(9\)"):
         estimator.fit(X, Y, resume_from=path)
 
 
-def test_a_training_goes_on_again_and_again(path):
+def test_a_training_is_resumed_repeatedly(path):
     estimator = MLPClassifierScratch(**SMALL, dropout=0.3)
     expected = clone(estimator).fit(X, Y)
     train_until(2, estimator, path, X, Y)
@@ -248,7 +248,7 @@ def test_a_training_goes_on_again_and_again(path):
     assert_same(clone(estimator).fit(X, Y, resume_from=path), expected)
 
 
-def test_progress_is_printed_from_where_it_goes_on(path, capsys):
+def test_progress_is_printed_from_the_resumed_epoch(path, capsys):
     estimator = MLPClassifierScratch(**SMALL, verbose=True).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     train_until(7, estimator, path, X, Y)
@@ -269,7 +269,7 @@ def callbacks_with_states():
     ]
 
 
-def test_callbacks_go_on(path):
+def test_callbacks_continue(path):
     """As if they had seen all of it."""
     estimator = MLPClassifierScratch(**SMALL)
     expected = callbacks_with_states()
@@ -294,7 +294,7 @@ def test_callbacks_go_on(path):
     np.testing.assert_array_equal(recorded.coefs_[3][0], wanted.coefs_[3][0])
 
 
-def test_a_bar_goes_on(path):
+def test_a_bar_continues(path):
     """It has no state, and shows the epochs that there were."""
     pytest.importorskip("tqdm")
     with open(os.devnull, "w", encoding="utf-8") as file:
@@ -312,7 +312,7 @@ def test_a_bar_goes_on(path):
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, lambda f: functools.partial(f)])
-def test_a_function_goes_on(path, wrap):
+def test_a_function_continues(path, wrap):
     """It is known by its name. What it has recorded is not stored."""
     losses = []
 
@@ -328,7 +328,7 @@ def test_a_function_goes_on(path, wrap):
     assert losses == [*expected.loss_curve_[:5], *expected.loss_curve_[4:]]
 
 
-def test_another_function_is_refused(path):
+def test_another_function_raises(path):
     def other(training):
         pass
 
@@ -354,7 +354,7 @@ def test_another_function_is_refused(path):
         ),
     ],
 )
-def test_other_callbacks_are_refused(path, before, after, message):
+def test_other_callbacks_raise(path, before, after, message):
     train_until(5, MLPClassifierScratch(**SMALL, callbacks=before), path, X, Y)
     estimator = MLPClassifierScratch(**SMALL, callbacks=after)
     with pytest.raises(ValueError, match=message):
@@ -362,7 +362,7 @@ def test_other_callbacks_are_refused(path, before, after, message):
     assert not hasattr(estimator, "coefs_")
 
 
-def test_a_state_that_cannot_be_stored_is_refused_at_once(path):
+def test_state_that_cannot_be_stored_raises_at_once(path):
     class Keeps(Callback):
         def on_fit_begin(self, training):
             self.training = training
@@ -396,7 +396,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_other_parameters_are_refused(path, name):
+def test_other_parameters_raise(path, name):
     params, message = CHANGES[name]
     train_until(5, MLPClassifierScratch(**SMALL), path, X, Y)
     estimator = MLPClassifierScratch(**SMALL | params)
@@ -428,7 +428,7 @@ def test_parameters_that_mean_the_same_are_taken(path, before, now):
     assert_same(resumed, MLPClassifierScratch(**SMALL | now).fit(X, Y))
 
 
-def test_a_plateau_of_another_floor_is_refused(path):
+def test_plateau_with_another_minimum_raises(path):
     estimator = MLPClassifierScratch(**SMALL, learning_rate="plateau")
     train_until(5, estimator, path, X, Y)
     message = "learning_rate_min was the default and is 0.0"
@@ -436,7 +436,7 @@ def test_a_plateau_of_another_floor_is_refused(path):
         estimator.set_params(learning_rate_min=0.0).fit(X, Y, resume_from=path)
 
 
-def test_a_schedule_that_knows_its_end_wants_the_same(path):
+def test_schedule_with_an_end_requires_the_same_end(path):
     estimator = MLPClassifierScratch(**SMALL, learning_rate="cosine")
     train_until(5, estimator, path, X, Y)
     with pytest.raises(ValueError, match="max_iter was 9 and is 10"):
@@ -465,7 +465,7 @@ def changed(array):
         ((X, Y), {"X_val": X, "y_val": Y}, "X_val was not given"),
     ],
 )
-def test_other_data_are_refused(path, data, options, message):
+def test_other_data_raise(path, data, options, message):
     train_until(5, MLPClassifierScratch(**SMALL), path, X, Y)
     estimator = MLPClassifierScratch(**SMALL)
     with pytest.raises(ValueError, match=message):
@@ -473,13 +473,13 @@ def test_other_data_are_refused(path, data, options, message):
     assert not hasattr(estimator, "coefs_")
 
 
-def test_another_class_is_refused(path):
+def test_another_class_raises(path):
     train_until(5, MLPClassifierScratch(**SMALL), path, X, Y)
     with pytest.raises(ValueError, match="class was 'MLPClassifierScratch' and is"):
         MLPRegressorScratch(**SMALL).fit(X, Y, resume_from=path)
 
 
-def test_a_checkpoint_that_is_refused_leaves_everything_as_it_was(path):
+def test_invalid_checkpoint_does_not_change_the_estimator(path):
     """The estimator, and the file; the checkpoint before it still works."""
     estimator = MLPClassifierScratch(**SMALL)
     expected = clone(estimator).fit(X, Y)
@@ -505,7 +505,7 @@ def test_a_model_is_no_checkpoint(path):
         estimator.fit(X, Y, resume_from=path)
 
 
-def test_a_file_that_is_not_there(path):
+def test_missing_file(path):
     with pytest.raises(FileNotFoundError):
         MLPClassifierScratch(**SMALL).fit(X, Y, resume_from=path)
 
@@ -533,7 +533,7 @@ def test_lbfgs_has_no_checkpoints(path):
         ("random_state", np.zeros(3, np.uint32)),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(path, name, value):
+def test_arrays_that_do_not_fit_raise(path, name, value):
     """Compiled code would read beyond them."""
     train_until(5, MLPClassifierScratch(**SMALL), path, X, Y)
     content, arrays = archive.read(path, "skmlp checkpoint", 2)
@@ -562,7 +562,7 @@ def test_another_engine_is_warned_of(path):
 
 
 @pytest.mark.parametrize("every", [1, 4])
-def test_checkpoints_are_written_after_so_many_epochs(path, every):
+def test_checkpoints_are_written_every_few_epochs(path, every):
     """And at the end; the file is the last of them."""
     seen = []
 
@@ -578,7 +578,7 @@ def test_checkpoints_are_written_after_so_many_epochs(path, every):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_checkpoints_change_nothing(path):
+def test_checkpoints_do_not_change_the_training(path):
     estimator = MLPClassifierScratch(**SMALL, dropout=0.1, early_stopping=True)
     expected = clone(estimator).fit(X, Y)
     assert_same(estimator.set_params(callbacks=Checkpoint(path)).fit(X, Y), expected)
@@ -629,7 +629,7 @@ def test_a_full_disk_does_not_end_training(path, monkeypatch):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_the_path_is_what_it_was_when_training_began(path, monkeypatch):
+def test_path_is_resolved_when_training_begins(path, monkeypatch):
     """Also if it is relative, as a string or a Path."""
     monkeypatch.chdir(path.parent)
     for relative in ("checkpoint", Path("checkpoint")):
@@ -688,7 +688,7 @@ class Duck:
         pass
 
 
-def test_callbacks_without_the_base_class_go_on(path):
+def test_callbacks_without_the_base_class_continue(path):
     """Also with a setting that they have changed."""
     expected = MLPClassifierScratch(**SMALL, callbacks=[Duck(1.0)]).fit(X, Y)
     fails = [Checkpoint(path), Duck(1.0), Failure(5)]
@@ -713,7 +713,7 @@ def test_the_users_random_state_is_where_it_would_be(path):
     assert resumed.randint(10**9) == one_piece.randint(10**9)
 
 
-def test_the_random_state_that_all_share_is_left_alone(path):
+def test_global_random_state_is_unchanged(path):
     train_until(5, MLPClassifierScratch(**SMALL | {"random_state": None}), path, X, Y)
     resumed = MLPClassifierScratch(**SMALL | {"random_state": None})
     curves = []
@@ -724,7 +724,7 @@ def test_the_random_state_that_all_share_is_left_alone(path):
 
 
 @pytest.mark.parametrize("change", ["dtype", "dropout"])
-def test_a_warm_start_that_has_kept_something_goes_on(path, change):
+def test_a_warm_started_training_is_resumed(path, change):
     """The dtype of the first training, or its generator."""
     estimator = MLPClassifierScratch(**SMALL, warm_start=True)
     if change == "dtype":
@@ -739,7 +739,7 @@ def test_a_warm_start_that_has_kept_something_goes_on(path, change):
     assert actual.coefs_[0].dtype == expected.coefs_[0].dtype
 
 
-def test_what_cannot_be_stored_later_does_not_end_training(path):
+def test_later_failure_to_store_does_not_end_training(path):
     class Opens(Callback):
         def on_epoch_end(self, training):
             if training.n_iter == 4:
@@ -762,7 +762,7 @@ def test_many_records_are_few_members(path):
     assert len(arrays) < 40
 
 
-def test_a_directory_that_changes_on_the_way(path, tmp_path, monkeypatch):
+def test_working_directory_that_changes_during_training(path, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -787,7 +787,7 @@ def test_a_directory_that_cannot_be_written_to(tmp_path):
 
 
 @pytest.mark.parametrize("resume_from", [3, ["file"], True])
-def test_what_is_no_path_is_refused(resume_from):
+def test_invalid_path_raises(resume_from):
     with pytest.raises(
         TypeError, match=r"resume_from must be a str or os\.PathLike, got"
     ):

@@ -593,7 +593,7 @@ def check_models(directory, outcomes, training, mutations, engine):
     outcomes[use(estimator, path)] += 1
 
 
-def test_forged_models_are_refused_or_can_be_used(tmp_path):
+def test_forged_models_raise_or_can_be_used(tmp_path):
     outcomes: Counter = Counter()
     check_models(tmp_path, outcomes)
     report("forged models", outcomes)
@@ -624,7 +624,7 @@ def check_checkpoints(directory, outcomes, training, mutations, engine):
     outcomes[use(estimator, path)] += 1
 
 
-def test_forged_checkpoints_are_refused_or_trained_on(tmp_path):
+def test_forged_checkpoints_raise_or_can_be_resumed(tmp_path):
     outcomes: Counter = Counter()
     check_checkpoints(tmp_path, outcomes)
     report("forged checkpoints", outcomes)
@@ -691,7 +691,7 @@ def check_damaged(directory, outcomes, training, damages, is_signed, noise):
         outcomes[use(estimator, path)] += 1
 
 
-def test_damaged_files_are_refused(tmp_path):
+def test_damaged_files_raise(tmp_path):
     outcomes: Counter = Counter()
     check_damaged(tmp_path, outcomes)
     report("damaged", outcomes)
@@ -718,7 +718,7 @@ def resume(tmp_path, training, change):
     return estimator.fit(X, training.y, resume_from=tmp_path / "forged")
 
 
-def test_headers_that_python_cannot_read_are_refused(tmp_path):
+def test_headers_that_python_cannot_read_raise(tmp_path):
     def unclosed(content, arrays):
         name = next(iter(arrays))
         arrays[name] = member(arrays[name]).replace(b")", b"(", 1)
@@ -727,7 +727,7 @@ def test_headers_that_python_cannot_read_are_refused(tmp_path):
         change_model(tmp_path, unclosed)
 
 
-def test_members_before_the_file_are_refused(tmp_path):
+def test_members_before_the_file_raise(tmp_path):
     """The directory says where they begin, counted from what it says of itself."""
     path = tmp_path / "file"
     forge(path, *TRAININGS[0].model(tmp_path))
@@ -755,7 +755,7 @@ def test_members_before_the_file_are_refused(tmp_path):
         ("classes_", {"kind": "object array", "items": [1, "a"]}, "malformed"),
     ],
 )
-def test_attributes_that_training_cannot_go_on_from(tmp_path, name, value, message):
+def test_attributes_from_which_training_cannot_continue(tmp_path, name, value, message):
     def change(content, arrays):
         content["attributes"][name] = value
 
@@ -817,7 +817,7 @@ def test_states_of_optimizers_that_there_are_not(tmp_path, name, value):
         ),
     ],
 )
-def test_checkpoints_that_training_cannot_go_on_from(
+def test_checkpoints_from_which_training_cannot_continue(
     tmp_path, number, changes, message
 ):
     def change(content, arrays):
@@ -847,7 +847,7 @@ def test_callbacks_that_remember_another_network(tmp_path):
 
 
 @pytest.mark.parametrize("value", [None, "junk", 10**400])
-def test_callbacks_that_remember_what_they_cannot(tmp_path, value):
+def test_callbacks_whose_state_cannot_be_stored(tmp_path, value):
     def change(content, arrays):
         early_stopping = content["callbacks"][0]["items"][1]
         next(i for i in early_stopping["items"] if i[0] == "best_")[1] = value

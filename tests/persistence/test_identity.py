@@ -58,7 +58,7 @@ def closure(scale):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_the_same_and_what_is_not(value, same, other):
+def test_equal_and_different_columns(value, same, other):
     description = describe(value)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
     assert description == describe(same)
@@ -131,7 +131,7 @@ def test_a_million_samples_are_read_in_small_parts():
     assert peak < X.nbytes / 3
 
 
-def test_a_class_of_ones_own_is_told_by_its_name():
+def test_custom_class_is_described_by_its_name():
     assert (
         describe(MLPClassifierScratch)
         == "skmlp.estimators.classifier.MLPClassifierScratch"

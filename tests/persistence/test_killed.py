@@ -88,9 +88,7 @@ def test_a_training_that_is_killed_often_ends_like_one_that_is_not(tmp_path):
 @pytest.mark.parametrize(
     "stride", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"]
 )
-def test_a_checkpoint_that_is_being_written_is_there_or_the_one_before(
-    tmp_path, stride
-):
+def test_checkpoint_file_is_always_complete(tmp_path, stride):
     """Killed at a line of the writing; only a rename makes the difference."""
     *killed, last = run("lines", tmp_path, stride)
     assert not last["killed"]

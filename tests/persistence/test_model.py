@@ -213,7 +213,7 @@ def test_numpy_reads_the_weights(datasets, tmp_path):
         ({"random_state": np.random.RandomState(np.random.PCG64(0))}, "random_state"),
     ],
 )
-def test_what_takes_code_to_load_is_refused(tmp_path, params, message):
+def test_models_with_custom_code_raise(tmp_path, params, message):
     """By name; and a file that is there stays."""
     path = tmp_path / "model"
     skmlp.save(MLPClassifierScratch(), path)
@@ -227,7 +227,7 @@ def test_what_takes_code_to_load_is_refused(tmp_path, params, message):
     assert path.read_bytes() == before
 
 
-def test_what_is_fitted_with_code_is_refused(datasets, tmp_path):
+def test_estimators_with_custom_code_raise(datasets, tmp_path):
     X, y = datasets["regression"].X, datasets["regression"].y
     regressor = MLPRegressorScratch(**SMALL, activation=Sine()).fit(X, y)
     with pytest.raises(TypeError, match=r"_network/layers/1/g is Sine\(\)"):
@@ -251,7 +251,7 @@ def test_only_the_estimators_are_saved(tmp_path, estimator):
 
 
 @pytest.mark.parametrize("value", ["a tuple", "float16", "pruned"])
-def test_what_load_would_refuse_is_not_saved(datasets, tmp_path, value):
+def test_save_raises_if_load_would_raise(datasets, tmp_path, value):
     """Weights can be set by hand."""
     X, y = datasets["regression"].X, datasets["regression"].y
     regressor = MLPRegressorScratch(**SMALL).fit(X, y)
@@ -281,7 +281,7 @@ def test_an_error_of_the_disk_names_the_file(tmp_path):
         skmlp.save(MLPRegressorScratch(), tmp_path / "no" / "model")
 
 
-def test_an_attribute_of_ones_own_is_not_lost_in_silence(tmp_path):
+def test_custom_attribute_is_not_silently_lost(tmp_path):
     classifier = MLPClassifierScratch()
     classifier.comment = "mine"
     with pytest.raises(TypeError, match=r"no attributes .* got \['comment'\]"):
@@ -319,7 +319,7 @@ def load_changed(parts, path):
         ("attributes/classes_", np.zeros((3, 1))),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(parts, tmp_path, name, array):
+def test_shapes_that_do_not_fit_raise(parts, tmp_path, name, array):
     """They would be read beyond their end."""
     parts[1][name] = array
     with pytest.raises(ValueError, match="cannot be loaded as a model: "):
@@ -356,7 +356,7 @@ def test_shapes_that_do_not_fit_are_refused(parts, tmp_path, name, array):
         (["parameters"], []),
     ],
 )
-def test_content_that_makes_no_sense_is_refused(parts, tmp_path, keys, value):
+def test_invalid_content_raises(parts, tmp_path, keys, value):
     content = parts[0]
     *keys, last = keys
     for key in keys:
@@ -396,7 +396,7 @@ def test_messages_name_the_file_and_the_reason(tmp_path):
 # The other ways.
 
 
-def test_skops_needs_no_more_than_the_classes_that_are_listed(datasets):
+def test_skops_requires_only_the_listed_classes(datasets):
     sio = pytest.importorskip("skops.io")
     dataset = datasets["multiclass"]
     for solver in [*OPTIMIZERS, "lbfgs"]:
@@ -415,7 +415,7 @@ def test_skops_needs_no_more_than_the_classes_that_are_listed(datasets):
             )
 
 
-def test_skops_still_refuses_what_is_not_listed():
+def test_skops_raises_for_types_that_are_not_listed():
     sio = pytest.importorskip("skops.io")
     data = sio.dumps(MLPClassifierScratch(activation=Sine()))
     with pytest.raises(Exception, match="Sine"):

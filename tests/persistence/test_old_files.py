@@ -22,7 +22,7 @@ TRAININGS = [path for path in FILES if path.stem.startswith("training")]
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_an_old_model_predicts_what_it_did(path):
+def test_old_model_has_the_same_predictions(path):
     """Also pickles, of whatever release of scikit-learn there was."""
     name = path.name.split("-")[0]
     if path.suffix == ".pkl":
@@ -42,7 +42,7 @@ def test_an_old_model_predicts_what_it_did(path):
 
 
 @pytest.mark.parametrize("path", TRAININGS, ids=lambda path: path.name)
-def test_an_old_training_goes_on(path):
+def test_an_old_training_continues(path):
     """It ends like one in one piece, but for what another machine rounds."""
     one_piece, X, y = maker.resumable()
     one_piece.fit(X, y)

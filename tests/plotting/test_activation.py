@@ -115,7 +115,7 @@ def test_functions_in_given_axes():
 
 
 @pytest.mark.parametrize("activation", ["softmax", "swish", 3, ["relu", None]])
-def test_what_is_no_function_of_one_number(activation):
+def test_invalid_function_of_one_number(activation):
     with pytest.raises(ValueError, match=r"activation must be .*'relu'.*got"):
         ActivationDisplay.from_activation(activation)
 
@@ -207,7 +207,7 @@ def test_saturated_where_the_derivative_is_small(names, saturation, batch_norm):
         below = A
 
 
-def test_what_is_drawn_of_a_network(digits, clf):
+def test_parts_of_a_network_that_are_drawn(digits, clf):
     X = digits[0]
     display = ActivationDisplay.from_estimator(clf, X)
     distribution, shares = display.axes_

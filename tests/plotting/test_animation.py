@@ -70,7 +70,7 @@ def test_a_classifier_has_its_surface_and_its_error_rate(n_classes):
     assert_allclose(error.lines[0].get_ydata()[-1], 1 - clf.score(X2, y))
 
 
-def test_it_is_saved_with_as_many_frames_as_were_asked_for(tmp_path):
+def test_saved_number_of_frames(tmp_path):
     image = pytest.importorskip("PIL.Image")
     reg, recorder = fit(MLPRegressorScratch, X1, Y1)
     path = tmp_path / "training.gif"

@@ -71,7 +71,7 @@ def test_lines_of_recorded_epochs_are_those_of_trainings_that_ended_there():
     assert display.colorbar_.ax.get_ylabel() == "epoch"
 
 
-def test_a_few_epochs_are_chosen_and_the_estimator_is_left_alone():
+def test_few_epochs_are_selected_and_the_estimator_is_unchanged():
     reg, recorder = fit(X1, sine(X1))
     before = [W.copy() for W in reg.coefs_]
     display = LearnedFunctionDisplay.from_recorder(recorder, reg, X1)
@@ -81,7 +81,7 @@ def test_a_few_epochs_are_chosen_and_the_estimator_is_left_alone():
         assert_array_equal(W, then)
 
 
-def test_what_has_diverged_is_a_gap():
+def test_divergence_is_a_gap():
     reg, recorder = fit(X1, sine(X1))
     recorder.coefs_[-1][0][:] = np.nan
     display = LearnedFunctionDisplay.from_recorder(recorder, reg, X1, epochs=[8, 9])

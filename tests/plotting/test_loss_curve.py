@@ -84,7 +84,7 @@ def test_the_axis_is_logarithmic_where_all_losses_are_positive(least, scale):
     assert display.ax_.get_yscale() == scale
 
 
-def test_what_is_not_finite_is_a_gap():
+def test_non_finite_value_is_a_gap():
     display = LossCurveDisplay.from_history({"loss": [2.0, 1.0, np.inf, np.nan]})
     drawn = display.lines_["training"]["loss"].get_ydata()
     assert_array_equal(drawn, [2.0, 1.0, np.nan, np.nan])
@@ -143,7 +143,7 @@ def test_panels_can_be_chosen(stopped):
         (None, "dict of lists of numbers, as history_, got None"),
     ],
 )
-def test_a_history_that_is_none_is_refused(history, message):
+def test_invalid_history_raises(history, message):
     with pytest.raises(ValueError, match=message):
         LossCurveDisplay.from_history(history)
 
@@ -169,7 +169,7 @@ def test_bad_arguments_are_named(data, plain):
         )
 
 
-def test_a_schedule_that_ends_at_nothing_does_not_take_the_axis():
+def test_schedule_that_ends_at_zero_does_not_stretch_the_axis():
     rates = [0.1, 0.05, 1e-12]
     history = {"loss": [3.0, 2.0, 1.0], "learning_rate": rates}
     display = LossCurveDisplay.from_history(history)

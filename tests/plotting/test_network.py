@@ -94,7 +94,7 @@ def test_weights_of_zero():
 
 
 @pytest.mark.parametrize("kind", ["units", "layers"])
-def test_what_is_said_of_layers(datasets, kind):
+def test_description_of_layers(datasets, kind):
     est = fitted(
         datasets["multiclass"],
         dropout=[0.5, 0],

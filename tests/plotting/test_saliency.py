@@ -169,7 +169,7 @@ def test_one_of_several_targets():
             SaliencyDisplay.from_estimator(reg, X, output=output)
 
 
-def test_what_the_gradient_is_of():
+def test_output_whose_gradient_is_shown():
     X = np.random.RandomState(0).randn(40, 3)
     y = np.where(X[:, 0] > 0, "yes", "no")
     clf = MLPClassifierScratch((4,), max_iter=2, random_state=0).fit(X, y)
@@ -193,7 +193,7 @@ def test_bars_in_given_axes(digits, clf):
 
 
 @pytest.mark.parametrize("image_shape", [(8, 9), 8, (1, 8, 8)])
-def test_a_shape_that_is_none_of_the_features(digits, clf, image_shape):
+def test_shape_that_does_not_match_the_features(digits, clf, image_shape):
     with pytest.raises(ValueError, match=r"image_shape must be .* 64 pixels.*got"):
         SaliencyDisplay.from_estimator(clf, digits[0], image_shape=image_shape)
 

@@ -258,7 +258,7 @@ def test_bad_arguments(arguments, message):
         SearchHeatmapDisplay.from_cv_results(results(), **arguments)
 
 
-def test_what_are_no_results():
+def test_invalid_search_results():
     with pytest.raises(ValueError, match="cv_results must be the cv_results_ of"):
         SearchHeatmapDisplay.from_cv_results({"alpha": [1]})
     with pytest.raises(ValueError, match="at least one candidate, got none"):

@@ -71,7 +71,7 @@ def test_many_weights_are_summed_up(recorder):
     assert [len(bands) for bands in few.bands_] == [4, 4]
 
 
-def test_nothing_is_marked_where_nothing_diverged(recorder):
+def test_no_marks_without_divergence(recorder):
     display = from_recorder(recorder)
     assert display.diverged_epoch_ is None
     assert display.divergence_ == []

@@ -42,7 +42,7 @@ def test_all_images_share_one_scale_around_zero(clf):
     assert display.colorbar_.ax.get_ylabel() == "weight"
 
 
-def test_images_need_not_be_square():
+def test_images_that_are_not_square():
     W = np.arange(12.0).reshape(6, 2)
     display = WeightsDisplay([W], image_shape=(2, 3)).plot()
     assert_array_equal(display.units_, [1, 0])
@@ -135,7 +135,7 @@ def test_as_many_axes_as_panels(clf, n_axes):
         WeightsDisplay.from_estimator(clf, ax=axes)
 
 
-def test_what_is_no_axes(clf):
+def test_invalid_axes(clf):
     with pytest.raises(ValueError, match=r"ax must be .* 3 axes"):
         WeightsDisplay.from_estimator(clf, ax="here")
     ax = plt.figure().add_axes((0, 0, 1, 1))
@@ -149,7 +149,7 @@ def test_what_is_no_axes(clf):
 @pytest.mark.parametrize(
     "image_shape", [(8, 9), (64,), 64, "8x8", (-8, -8), (8.0, 8.0), (4, 4, 4)]
 )
-def test_a_shape_that_is_none_of_the_features(clf, image_shape):
+def test_shape_that_does_not_match_the_features(clf, image_shape):
     with pytest.raises(ValueError, match=r"image_shape must be .* 64 pixels.*got"):
         WeightsDisplay.from_estimator(clf, image_shape=image_shape)
 
@@ -175,6 +175,6 @@ def test_a_network_that_is_not_fitted():
         WeightsDisplay.from_estimator(MLPRegressorScratch())
 
 
-def test_what_is_no_network(clf):
+def test_invalid_network(clf):
     with pytest.raises(TypeError, match=r"estimator must be .*last step.*got Pipeline"):
         WeightsDisplay.from_estimator(make_pipeline(clf))

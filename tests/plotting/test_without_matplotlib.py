@@ -22,7 +22,7 @@ def test_it_is_not_imported_with_the_displays():
         (WeightsDisplay([np.ones((4, 1))]).plot, "WeightsDisplay"),
     ],
 )
-def test_the_error_says_what_needs_it(monkeypatch, plot, name):
+def test_error_names_the_parameter_that_requires_it(monkeypatch, plot, name):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=rf"{name}\.plot requires matplotlib"):
         plot()

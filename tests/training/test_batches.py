@@ -59,7 +59,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_gathered_rows_are_those_asked_for(name):
+def test_gathered_rows_are_correct(name):
     source = SOURCES[name]
     gather = gatherer(source, 4)
     for rows in ([3, 1, 9, 1], [0, 0, 2, 5]):

@@ -375,7 +375,7 @@ def test_nothing_is_raised(case, losses, loss, output):
         assert isinstance(find_complaint(it, np.inf, losses), str)
 
 
-def test_an_error_of_ones_own_loss_is_no_error_of_training():
+def test_error_of_a_custom_loss_in_the_diagnosis_does_not_end_training():
     class Failing(SquaredError):
         def pointwise(self, Y, P, out):
             raise RuntimeError("on purpose")

@@ -103,7 +103,7 @@ EPOCHS = [
 
 @pytest.mark.parametrize("options", EPOCHS, ids=str)
 @pytest.mark.usefixtures("small_ufunc_buffers")
-def test_an_epoch_allocates_next_to_nothing(options):
+def test_epoch_allocates_almost_no_memory(options):
     """Where every array of the large case has 400 kB or more.
 
     Only slices of a Fortran-ordered X are out of the question: NumPy's matrix
@@ -228,7 +228,7 @@ def test_rows_that_are_not_in_the_order_are_not_looked_at():
 
 @parametrize_penalty
 @parametrize_optimizer
-def test_batches_without_any_weight_are_passed_over(optimizer, settings, penalty):
+def test_batches_without_weight_are_skipped(optimizer, settings, penalty):
     """The optimizer takes the same steps as if they were not there."""
     X, Y, w = data(weighted=True)
     w[ORDER[4:8]] = 0
@@ -246,7 +246,7 @@ def test_batches_without_any_weight_are_passed_over(optimizer, settings, penalty
     np.testing.assert_array_equal(*results)
 
 
-def test_batches_without_any_weight_do_not_dilute_the_loss():
+def test_batches_without_weight_do_not_change_the_mean_loss():
     """With weights of 0 and 1, and one sample in a batch, it is the mean loss."""
     X, Y, _ = data()
     y, w = Y[:, 0], np.arange(10) % 5 == 0
@@ -275,9 +275,7 @@ def double_in_place(X, rng):
 @pytest.mark.parametrize("augment", [double, double_in_place])
 @pytest.mark.parametrize("order", [None, ORDER], ids=["as they lie", "shuffled"])
 @pytest.mark.parametrize("as_input", [np.asarray, np.asfortranarray, csr_matrix])
-def test_augmented_batches_are_trained_on_and_the_data_is_left_alone(
-    as_input, order, augment
-):
+def test_augmented_batches_are_used_and_the_data_is_unchanged(as_input, order, augment):
     X, Y, w = data(weighted=True)
     source = as_input(X)
     before = source.copy()
@@ -308,7 +306,7 @@ def test_augment_is_given_each_batch_and_the_generator():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
-def test_what_augment_returns_is_cast(dtype):
+def test_results_of_augment_are_cast(dtype):
     X, Y, _ = data()
     step = build()
     build_engine(step, X, Y, augment=lambda X, rng: X.astype(dtype)).run_epoch(None)
@@ -331,7 +329,7 @@ def test_what_augment_returns_is_cast(dtype):
         (lambda X, rng: csr_matrix(X), "a ndarray where .* got csr_matrix"),
     ],
 )
-def test_what_augment_must_not_return(augment, message):
+def test_invalid_results_of_augment(augment, message):
     X, Y, _ = data()
     engine = build_engine(build(), X, Y, augment=augment)
     with pytest.raises(ValueError, match=f"augment must return .*{message}"):
@@ -389,7 +387,7 @@ def test_the_rate_of_every_step_is_the_schedules(optimizer, name):
 
 
 @pytest.mark.parametrize("optimizer", STEPPING)
-def test_the_gradient_is_kept_if_it_is_asked_for(optimizer):
+def test_gradient_is_kept_on_request(optimizer):
     """That of the last batch, before it is bounded, and the loss's alone."""
     X, Y, _ = data()
     step = build(optimizer, penalty="both", clip_norm=1e-3)

@@ -163,7 +163,7 @@ def test_theta_is_the_solution_and_not_the_last_point_tried(monkeypatch, l1):
     np.testing.assert_array_equal(objective.theta.flat, expected.theta.flat)
 
 
-def test_it_starts_at_theta_and_never_ends_above():
+def test_starts_at_theta_and_never_ends_above():
     """With a penalty the start is split into two halves, of either sign."""
     X, Y, _ = data()
     for l1 in (0.0, 5.0):
@@ -179,7 +179,7 @@ def test_it_starts_at_theta_and_never_ends_above():
 
 
 @pytest.mark.parametrize("l1", [0.0, 5.0])
-def test_limits_are_kept_and_said(l1):
+def test_limits_are_respected_and_reported(l1):
     X, Y, _ = data()
     few = minimize(build((6,)), X, Y, l1=l1, max_iter=3)
     assert few.nit == 3

@@ -152,14 +152,14 @@ def test_reaching_max_iter_warns(scores):
     assert state.n_iter == 3
 
 
-def test_no_number_of_epochs_without_improvement_may_be_too_many():
+def test_large_n_iter_no_change():
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(60\)"):
         state, _ = run([1.0] * 60, max_iter=60, n_iter_no_change=np.inf)
     assert state.no_improvement_count == 59
 
 
 @pytest.mark.parametrize("scores", [None, [0.5]])
-def test_an_incremental_run_is_one_epoch_and_warns_of_nothing(scores):
+def test_incremental_run_is_one_epoch_without_warnings(scores):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         state, _ = run([1.0] * 9, scores, incremental=True, max_iter=100)
@@ -168,7 +168,7 @@ def test_an_incremental_run_is_one_epoch_and_warns_of_nothing(scores):
     assert state.t == 10
 
 
-def test_the_schedule_is_asked_after_every_epoch_and_at_every_plateau():
+def test_schedule_is_called_after_each_epoch_and_at_each_plateau():
     _, rates = run([1.0, 0.5, 0.1] + [0.1] * 3, schedule="invscaling")
     t = 10 * np.arange(1, 6)
     np.testing.assert_allclose(rates, [0.1, *(0.1 / np.sqrt(t + 1))])
@@ -181,7 +181,7 @@ def test_the_schedule_is_asked_after_every_epoch_and_at_every_plateau():
 
 
 @pytest.mark.parametrize("scores", [None, [0.1, 0.5, 0.3]])
-def test_an_interruption_keeps_what_has_been_reached(scores):
+def test_interruption_keeps_the_current_parameters(scores):
     """With a validation set, the weights of the best complete epoch."""
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         state, _ = run([3, 2, 1, KeyboardInterrupt()], scores)
@@ -351,7 +351,7 @@ def test_verbose_output_is_scikit_learns(params, capsys):
 
 
 @pytest.mark.parametrize("scores", [None, [0.5] + [np.nan] * 9])
-def test_what_is_not_a_number_is_no_improvement(scores):
+def test_nan_is_not_an_improvement(scores):
     state, _ = run([1] + [np.nan] * 9, scores, n_iter_no_change=2, max_iter=10)
     assert state.n_iter == 4
 
@@ -416,7 +416,7 @@ def test_an_optimizer_that_a_large_gradient_has_frozen_has_diverged(memory):
     assert state.theta.isfinite()
 
 
-def test_a_large_gradient_alone_is_no_divergence():
+def test_large_gradient_is_not_divergence():
     """Its norm may have been bounded, or the optimizer may not square it."""
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         run([1.0], overflows_at=1, max_iter=1)
@@ -474,7 +474,7 @@ class ToldOfBeginnings(Told):
         self.note("epoch begin", training)
 
 
-def test_callbacks_are_told_in_their_order():
+def test_callbacks_are_called_in_order():
     calls = []
     callbacks = [ToldOfBeginnings(calls, " a"), Told(calls, " b", stop_at=2)]
     state, _ = run([3.0, 2.0, 1.0], callbacks=callbacks)
@@ -495,7 +495,7 @@ def test_callbacks_are_told_in_their_order():
 
 
 @pytest.mark.parametrize("stops", [(1, None), (None, 1), (1, 1)])
-def test_any_callback_can_stop_and_all_of_them_are_told(stops):
+def test_any_callback_can_stop_and_all_are_called(stops):
     calls = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -524,7 +524,7 @@ def test_early_stopping_restores_the_best_weights_after_a_callback_has_stopped()
 
 
 @pytest.mark.parametrize("what", ["begin", "epoch begin", "epoch", "end"])
-def test_all_that_have_begun_are_told_of_the_end_if_one_of_them_fails(what):
+def test_on_fit_end_is_called_for_all_callbacks_that_began_if_one_fails(what):
     calls = []
     callbacks = [
         Told(calls, " a"),
@@ -561,7 +561,7 @@ def test_of_several_ends_that_fail_each_is_run():
         ({"losses": [3.0, np.nan], "diverges_at": 2}, ValueError, 2),
     ],
 )
-def test_callbacks_are_told_of_the_end_of_a_training_that_fails(options, error, n_iter):
+def test_on_fit_end_is_called_if_training_fails(options, error, n_iter):
     calls = []
     with pytest.raises(error):
         run(callbacks=[Told(calls)], **options)
@@ -569,7 +569,7 @@ def test_callbacks_are_told_of_the_end_of_a_training_that_fails(options, error, 
     assert calls.count(calls[-1]) == 1
 
 
-def test_callbacks_are_told_of_the_end_of_an_interrupted_training():
+def test_on_fit_end_is_called_if_training_is_interrupted():
     calls = []
     with pytest.warns(UserWarning, match="interrupted by user"):
         run([3.0, 2.0, KeyboardInterrupt()], callbacks=[Told(calls)])

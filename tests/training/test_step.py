@@ -189,7 +189,7 @@ def test_weights_are_bounded_last(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", STEPPING)
-def test_what_a_step_does_is_in_order(optimizer):
+def test_order_of_operations_in_a_step(optimizer):
     """Gradient, its bound, decay, optimizer with prox, and the weights' bound.
 
     The proximal step is shortened with the gradient.
@@ -295,9 +295,7 @@ def test_frozen_layers_stay_exactly_as_they_are(optimizer, settings, frozen):
     # The noise of random search depends on the number of parameters.
     [variant for variant in VARIANTS if variant[0] != "random_search"],
 )
-def test_layers_that_are_not_frozen_move_as_in_a_network_of_their_own(
-    optimizer, settings
-):
+def test_layers_that_are_not_frozen_train_like_a_separate_network(optimizer, settings):
     """The last layer on top of frozen ones is a linear model of their units."""
     options = {"alpha": 0.5, "l1_ratio": 0.6, "weight_decay": 0.1}
     if optimizer in SEARCHES:
@@ -369,7 +367,7 @@ def test_armijo_searches_the_true_objective_and_not_the_reported_one(l1_ratio):
     assert len(sizes) > 1 or sizes == {0.5}
 
 
-def test_armijo_is_stationary_at_the_minimum_of_what_is_not_frozen():
+def test_armijo_is_stationary_at_the_minimum_of_the_layers_that_are_not_frozen():
     """Although the L1 penalty would move the frozen weights."""
     step, workspace = build(
         "armijo",
@@ -489,7 +487,7 @@ def test_grad_norm_is_that_of_the_gradient_before_it_is_bounded(optimizer, clip)
 
 
 @parametrize_optimizer
-def test_a_step_with_everything_allocates_next_to_nothing(
+def test_step_with_all_options_allocates_almost_no_memory(
     optimizer, settings, one_blas_thread
 ):
     """Where every array of the large case has 400 kB or more."""
