@@ -1,11 +1,11 @@
-"""Pictures of networks and of how they learn.
+"""Plots of networks and of their training.
 
-Each display is built by a class method, `from_estimator`, `from_history` or the like,
-which computes what there is to be seen and plots it; `plot(ax=...)` draws it again.
-What was drawn is in attributes, as Matplotlib's objects, to be changed.
+Class methods such as `from_estimator` and `from_history` compute the data of a display
+and plot it. The method `plot` plots the same data again. Attributes of the display hold
+the Matplotlib objects, so that users can change them.
 
-They need Matplotlib (``pip install "skmlp[plot]"``), which is imported when something
-is plotted.
+The displays require Matplotlib (``pip install "skmlp[plot]"``). It is imported when a
+display is plotted.
 """
 
 from skmlp.plotting.activation import ActivationDisplay

@@ -1,4 +1,4 @@
-"""Where to draw: the user's axes, or new ones."""
+"""Axes for the displays."""
 
 import math
 from typing import Any
@@ -9,18 +9,18 @@ from skmlp._sklearn import check_matplotlib_support
 
 
 def make_axes(ax: Any, caller: str, **figure_options: Any) -> tuple[Any, Any]:
-    """The axes to draw in, and their figure.
+    """Return axes and their figure.
 
     Parameters
     ----------
     ax : matplotlib Axes or None
-        The user's; None for new ones.
+        Existing axes. None creates a figure.
 
     caller : str
-        Name of the method, for the error where there is no Matplotlib.
+        Name of the method for the error message if Matplotlib is not installed.
 
     **figure_options
-        Passed to `matplotlib.pyplot.subplots`, for new axes.
+        Parameters of `matplotlib.pyplot.subplots` for a new figure.
 
     Returns
     -------
@@ -43,28 +43,28 @@ def make_panels(
     n_columns: int = 1,
     heights: list[float] | None = None,
 ) -> tuple[np.ndarray, Any]:
-    """Axes of several panels, and their figure.
+    """Return the axes of several panels and their figure.
 
     Parameters
     ----------
     ax : matplotlib Axes, array-like of Axes, or None
-        The user's: one for each panel, or one whose place is shared out among them.
-        None for a new figure.
+        Axes for each panel, or one Axes that is divided into panels. None creates a
+        figure.
 
     n_panels : int
-        How many there are.
+        Number of panels.
 
     caller : str
-        Name of the method, for the error where there is no Matplotlib.
+        Name of the method for the error message if Matplotlib is not installed.
 
     figsize : tuple (width, height)
-        Of a new figure, in inches.
+        Size of a new figure in inches.
 
     n_columns : int, default=1
-        How many are side by side.
+        Number of columns.
 
     heights : list of float, default=None
-        Relative heights of the rows; None if they are all the same.
+        Relative heights of the rows. None means equal heights.
 
     Returns
     -------
@@ -75,13 +75,13 @@ def make_panels(
         place, figure = make_axes(ax, caller, figsize=figsize)
         axes = _divide(place, n_panels, n_columns, heights)
         if ax is None and n_panels > 1:
-            place.remove()  # the user's is only switched off
+            place.remove()  # existing axes are only hidden
         return axes, figure
     axes = np.array(ax, dtype=object).ravel()
     if len(axes) != n_panels or not all(hasattr(a, "get_subplotspec") for a in axes):
         raise ValueError(
-            f"ax must be None, one Axes, or an array of {n_panels} axes, one for each "
-            f"panel; got {len(axes)} in {type(ax).__name__}."
+            f"ax must be None, one Axes, or an array of {n_panels} axes, one per "
+            f"panel, got {type(ax).__name__} of length {len(axes)}."
         )
     return axes, make_axes(axes[0], caller)[1]
 
@@ -89,15 +89,14 @@ def make_panels(
 def _divide(
     ax: Any, n_panels: int, n_columns: int, heights: list[float] | None
 ) -> np.ndarray:
-    """Share out the place of `ax`, row by row."""
+    """Divide `ax` into panels, row by row."""
     if n_panels == 1:
         return np.array([ax], dtype=object)
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError(
-            "ax must be made by plt.subplots or figure.add_subplot, so that its place "
-            f"can be shared out among the {n_panels} panels; got {ax!r}. Or pass one "
-            "Axes for each panel."
+            "ax must be created by plt.subplots or figure.add_subplot, to be divided "
+            f"into {n_panels} panels, or an array of one Axes per panel, got {ax!r}."
         )
     ax.set_axis_off()
     n_rows = math.ceil(n_panels / n_columns)

@@ -1,4 +1,4 @@
-"""Pictures of several panels: their axes, and what they are given."""
+"""Axes, images and parameter checks of displays with several panels."""
 
 import math
 from typing import Any
@@ -19,18 +19,18 @@ def make_grid(
     panel_size: tuple[float, float],
     margin: float = 0.0,
 ) -> tuple[np.ndarray, Any]:
-    """Axes of a grid of panels, all of the same size, and their figure.
+    """Return the axes of a grid of panels of equal size and their figure.
 
     Parameters
     ----------
     ax, n_panels, caller, n_columns
-        As of `make_panels`.
+        See `make_panels`.
 
     panel_size : tuple (width, height)
-        In inches, for a new figure.
+        Size of a panel of a new figure in inches.
 
     margin : float, default=0.0
-        Width beside them, for a colour bar.
+        Width in inches that is reserved for a colour bar.
 
     Returns
     -------
@@ -44,14 +44,14 @@ def make_grid(
 
 
 def draw_image(ax: Any, values: Any, image_shape: Any, **options: Any) -> Any:
-    """Draw the values of pixels, without ticks: their numbers say nothing."""
+    """Draw an image without ticks."""
     image = ax.imshow(np.reshape(values, image_shape), **options)
     ax.set(xticks=[], yticks=[])
     return image
 
 
 def symmetric_limits(values: Any) -> dict[str, float]:
-    """Limits of a diverging colour scale, with zero in its middle."""
+    """Return limits of a diverging colour scale with zero in the middle."""
     limit = np.abs(values).max(initial=0) or 1.0
     return {"vmin": -limit, "vmax": limit}
 
@@ -60,14 +60,15 @@ def check_network(estimator: object) -> None:
     """Raise if an estimator is not a fitted network of this package."""
     if not isinstance(estimator, InspectionMixin):
         raise TypeError(
-            "estimator must be an MLPClassifierScratch or an MLPRegressorScratch (of a "
-            f"pipeline, its last step), got {type(estimator).__name__}."
+            "estimator must be an MLPClassifierScratch or an MLPRegressorScratch, for "
+            "example the last step of a pipeline, got "
+            f"{type(estimator).__name__}."
         )
     check_is_fitted(estimator)
 
 
 def check_image_shape(image_shape: Any, n_features: int) -> None:
-    """Refuse a shape that is none, or has another number of pixels."""
+    """Raise if a value is not a shape of images with `n_features` pixels."""
     valid = (
         isinstance(image_shape, tuple | list)
         and len(image_shape) == 2
@@ -77,7 +78,7 @@ def check_image_shape(image_shape: Any, n_features: int) -> None:
     if not valid:
         raise ValueError(
             "image_shape must be the (height, width) of images with "
-            f"{n_features} pixels, one for each feature; got {image_shape!r}."
+            f"{n_features} pixels, one per feature, got {image_shape!r}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The network as it was when a `WeightRecorder` recorded it."""
+"""Predictions with the weights that a `WeightRecorder` recorded."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -12,71 +12,73 @@ def check_recorder(recorder: Any) -> None:
     """Raise if a recorder has not recorded a training."""
     if not all(hasattr(recorder, name) for name in ("epochs_", "coefs_", "angles_")):
         raise ValueError(
-            "recorder must be a skmlp.callbacks.WeightRecorder that was among the "
-            f"callbacks of an estimator when it was fitted, got {recorder!r}."
+            "recorder must be a skmlp.callbacks.WeightRecorder that was a callback of "
+            f"a fitted estimator, got {recorder!r}."
         )
 
 
 def check_network(recorder: Any, estimator: Any) -> None:
-    """Refuse an estimator that cannot predict with the recorded weights."""
+    """Raise if an estimator cannot predict with the recorded weights."""
     check_recorder(recorder)
     check_is_fitted(estimator)
     if not hasattr(estimator, "coefs_"):
         raise ValueError(
-            "estimator must be the MLPClassifierScratch or MLPRegressorScratch whose "
-            f"training was recorded, got {estimator!r}."
+            "estimator must be the MLPClassifierScratch or MLPRegressorScratch that "
+            f"was fitted with recorder, got {estimator!r}."
         )
-    if hasattr(estimator, "batch_norm_scales_"):
-        raise ValueError(
-            "estimator must be without batch normalization, whose scales and running "
-            f"averages recorder has not recorded; got {estimator!r}."
-        )
-    ours, theirs = (
+    for name in ("batch_norm", "layer_norm"):
+        if hasattr(estimator, f"{name}_scales_"):
+            raise ValueError(
+                f"estimator must have {name}=False, because recorder does not record "
+                f"the scales, got {estimator!r}."
+            )
+    recorded, fitted = (
         [W.shape for W in coefs] for coefs in (recorder.coefs_[0], estimator.coefs_)
     )
-    if ours != theirs:
+    if recorded != fitted:
         raise ValueError(
-            "estimator must be the one whose training recorder has recorded, with "
-            f"weights of the shapes {ours}, got {theirs}."
+            "estimator must be the one that was fitted with recorder, with weights of "
+            f"the shapes {recorded}, got {fitted}."
         )
 
 
 def at_epochs(
     recorder: Any, estimator: Any, function: Callable[..., Any], chosen: Any
 ) -> np.ndarray:
-    """What a function of the estimator was at some of the recorded epochs.
+    """Return the values of a function of the estimator at recorded epochs.
 
     Parameters
     ----------
     recorder, estimator
-        As `check_network` wants them.
+        See `check_network`.
 
     function : callable
-        Given a copy of the estimator that predicts with the recorded weights, it
-        returns an array of floats.
+        Its argument is a copy of the estimator with recorded weights. It returns an
+        array of floats.
 
     chosen : sequence of int
-        Which of the recorder's `epochs_`, as indices.
+        Indices of the epochs in the recorder's `epochs_`.
 
     Returns
     -------
     values : ndarray of shape (n_chosen, ...)
-        NaN where the weights were not finite, or what came of them.
+        The values. They are NaN if the weights or the results are not finite.
     """
-    then = copy(estimator)
-    now = np.asarray(function(then), dtype=float)
-    values = np.full((len(chosen), *now.shape), np.nan)
+    recorded = copy(estimator)
+    final = np.asarray(function(recorded), dtype=float)
+    values = np.full((len(chosen), *final.shape), np.nan)
     for i, k in enumerate(chosen):
-        then.coefs_, then.intercepts_ = recorder.coefs_[k], recorder.intercepts_[k]
+        recorded.coefs_ = recorder.coefs_[k]
+        recorded.intercepts_ = recorder.intercepts_[k]
         try:
-            values[i] = function(then)
-        except ValueError:  # it could be computed now: the weights have diverged
+            values[i] = function(recorded)
+        except ValueError:  # the recorded weights have diverged
             continue
     return values
 
 
 def spread(epochs: Sequence[int], n: int) -> np.ndarray:
-    """Indices of n epochs at most, closer at the beginning, where more happens."""
+    """Return the indices of at most n epochs, closer together at the beginning."""
     if len(epochs) <= n:
         return np.arange(len(epochs))
     return np.unique(np.geomspace(1, len(epochs), n).round().astype(int) - 1)

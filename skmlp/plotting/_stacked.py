@@ -1,4 +1,4 @@
-"""Pictures of several panels, one below the other, over the same epochs."""
+"""Panels one below the other with a common axis of epochs."""
 
 from itertools import pairwise
 from typing import Any
@@ -11,15 +11,15 @@ from skmlp.plotting._axes import make_panels
 def stack_panels(
     ax: Any, caller: str, heights: list[float], width: float = 7.0
 ) -> tuple[list, Any]:
-    """Axes one below the other, and their figure.
+    """Return axes one below the other and their figure.
 
     Parameters
     ----------
     ax, caller
-        As of `make_panels`. Panels that are not the user's share the axis of epochs.
+        See `make_panels`. New panels share the axis of epochs.
 
     heights : list of float
-        Height of each panel, in inches where the figure is new.
+        Height of each panel, in inches for a new figure.
 
     width : float, default=7.0
         Width of a new figure, in inches.
@@ -39,7 +39,7 @@ def stack_panels(
 
 
 def label_epochs(axes: Any) -> None:
-    """Label the common axis of the epochs, which are whole numbers."""
+    """Label the common axis of epochs, with integer ticks."""
     from matplotlib.ticker import MaxNLocator
 
     for ax in axes:
@@ -51,10 +51,10 @@ def label_epochs(axes: Any) -> None:
 
 
 def place_legend(ax: Any, handles: list, **otherwise: Any) -> Any:
-    """A legend beside the axes, where nothing is hidden by it.
+    """Return a legend beside the axes.
 
-    In a figure whose layout makes no room for it, it is where it hides least, or as the
-    other options say.
+    If the layout of the figure does not reserve space for it, the legend is inside the
+    axes, with the other options.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -64,12 +64,12 @@ def place_legend(ax: Any, handles: list, **otherwise: Any) -> Any:
 
 
 def place_legend_below(figure: Any, handles: list, width: float | None = None) -> Any:
-    """A legend below all axes, in as many columns as there is room for.
+    """Return a legend below all axes, with as many columns as fit.
 
-    The width, in inches, is that of the figure, unless the legend is to be narrower.
+    The width is in inches. None is the width of the figure.
     """
     longest = max(len(handle.get_label()) for handle in handles)
-    # What a symbol takes, and a letter on the average, in the usual size.
+    # Width of a symbol, and mean width of a letter, in the default size.
     column = 0.7 + 0.09 * longest
     n_columns = max(1, int((width or figure.get_figwidth()) / column))
     return figure.legend(
@@ -80,7 +80,7 @@ def place_legend_below(figure: Any, handles: list, width: float | None = None) -
 
 
 def scale_log_if_positive(ax: Any, values: Any) -> None:
-    """A logarithmic axis, where all values that are finite are above zero."""
+    """Use a logarithmic axis if all finite values are positive."""
     values = np.concatenate([np.zeros(0), *(np.ravel(v) for v in values)])
     values = values[np.isfinite(values)]
     if not len(values) or values.min() <= 0:
@@ -88,7 +88,7 @@ def scale_log_if_positive(ax: Any, values: Any) -> None:
     ax.set_yscale("log")
     if values.max() >= 100 * values.min():
         return
-    # Within two decades, powers of ten alone would be too few labels.
+    # In less than two decades, powers of ten are too few labels.
     from matplotlib.ticker import AutoLocator, LogLocator, NullLocator
 
     within_one = values.max() < 8 * values.min()
@@ -100,9 +100,10 @@ def scale_log_if_positive(ax: Any, values: Any) -> None:
 
 
 def finite(values: Any) -> np.ndarray:
-    """As an array, with NaN, which leaves a gap, for what is infinite or nearly so.
+    """Return an array with NaN, drawn as a gap, in place of very large values.
 
-    The margins of a logarithmic axis must not overflow either.
+    This includes large finite values, because the margins of a logarithmic axis must
+    not overflow.
     """
     values = np.asarray(values, dtype=float)
     return np.where(np.abs(values) < 1e250, values, np.nan)

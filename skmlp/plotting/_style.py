@@ -1,4 +1,4 @@
-"""The colours that all pictures have in common."""
+"""Colours of the displays."""
 
 import numpy as np
 
@@ -11,26 +11,26 @@ COLORS = (
     "#56B4E9",  # sky blue
     "#000000",
 )
-"""For series of data: people who do not see red and green apart can tell them apart.
+"""Colours of series of data, which colour-blind people can distinguish.
 
 M. Okabe and K. Ito, "Color universal design", 2002, without the yellow, which is too
-light on white.
+light on a white background.
 """
 
 SEQUENTIAL = "viridis"
-"""Colour map of values from small to large."""
+"""Colour map for values from small to large."""
 
 DIVERGING = "RdBu_r"
-"""Colour map of values on both sides of zero, which is white."""
+"""Colour map for negative and positive values. Zero is white."""
 
 
 def color(i: int) -> str:
-    """Colour of series number i."""
+    """Return the colour of series number i."""
     return COLORS[i % len(COLORS)]
 
 
 def sequence(n: int) -> list:
-    """Colours of n series in an order, without those that are too light on white."""
+    """Return colours of n ordered series that are not too light on white."""
     import matplotlib
 
     return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.88, n)).tolist()

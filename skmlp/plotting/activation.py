@@ -1,4 +1,4 @@
-"""Activation functions, and what they make of data."""
+"""Activation functions, and the activations of a network."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Curve(NamedTuple):
-    """An activation as a function.
+    """Values of an activation function.
 
     Attributes
     ----------
     name : str
-        Of the activation.
+        Name of the activation.
 
     z, value, derivative : ndarray of shape (n_points,)
         Pre-activations, g(z) and g'(z).
@@ -46,25 +46,25 @@ class Curve(NamedTuple):
 
 
 class LayerStatistics(NamedTuple):
-    """What the activations of a hidden layer are like.
+    """Statistics of the activations of a hidden layer.
 
     Attributes
     ----------
     name : str
-        Of the layer's activation.
+        Name of the activation function of the layer.
 
     n_units : int
-        Units of the layer.
+        Number of units of the layer.
 
     quantiles : ndarray of shape (5,)
         The 5 %, 25 %, 50 %, 75 % and 95 % quantiles of the activations of all units
         for all samples.
 
     dead : float
-        Share of the units that are zero for all samples.
+        Fraction of the units that are zero for all samples.
 
     saturated : float
-        Share of the activations at which the derivative is almost zero.
+        Fraction of the activations whose derivative is almost zero.
     """
 
     name: str
@@ -77,31 +77,32 @@ class LayerStatistics(NamedTuple):
 class ActivationDisplay:
     """Activation functions with their derivatives, or the activations of a network.
 
-    Build it by `from_activation` or by `from_estimator`.
+    Create a display with `from_activation` or `from_estimator`.
 
     Parameters
     ----------
     curves : list of Curve, default=None
-        Activation functions, to be drawn as such.
+        Activation functions.
 
     layers : list of LayerStatistics, default=None
-        Activations of hidden layers, where there are no curves.
+        Activations of hidden layers. They are drawn if there are no curves.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One for each function; or two, of the distributions and of the shares.
+        The axes of each function, or of the distributions and the percentages of a
+        network.
 
     figure_ : matplotlib Figure
 
     lines_ : list of tuple (value, derivative) of matplotlib Line2D
-        Of functions: the two lines of each.
+        For functions, the lines of each function.
 
     boxes_ : dict of list of matplotlib artists
-        Of a network: what `matplotlib.axes.Axes.bxp` returns.
+        For a network, the result of `matplotlib.axes.Axes.bxp`.
 
     bars_ : tuple (dead, saturated) of matplotlib BarContainer
-        Of a network: the shares in percent, with a bar for each layer.
+        For a network, the percentages, with a bar for each layer.
 
     Examples
     --------
@@ -135,17 +136,16 @@ class ActivationDisplay:
     ) -> Self:
         """Plot activation functions and their derivatives.
 
-        Both are computed by what trains networks: the `forward` and the `backward` of
-        the activation.
+        They are computed by the methods `forward` and `backward` of the activation.
 
         Parameters
         ----------
         activation : str, Activation or list of them, default=None
-            Names, or instances of :class:`skmlp.core.activations.Activation`. None is
-            all that a hidden layer can have.
+            Names, or instances of :class:`skmlp.core.activations.Activation`. None
+            stands for all activations of hidden layers.
 
         z : array-like of shape (n_points,), default=None
-            Pre-activations, by default 401 from -4 to 4.
+            Pre-activations. The default is 401 values from -4 to 4.
 
         ax, **kwargs
             See `plot`.
@@ -155,7 +155,7 @@ class ActivationDisplay:
         display : ActivationDisplay
         """
         if activation is None:
-            # Some have two names.
+            # Some activations have two names.
             activation = list(dict.fromkeys(HIDDEN_ACTIVATIONS.values()))
         elif not isinstance(activation, list | tuple):
             activation = [activation]
@@ -177,11 +177,11 @@ class ActivationDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Plot what the activations of the hidden layers are like.
+        """Plot statistics of the activations of the hidden layers.
 
-        A unit that is zero for all samples is dead: as a ReLU it does not learn from
-        them. An activation where the derivative is almost zero is saturated: it passes
-        hardly any gradient back.
+        A unit that is zero for all samples is dead. A dead ReLU unit does not learn
+        from these samples. An activation with a derivative of almost zero is saturated.
+        Its gradient is almost zero.
 
         Parameters
         ----------
@@ -192,8 +192,8 @@ class ActivationDisplay:
             Samples.
 
         saturation : float, default=0.01
-            An activation is saturated where the absolute value of the derivative is
-            less than that.
+            Threshold for saturated activations: the absolute value of the derivative
+            is less than `saturation`.
 
         ax, **kwargs
             See `plot`.
@@ -221,11 +221,11 @@ class ActivationDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw: one for each function, or two for a network; or one whose
-            place is divided among them. None is a new figure.
+            Axes for each function, or two for a network, or one Axes that is divided
+            into panels. None creates a figure.
 
         **kwargs
-            Passed to `matplotlib.axes.Axes.plot` for functions, to
+            Parameters of `matplotlib.axes.Axes.plot` for functions, of
             `matplotlib.axes.Axes.bxp` for a network.
 
         Returns
@@ -255,7 +255,7 @@ class ActivationDisplay:
             self.lines_.append(_draw_curve(panel, curve, options))
             panel.set_title(curve.name, fontsize="medium")
             panel.locator_params(axis="x", nbins=4, steps=[1, 2, 4, 5, 10])
-        for panel in self.axes_[-n_columns:]:  # with nothing below
+        for panel in self.axes_[-n_columns:]:  # the lowest in each column
             panel.set_xlabel("z")
         self.axes_[0].legend(fontsize="small", handlelength=1.6)
 
@@ -285,7 +285,7 @@ def _draw_curve(ax, curve, options):
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
     value = {"color": color(0), "label": "g(z)", **options}
-    # Dashed: where both are the same, both can be seen.
+    # Dashed, so that both are visible if they are equal.
     derivative = {"color": color(1), "linestyle": "--", "label": "g'(z)", **options}
     return (
         *ax.plot(curve.z, curve.value, **value),
@@ -331,7 +331,7 @@ def _draw_shares(ax, layers):
     for bars in dead, saturated:
         ax.bar_label(bars, fmt="%.3g", padding=2, fontsize="small")
     ax.set(ylim=(0, 108), yticks=range(0, 101, 20), ylabel="share (%)")
-    # Above the axes, where it cannot cover bars.
+    # Above the axes, so that it does not cover bars.
     ax.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1),
@@ -359,26 +359,25 @@ def _check_activation(activation):
         return activation
     names = sorted(set(ACTIVATIONS) - {"softmax"})
     raise ValueError(
-        f"activation must be of names among {names}, or of instances of "
-        "skmlp.core.activations.Activation that are functions of one number, got "
-        f"{activation!r}."
+        f"activation must be one of {names}, an element-wise instance of "
+        f"skmlp.core.activations.Activation, or a list of these, got {activation!r}."
     )
 
 
 def _curve(activation, z):
-    """A unit's activation and derivative, where each point is a sample."""
+    """Return the values and derivatives of an activation at the points `z`."""
     with inference.ignore_floating_point_errors():
         Z = z[:, np.newaxis].copy()
         A = activation.apply(Z)
         derivative = _derivative(activation, Z, A)
-    # One of the user's own, or with settings of its own, says what it is.
+    # The name of a custom activation, or of one with other parameters, is its repr.
     registered = ACTIVATIONS.get(activation.name) is activation
     name = activation.name if registered else repr(activation)
     return Curve(name, z, A[:, 0], derivative[:, 0])
 
 
 def _derivative(activation, Z, A):
-    """g'(z), which is the gradient where that of the activations is one."""
+    """Return g'(z): the result of `backward` for a gradient of ones."""
     delta = np.ones_like(A)
     activation.backward(Z, A, delta, np.empty_like(A))
     return delta
@@ -399,7 +398,7 @@ def _layer_statistics(estimator, X, saturation):
 
 
 def _derivatives(estimator, X, hidden):
-    """Activation, its values and its derivatives, layer after layer."""
+    """Yield the activation function, its values and its derivatives of each layer."""
     X = estimator._check_input(X)
     X = X.astype(estimator.coefs_[0].dtype, copy=False)
     network, arrays = estimator._inference()

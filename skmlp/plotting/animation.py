@@ -1,4 +1,4 @@
-"""Training as it went, as a film."""
+"""Animation of a training."""
 
 from __future__ import annotations
 
@@ -45,50 +45,51 @@ def animate_training(
     fps: float = 10,
     path: str | os.PathLike | None = None,
 ) -> Any:
-    """Animate how a network with one or two inputs learned.
+    """Animate the training of a network with one or two inputs.
 
-    Beside the function that it computed at each epoch are its error on X and y, the
-    norm of the gradient, the angle between consecutive gradients, and the weights, up
-    to that epoch.
+    Each frame shows the learned function after an epoch. Panels beside it show the
+    error on X and y, the norm of the gradient, the angle between consecutive gradients
+    and the weights up to this epoch.
 
     Parameters
     ----------
     recorder : WeightRecorder
-        It was a callback when the estimator was fitted.
+        The callback with which the estimator was fitted.
 
     estimator : MLPClassifierScratch or MLPRegressorScratch
-        That estimator, without batch normalization.
+        The fitted estimator, without batch or layer normalization.
 
     X : array-like of shape (n_samples, 1) or (n_samples, 2)
         Samples.
 
     y : array-like of shape (n_samples,)
-        Their targets. The error is the share of wrong predictions of a classifier, and
-        the mean squared error of a regressor.
+        Targets. The error is the error rate of a classifier and the mean squared error
+        of a regressor.
 
     target : callable or array-like, default=None
-        What was to be learned, as for `LearnedFunctionDisplay.from_estimator`.
+        True function, see `LearnedFunctionDisplay.from_estimator`.
 
     output : int, default=None
-        Index of the only output to be shown, as there.
+        Index of the output that is shown, see `LearnedFunctionDisplay.from_estimator`.
 
     grid_resolution : int, default=60
         Number of points on each axis.
 
     max_frames : int, default=100
-        Of more recorded epochs, so many are shown, evenly spread.
+        Maximum number of frames. If more epochs were recorded, the frames are evenly
+        spaced.
 
     fps : float, default=10
         Frames per second.
 
     path : str or os.PathLike, default=None
-        Where to save it: a ".gif", by Pillow, or a ".mp4", which needs ffmpeg. None
-        saves nothing.
+        File to which the animation is saved: a ".gif", written by Pillow, or a ".mp4",
+        which requires ffmpeg. If None, the animation is not saved.
 
     Returns
     -------
     animation : matplotlib.animation.FuncAnimation
-        It has to be kept in a variable while it is shown. In a notebook,
+        The animation. Keep a reference to it while it is shown. In a notebook,
         ``HTML(animation.to_jshtml())`` of `IPython.display` shows it.
 
     Examples
@@ -116,14 +117,16 @@ def animate_training(
     n_inputs = np.shape(X)[1] if np.ndim(X) == 2 else None
     if n_inputs not in (1, 2):
         raise ValueError(
-            "X must be of shape (n_samples, 1) or (n_samples, 2), so that the learned "
-            f"function can be shown; got the shape {np.shape(X)}."
+            "X must be of shape (n_samples, 1) or (n_samples, 2), got the shape "
+            f"{np.shape(X)}."
         )
-    film = _Film(recorder, estimator, X, y, target, output, grid_resolution, max_frames)
+    animator = _Animator(
+        recorder, estimator, X, y, target, output, grid_resolution, max_frames
+    )
     animation = FuncAnimation(
-        film.figure,
-        film.draw,
-        frames=len(film.epochs),
+        animator.figure,
+        animator.draw,
+        frames=len(animator.epochs),
         init_func=lambda: None,
         interval=1000 / fps,
     )
@@ -133,7 +136,7 @@ def animate_training(
 
 
 def _writer(path, fps):
-    """What writes a film to such a path."""
+    """Return the writer for the format of a file."""
     from matplotlib import animation
 
     suffix = os.path.splitext(os.fspath(path))[1].lower()
@@ -143,14 +146,14 @@ def _writer(path, fps):
         raise ValueError(f'path must end in ".gif" or ".mp4", got {path!r}.')
     if not animation.FFMpegWriter.isAvailable():
         raise ValueError(
-            f'path must end in ".gif", for ffmpeg, which writes ".mp4", is not '
-            f"installed; got {path!r}."
+            'path must end in ".gif", because ffmpeg, which is required for ".mp4", '
+            f"is not installed, got {path!r}."
         )
     return animation.FFMpegWriter(fps=fps)
 
 
-class _Film:
-    """The figure, and what changes in it from frame to frame."""
+class _Animator:
+    """The figure, and the method that updates it for each frame."""
 
     def __init__(
         self, recorder, estimator, X, y, target, output, grid_resolution, max_frames
@@ -165,12 +168,12 @@ class _Film:
         self.epochs = self.display.epochs
         self._make_figure()
         self._place_function()
-        self._lines: list = []  # each with all its epochs and values
+        self._lines: list = []  # with the epochs and values of all frames
         self._add_error(recorder, estimator, X, y, chosen)
         self._add_gradient(recorder)
         self._add_weights(recorder)
         self._label()
-        # Every frame would find the same layout again, which takes most of the time.
+        # The layout is the same for all frames. To compute it takes most of the time.
         self.draw(0)
         self.figure.canvas.draw()
         self.figure.set_layout_engine("none")
@@ -186,7 +189,7 @@ class _Film:
         )
 
     def _place_function(self):
-        """What stays as it is beside the function, of which the last epoch is drawn."""
+        """Draw the constant parts, and the function after the last epoch."""
         ax, display = self.axes["function"], self.display
         last = len(self.epochs) - 1
         if display._n_inputs == 1:
@@ -211,7 +214,7 @@ class _Film:
             place_legend_below(self.figure, handles, width=_WIDTH / 2)
 
     def _keep_limits(self, ax, values):
-        """Limits of the samples and of what was learned, for all frames."""
+        """Set limits for all frames from the samples and the final function."""
         values = np.concatenate([np.ravel(v) for v in values])
         values = values[np.isfinite(values)]
         if len(values) and values.min() < values.max():
@@ -221,8 +224,8 @@ class _Film:
     def _add_error(self, recorder, estimator, X, y, chosen):
         is_class = is_classifier(estimator)
 
-        def error(then):
-            predicted = np.reshape(then.predict(X), np.shape(y))
+        def error(recorded):
+            predicted = np.reshape(recorded.predict(X), np.shape(y))
             if is_class:
                 return np.mean(predicted != np.asarray(y))
             return np.mean((predicted - np.asarray(y)) ** 2)
@@ -244,7 +247,7 @@ class _Film:
         self.axes["angle"].set_ylabel("angle\n(degrees)")
 
     def _add_weights(self, recorder):
-        """Weights of all layers; of very many, some that are evenly spread."""
+        """Add weights of all layers. Of many weights, evenly spaced ones are drawn."""
         n = sum(W.size for W in recorder.coefs_[0])
         shown = np.linspace(0, n - 1, min(n, _MAX_LINES)).round().astype(int)
         weights = np.array(
@@ -257,7 +260,7 @@ class _Film:
         self.axes["weights"].set_ylabel("weights")
 
     def _add(self, panel, epochs, values, line_color, alpha=1.0):
-        """Draw all of it, which fixes the limits, to be cut off at each frame."""
+        """Draw the lines of all epochs, which sets the limits."""
         values = values.reshape(len(epochs), -1)
         width = 1.5 if values.shape[1] == 1 else 0.8
         look = {"color": line_color, "alpha": alpha, "linewidth": width}
@@ -271,7 +274,7 @@ class _Film:
             ax.set_xlim(self.epochs[0], max(self.epochs[-1], self.epochs[0] + 1))
             ax.grid(alpha=0.3)
             ax.tick_params(labelbottom=ax is panels[-1])
-            # What has been fixed by all values stays so.
+            # Keep the limits, which the values of all epochs have set.
             ax.set_ylim(ax.get_ylim())
         label_epochs(panels)
 

@@ -1,4 +1,4 @@
-"""The function that a network with one or two inputs has learned."""
+"""Learned function of a network with one or two inputs."""
 
 from __future__ import annotations
 
@@ -30,39 +30,40 @@ _CALLER = "LearnedFunctionDisplay.plot"
 
 
 class LearnedFunctionDisplay:
-    """The function that a network with one or two inputs has learned.
+    """Learned function of a network with one or two inputs.
 
-    Of one input, the predictions are lines over it, at several epochs if they were
-    recorded, with the target and the samples. Of two inputs, they are a filled contour,
-    a panel for each epoch. Classifiers show the probabilities of the classes, or with
-    two inputs and three or more classes the regions where each is the most probable.
+    With one input, the predictions are lines, for several epochs if they were recorded,
+    with the target and the samples. With two inputs, they are filled contours, with a
+    panel for each epoch. For classifiers, the display shows the probabilities of the
+    classes. With two inputs and three or more classes, it shows the regions of the most
+    probable class.
 
-    Use `from_estimator` or `from_recorder`.
+    Create a display with `from_estimator` or `from_recorder`.
 
     Parameters
     ----------
     grid : ndarray of shape (n_points, 1) or (grid_resolution ** 2, 2)
-        Where the function was evaluated; of two inputs all points of a square grid,
-        the first input changing slowest.
+        Points at which the function was evaluated. With two inputs, these are the
+        points of a square grid, and the first input changes slowest.
 
     responses : ndarray of shape (n_epochs, n_points, n_outputs)
-        Predictions, or probabilities of the classes, there.
+        Predictions, or probabilities of the classes, at these points.
 
     epochs : sequence of int, default=None
-        The epochs. None for one function that is of no epoch.
+        Numbers of the epochs. None for one function without an epoch.
 
     X : ndarray of shape (n_samples, n_inputs), default=None
         Samples.
 
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs), default=None
-        Their targets, or classes where there are `classes`.
+        Targets, or classes if `classes` is given.
 
     target : ndarray of shape (n_points,) or (n_points, n_outputs), default=None
-        What was to be learned, on the grid.
+        Values of the true function at the points of the grid.
 
     classes : ndarray, default=None
-        The classes, for a classifier. If one output is shown of two or more classes,
-        the last of `classes` is that whose probability it is.
+        The classes, for a classifier. If there is one output, it is the probability of
+        the last one of `classes`.
 
     input_names : sequence of str, default=None
         Names of the inputs.
@@ -73,16 +74,16 @@ class LearnedFunctionDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes, or the first of them.
+        The first axes.
 
     axes_ : list of matplotlib Axes
-        All axes: with two inputs one for each epoch.
+        All axes. With two inputs, there is one for each epoch.
 
     figure_ : matplotlib Figure
-        What they are in.
+        The figure.
 
     lines_ : list of matplotlib Line2D
-        With one input, the predictions of each epoch, and of each output.
+        With one input, the predictions for each epoch and each output.
 
     target_line_ : matplotlib Line2D or None
         With one input, the target.
@@ -91,10 +92,10 @@ class LearnedFunctionDisplay:
         With two inputs, the predictions.
 
     points_ : list of matplotlib PathCollection
-        The samples, those of each class by themselves.
+        The samples. With classes, there is an element for each class.
 
     colorbar_ : matplotlib Colorbar or None
-        Epochs or predictions as colours.
+        Colour bar of the epochs or the predictions.
 
     Examples
     --------
@@ -150,31 +151,32 @@ class LearnedFunctionDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier with `predict_proba`, or a regressor; a pipeline, too.
+            A fitted regressor, or a fitted classifier with `predict_proba`. It can be
+            a pipeline.
 
         X : array-like of shape (n_samples, 1) or (n_samples, 2)
-            Samples. The function is shown where they are, and a little beyond.
+            Samples. Their range, with a small margin, is the range of the grid.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets. None shows no samples.
+            Targets. If None, the samples are not drawn.
 
         target : callable or array-like, default=None
-            What was to be learned: a function of an array of shape (n_points, n_inputs)
-            that returns the values of a regression or the probabilities that are shown;
-            or these values on the grid.
+            True function: a function of an array of shape (n_points, n_inputs) that
+            returns the values of a regression or the probabilities that are shown, or
+            these values at the points of the grid.
 
         output : int, default=None
-            Index of the only output to be shown: a target, or the probability of a
-            class. None is all, or for two classes the second one's.
+            Index of the output that is shown: a target, or the probability of a class.
+            None shows all outputs, or the second one for two classes.
 
         grid_resolution : int, default=100
             Number of points on each axis.
 
         ax : matplotlib Axes, default=None
-            As for `plot`.
+            See `plot`.
 
         **options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -206,26 +208,26 @@ class LearnedFunctionDisplay:
         Parameters
         ----------
         recorder : WeightRecorder
-            It was a callback when the estimator was fitted.
+            The callback with which the estimator was fitted.
 
         estimator : MLPClassifierScratch or MLPRegressorScratch
-            That estimator, without batch normalization.
+            The fitted estimator, without batch or layer normalization.
 
         X, y : array-like
-            As for `from_estimator`.
+            See `from_estimator`.
 
         epochs : sequence of int, default=None
-            Which of the recorder's `epochs_` to show. None is up to six of them, closer
-            at the beginning.
+            Elements of the recorder's `epochs_`. None shows at most six, closer
+            together at the beginning.
 
         target, output, grid_resolution
-            As for `from_estimator`.
+            See `from_estimator`.
 
         ax : matplotlib Axes or sequence of them, default=None
-            As for `plot`.
+            See `plot`.
 
         **options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -245,12 +247,12 @@ class LearnedFunctionDisplay:
     def _computed(
         cls, recorder, estimator, X, y, chosen, target, output, grid_resolution
     ):
-        """The display of some of the recorded epochs, by their indices."""
+        """Return a display of recorded epochs, given by their indices."""
         check_network(recorder, estimator)
         data = _describe(estimator, X, y, output, grid_resolution)
 
-        def response(then):
-            return _response(then, data["grid"], output)
+        def response(recorded):
+            return _response(recorded, data["grid"], output)
 
         display = cls(
             responses=at_epochs(recorder, estimator, response, chosen),
@@ -266,8 +268,8 @@ class LearnedFunctionDisplay:
             if len(np.atleast_1d(values)) != len(self.grid):
                 raise ValueError(
                     "target must be a function that returns a value for each of the "
-                    f"{len(self.grid)} points of the grid, or these values; got the "
-                    f"shape {values.shape}."
+                    f"{len(self.grid)} points of the grid, or an array of these "
+                    f"values, got the shape {values.shape}."
                 )
             self.target = values
         return self
@@ -278,17 +280,17 @@ class LearnedFunctionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw. Of two inputs at several epochs, one for each epoch, or one
-            whose place is shared out among them. None makes a new figure.
+            Axes to draw in. For two inputs and several epochs, axes for each epoch, or
+            one Axes that is divided into panels. None creates a figure.
 
         **options
-            Passed to `Axes.plot` for the predictions of one input, to `Axes.contourf`
-            or `Axes.imshow` for those of two.
+            Parameters of `Axes.plot` for one input, of `Axes.contourf` or `Axes.imshow`
+            for two inputs.
 
         Returns
         -------
         display : LearnedFunctionDisplay
-            This one.
+            The display itself.
         """
         self.lines_: list = []
         self.surfaces_: list = []
@@ -319,8 +321,8 @@ class LearnedFunctionDisplay:
         n_epochs, n_outputs = len(self.responses), self._n_outputs
         if n_epochs > 1 and n_outputs > 1:
             raise ValueError(
-                f"output must say which of the {n_outputs} outputs is to be shown at "
-                f"{n_epochs} epochs, from 0 to {n_outputs - 1}; got None."
+                f"output must be the index of an output, from 0 to {n_outputs - 1}, if "
+                f"{n_epochs} epochs are shown, got None."
             )
         is_new = ax is None
         ax, self.figure_ = make_axes(ax, _CALLER, figsize=(7.0, 4.4))
@@ -339,7 +341,7 @@ class LearnedFunctionDisplay:
         self._place_legend(is_new=is_new)
 
     def _draw_lines(self, ax, i, line_color=None, options=None):
-        """The lines of one epoch, one for each output."""
+        """Draw the predictions of an epoch, with a line for each output."""
         lines = []
         for k in range(self._n_outputs):
             look = {"color": line_color or self._output_color(k), "linewidth": 2}
@@ -370,7 +372,7 @@ class LearnedFunctionDisplay:
         self.target_line_ = lines[0]
 
     def _draw_points_over_x(self, ax):
-        """Samples at their target; of a classifier at 1 in their class, else at 0."""
+        """Draw samples at their targets, or at 1 or 0 for a class and the others."""
         if self.X is None or self.y is None:
             return
         Y = np.reshape(self.y, (len(self.y), -1))
@@ -394,7 +396,7 @@ class LearnedFunctionDisplay:
             self.points_.append(points)
 
     def _indicators(self):
-        """For each output whether the samples are of its class."""
+        """Return for each output whether the samples belong to its class."""
         if np.ndim(self.y) == 2:
             return np.asarray(self.y, dtype=float)
         shown = self.classes if self._n_outputs > 1 else self.classes[-1:]
@@ -417,15 +419,15 @@ class LearnedFunctionDisplay:
         self._place_legend(is_new=ax is None)
 
     def _check_regions(self):
-        """Refuse several surfaces, but for classes, of which each point has one."""
+        """Raise if there are several outputs that are not classes."""
         if self._n_outputs > 1 and (self.classes is None or np.ndim(self.y) == 2):
             raise ValueError(
-                f"output must say which of the {self._n_outputs} outputs of two inputs "
-                f"is to be shown, from 0 to {self._n_outputs - 1}; got None."
+                "output must be the index of an output, from 0 to "
+                f"{self._n_outputs - 1}, if there are two inputs, got None."
             )
 
     def _place_legend(self, is_new):
-        """Below a figure of our own, where nothing is hidden by it."""
+        """Draw the legend, below the axes in a new figure."""
         handles, _ = self.ax_.get_legend_handles_labels()
         if not handles:
             return
@@ -435,7 +437,7 @@ class LearnedFunctionDisplay:
             self.ax_.legend(handles=handles)
 
     def _make_axes(self, ax):
-        """An axes for each epoch."""
+        """Return axes for each epoch."""
         n = len(self.responses)
         n_columns = n if n <= 3 else 2 if n == 4 else 3
         n_rows = math.ceil(n / n_columns)
@@ -446,7 +448,7 @@ class LearnedFunctionDisplay:
         self.ax_ = axes[0]
         are_given = np.iterable(ax)
         for i, panel in enumerate(axes):
-            # Of a grid, the outermost tell the inputs.
+            # In a grid, only the outermost panels have labels.
             is_lowest = are_given or i + n_columns >= n
             is_leftmost = are_given or i % n_columns == 0
             if not are_given and i > 0:
@@ -463,7 +465,7 @@ class LearnedFunctionDisplay:
             ax.set_ylabel(self._input_name(1))
 
     def _draw_surface(self, ax, i, options=None):
-        """The predictions of one epoch, with the samples."""
+        """Draw the predictions of an epoch and the samples."""
         n = math.isqrt(len(self.grid))
         x0, x1 = self.grid.T.reshape(2, n, n)
         Z = finite(self.responses[i]).reshape(n, n, -1)
@@ -492,12 +494,12 @@ class LearnedFunctionDisplay:
         return surface
 
     def _levels(self):
-        """Levels that all epochs share, and their colours."""
+        """Return the levels of all epochs and their colour map."""
         from matplotlib.ticker import MaxNLocator
 
         if self.classes is not None:
             return np.linspace(0, 1, 11), _pale(DIVERGING)
-        # By the last epoch: an early one, or one that diverges, may be far off.
+        # From the last epoch, because earlier predictions can be very different.
         known = [self.responses[-1], *([] if self.y is None else [self.y])]
         values = np.concatenate([np.ravel(v) for v in known])
         values = values[np.isfinite(values)]
@@ -505,7 +507,7 @@ class LearnedFunctionDisplay:
         return MaxNLocator(12).tick_values(low, high), SEQUENTIAL
 
     def _draw_regions(self, ax, x0, x1, P, options):
-        """Colours of the classes, mixed by their probabilities."""
+        """Draw the colours of the classes, mixed according to their probabilities."""
         from matplotlib.colors import to_rgb
 
         palette = np.array([to_rgb(color(k)) for k in range(P.shape[2])])
@@ -530,7 +532,7 @@ class LearnedFunctionDisplay:
             self.points_.append(points)
             return
         for k, label in enumerate(self.classes):
-            # One class against the others has the colours of its probability.
+            # With one output, use the colours of its probability.
             is_last = k == len(self.classes) - 1
             look["color"] = color(k if self._n_outputs > 1 else is_last)
             look["marker"] = _MARKERS[k % len(_MARKERS)]
@@ -541,14 +543,14 @@ class LearnedFunctionDisplay:
 
 
 def _draw_level(ax, x0, x1, Z, levels, **look):
-    """Contour lines, of those levels that there are."""
+    """Draw contour lines of the levels that are in the range of Z."""
     levels = [level for level in levels if Z.min() < level < Z.max()]
     if levels:
         ax.contour(x0, x1, Z, levels=levels, **look)
 
 
 def _describe(estimator, X, y, output, grid_resolution):
-    """What the estimator learned from, and where to look at it."""
+    """Return the constructor's parameters for the data and the grid."""
     names = getattr(estimator, "feature_names_in_", None)
     X = check_array(X, input_name="X")
     n_features = X.shape[1]
@@ -570,7 +572,7 @@ def _describe(estimator, X, y, output, grid_resolution):
             y, is_label = y[:, _check_output(output, y.shape[1])], True
         described |= {"X": X, "y": y}
     if is_classifier(estimator):
-        # Of several labels, each is a class of its own that a sample has or has not.
+        # In multilabel classification, each label is a binary problem.
         classes = np.array([0, 1]) if is_label else np.asarray(estimator.classes_)
         described |= _describe_classes(classes, 1 if is_label else output)
         if is_label:
@@ -592,7 +594,7 @@ def _describe_classes(classes, output):
 
 
 def _grid(X, n):
-    """Points where the samples are, and a twentieth of their range beyond."""
+    """Return a grid over the range of the samples, with a margin of 5 %."""
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.05 * (high - low), 1.0)
     axes = np.linspace(low - margin, high + margin, n).T
@@ -600,9 +602,9 @@ def _grid(X, n):
 
 
 def _response(estimator, grid, output):
-    """Predictions or probabilities that are shown, of shape (n_points, n_outputs)."""
+    """Return predictions or probabilities, of shape (n_points, n_outputs)."""
     with warnings.catch_warnings():
-        # The grid has no names; the columns are those of X.
+        # The grid is an array without feature names.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         if is_classifier(estimator):
             values = np.asarray(estimator.predict_proba(grid))
@@ -628,14 +630,14 @@ def _indices(epochs, recorded):
     missing = [epoch for epoch in epochs if epoch not in recorded]
     if missing or not len(epochs):
         raise ValueError(
-            f"epochs must be some of those that recorder has, {list(recorded)}, got "
+            f"epochs must be elements of recorder.epochs_, {list(recorded)}, got "
             f"{epochs!r}."
         )
     return [recorded.index(epoch) for epoch in epochs]
 
 
 def _pale(name):
-    """A diverging colour map whose ends are not too dark for what is drawn on them."""
+    """Return a diverging colour map whose ends are not too dark for points and text."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
@@ -643,7 +645,7 @@ def _pale(name):
 
 
 def _epoch_colorbar(ax, colors, epochs):
-    """A colour bar with a step for each epoch."""
+    """Draw a colour bar with a step for each epoch."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 

@@ -1,4 +1,4 @@
-"""The loss, the validation score and the learning rate over the epochs."""
+"""Loss, validation score and learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -42,41 +42,41 @@ _MARK: dict = {
 
 
 class LossCurveDisplay:
-    """The loss, the validation score and the learning rate over the epochs.
+    """Loss, validation score and learning rate over the epochs.
 
-    The training loss is a solid line, the validation loss a dashed one, on a
-    logarithmic axis where all losses are positive. The score has a panel below where
-    there is a validation set, and the learning rate where it varies. The best epoch is
-    marked.
+    The training loss is a solid line and the validation loss a dashed line. The axis is
+    logarithmic if all losses are positive. The score is drawn in another panel if there
+    is a validation set, and the learning rate if it varies. The best epoch is marked.
 
-    Use `from_estimator`, `from_estimators` or `from_history`.
+    Create a display with `from_estimator`, `from_estimators` or `from_history`.
 
     Parameters
     ----------
     histories : dict of dict
-        For each name the history of a training, as `history_`, of which 'loss' is
-        needed.
+        History of each training by name. A history is a dict like `history_`, and the
+        key 'loss' is required.
 
     best_epochs : dict of int, default=None
-        For each name the epoch to be marked, from 1. None is that with the least
-        validation loss, or training loss where there is none.
+        Number of the epoch that is marked, by name. The first epoch is 1. None stands
+        for the epoch with the smallest validation loss, or the smallest training loss
+        without a validation set.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The first panel, which is that of the loss unless there is none.
+        The first panel.
 
     axes_ : dict of matplotlib Axes
-        All panels by name: 'loss', 'score', 'learning_rate'.
+        The panels by name: 'loss', 'score' and 'learning_rate'.
 
     figure_ : matplotlib Figure
-        What they are in.
+        The figure.
 
     lines_ : dict of dict of matplotlib Line2D
-        For each name its lines, by the names of the history.
+        Lines of each training, by the keys of the history.
 
     best_ : dict of dict of matplotlib Line2D
-        For each name the marks of its best epoch, by the panels' names.
+        Marks of the best epoch of each training, by the names of the panels.
 
     Examples
     --------
@@ -114,20 +114,20 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : MLPClassifierScratch or MLPRegressorScratch
-            Fitted, with another solver than 'lbfgs'. With `early_stopping`, the epoch
-            whose weights were kept is marked.
+            Fitted estimator. The solver is not 'lbfgs'. With `early_stopping`, the
+            epoch whose weights were restored is marked.
 
         name : str, default=None
-            Its name in the attributes. None is that of its class.
+            Name in the attributes of the display. The default is the name of the class.
 
         panels : list of str, default=None
-            As for `plot`.
+            See `plot`.
 
         ax : matplotlib Axes or sequence of them, default=None
-            As for `plot`.
+            See `plot`.
 
         **line_options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -147,22 +147,22 @@ class LossCurveDisplay:
         ax: Any = None,
         **line_options: Any,
     ) -> Self:
-        """Plot the trainings of several estimators, each in a colour.
+        """Plot the trainings of several estimators in different colours.
 
         Parameters
         ----------
         estimators : dict or sequence of estimators
-            Fitted, with another solver than 'lbfgs'. The keys of a dict are their
-            names; those in a sequence are "estimator 0" and so on.
+            Fitted estimators. The solver is not 'lbfgs'. The keys of a dict are the
+            names. In a sequence, the names are "estimator 0" and so on.
 
         panels : list of str, default=None
-            As for `plot`.
+            See `plot`.
 
         ax : matplotlib Axes or sequence of them, default=None
-            As for `plot`.
+            See `plot`.
 
         **line_options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -196,24 +196,25 @@ class LossCurveDisplay:
         Parameters
         ----------
         history : dict of lists of float
-            As `history_`: 'loss', and what there is of 'val_loss', 'val_score' and
-            'learning_rate', with one value for each epoch.
+            A dict like `history_`, with the key 'loss' and optionally 'val_loss',
+            'val_score' and 'learning_rate'. Each list has a value for each epoch.
 
         name : str, default='training'
-            Its name in the attributes.
+            Name in the attributes of the display.
 
         best_epoch : int, default=None
-            The epoch to be marked, from 1. None is that with the least validation
-            loss, or training loss where there is none.
+            Number of the epoch that is marked. The first epoch is 1. None stands for
+            the epoch with the smallest validation loss, or the smallest training loss
+            without a validation set.
 
         panels : list of str, default=None
-            As for `plot`.
+            See `plot`.
 
         ax : matplotlib Axes or sequence of them, default=None
-            As for `plot`.
+            See `plot`.
 
         **line_options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -230,20 +231,20 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw. The place of one is shared out among the panels; several are
-            the panels. None makes a new figure.
+            Axes for each panel, or one Axes that is divided into panels. None creates a
+            figure.
 
         panels : list of str, default=None
-            Of 'loss', 'score' and 'learning_rate'. None is the loss, and the others
-            where they have something to show.
+            Names of the panels: 'loss', 'score' and 'learning_rate'. None stands for
+            'loss', 'score' if there are scores, and 'learning_rate' if it varies.
 
         **line_options
-            Passed to `Axes.plot`, for all lines: `linewidth`, `alpha`, ...
+            Parameters of `Axes.plot` for all lines, such as `linewidth` and `alpha`.
 
         Returns
         -------
         display : LossCurveDisplay
-            This one.
+            The display itself.
         """
         curves = {name: _curves(history) for name, history in self.histories.items()}
         panels = _check_panels(panels, curves)
@@ -267,14 +268,14 @@ class LossCurveDisplay:
             values = entries[entry]
             options = {"color": self._color(entry, i), "linestyle": _style(entry)}
             if len(values) == 1 or np.isnan(values).any():
-                options["marker"] = "."  # a value between two gaps makes no line
+                options["marker"] = "."  # a single value is not a line
             (self.lines_[name][entry],) = self.axes_[panel].plot(
                 np.arange(1, len(values) + 1), values, **{**options, **line_options}
             )
         best = self._best_epoch(name, entries)
         if not shown or best is None or panel == "learning_rate":
             return
-        # On the validation curve, where there is one: it comes last.
+        # On the validation curve, if there is one. It is the last one.
         line = self.lines_[name][shown[-1]]
         (self.best_[name][panel],) = self.axes_[panel].plot(
             best,
@@ -285,7 +286,7 @@ class LossCurveDisplay:
         )
 
     def _color(self, entry, i):
-        """Colours tell trainings apart; of a single one, what is shown of it."""
+        """Return the colour of a training, or of a curve of a single training."""
         n = len(self.histories)
         if n > len(COLORS):
             return sequence(n)[i]
@@ -299,15 +300,15 @@ class LossCurveDisplay:
             n_epochs = len(entries["loss"])
             if not 1 <= best <= n_epochs:
                 raise ValueError(
-                    f"the best epoch of {name!r} must be one from 1 to {n_epochs}, got "
-                    f"{best!r}."
+                    f"The best epoch of {name!r} must be an integer from 1 to "
+                    f"{n_epochs}, got {best!r}."
                 )
             return best
         values = entries.get("val_loss", entries["loss"])
         return None if np.isnan(values).all() else int(np.nanargmin(values)) + 1
 
     def _finish(self, curves):
-        """Labels, scales and the legend."""
+        """Set the labels, the scales and the legend."""
         for panel, ax in self.axes_.items():
             ax.set_ylabel(_LABELS[panel])
             ax.grid(alpha=0.3)
@@ -317,14 +318,15 @@ class LossCurveDisplay:
                 ]
                 scale_log_if_positive(ax, shown)
             if panel == "learning_rate" and ax.get_yscale() == "log":
-                # Schedules end at next to nothing, which would take most of the axis.
+                # The last rates of some schedules are almost zero, and would take most
+                # of the axis.
                 bottom, top = ax.get_ylim()
                 ax.set_ylim(max(bottom, 1e-4 * top), top)
         label_epochs(list(self.axes_.values()))
         place_legend(self.ax_, self._handles(curves))
 
     def _handles(self, curves):
-        """What the legend explains: the colours, then the kinds of lines."""
+        """Return the entries of the legend: the colours and the styles of the lines."""
         from matplotlib.lines import Line2D
 
         several = len(curves) > 1
@@ -355,12 +357,12 @@ def _style(entry):
 
 
 def _history(estimator):
-    """The history of a fitted estimator."""
+    """Return the history of a fitted estimator."""
     check_is_fitted(estimator)
     if not hasattr(estimator, "history_"):
         reason = ""
         if getattr(estimator, "solver", None) == "lbfgs":
-            reason = ": solver='lbfgs' keeps no history"
+            reason = ": solver='lbfgs' does not record a history"
         raise ValueError(
             "estimator must be an MLPClassifierScratch or MLPRegressorScratch with "
             f"history_, got {estimator!r}{reason}."
@@ -369,7 +371,7 @@ def _history(estimator):
 
 
 def _kept_epoch(estimator):
-    """The epoch whose weights early stopping has kept; None if there was none."""
+    """Return the epoch whose weights early stopping restored, or None."""
     scores = finite(getattr(estimator, "validation_scores_", None) or [])
     if len(scores) != len(estimator.history_["loss"]) or np.isnan(scores).all():
         return None
@@ -377,7 +379,7 @@ def _kept_epoch(estimator):
 
 
 def _curves(history):
-    """What there is of a history to be seen, as arrays."""
+    """Return the entries of a history that can be drawn, as arrays."""
     try:
         entries = {
             entry: finite(history[entry])
@@ -387,10 +389,13 @@ def _curves(history):
         }
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"history must be a dict of lists of numbers, as history_, got {history!r}."
+            "history must be a dict of lists of numbers, like history_, got "
+            f"{history!r}."
         ) from error
     if "loss" not in entries or not entries["loss"].size:
-        raise ValueError(f"history must have the losses as 'loss', got {history!r}.")
+        raise ValueError(
+            f"history must have losses at the key 'loss', got {history!r}."
+        )
     shapes = {entry: values.shape for entry, values in entries.items()}
     if len(set(shapes.values())) > 1 or entries["loss"].ndim != 1:
         raise ValueError(
@@ -404,7 +409,7 @@ def _curves(history):
 
 
 def _check_panels(panels, curves):
-    """The names of the panels, in their order."""
+    """Return the names of the panels in order."""
     if panels is None:
         has_score = any("val_score" in e for e in curves.values())
         rates = [e["learning_rate"] for e in curves.values() if "learning_rate" in e]

@@ -1,4 +1,4 @@
-"""The layers of a network, and its units and weights if they are few."""
+"""Diagram of a network: its layers, or its units and weights."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,59 +20,58 @@ FACES = {"input": "#EBEBEB", "hidden": "#CFE8F7", "output": "#FBE3B5"}
 
 EDGE = "#333333"
 
-MOST_UNITS, MOST_WEIGHTS = 32, 1000
-"""The widest layer, and the weights, of a network that is shown by its units."""
+MAX_UNITS, MAX_WEIGHTS = 32, 1000
+"""Maximum units in a layer and maximum weights for which kind='auto' draws units."""
 
-MOST_LINES = 100_000
-"""The most weights that can be drawn at all."""
+MAX_LINES = 100_000
+"""Maximum number of weights that can be drawn."""
 
 WIDE, NARROW = len("123,456 parameters"), len("dropout 0.5")
-"""The longest lines of what is said of a layer, if there is room, and if not."""
+"""Lengths of the longest lines below a layer, with and without enough space."""
 
 
 class NetworkDisplay:
-    """Picture of a network.
+    """Diagram of a network.
 
-    It is best made by `from_estimator`.
+    Create a display with `from_estimator`.
 
     Parameters
     ----------
     layers : list of LayerSummary
-        What there is to say about each layer, as in the `layers` of an estimator's
-        `summary`.
+        Description of each layer: the attribute `layers` of the result of `summary`.
 
     coefs : list of ndarray of shape (n_units_before, n_units)
         The weights of each layer after the input.
 
     feature_names : sequence of str, default=None
-        Names of the inputs; None for no names.
+        Names of the inputs. None means no names.
 
     output_names : sequence of str, default=None
-        Names of the outputs; None for no names.
+        Names of the outputs. None means no names.
 
     Attributes
     ----------
     kind_ : {'units', 'layers'}
-        What was drawn.
+        The kind that was drawn.
 
     nodes_ : list of matplotlib PathCollection
-        The units of each layer, if every unit was drawn.
+        The units of each layer, if `kind_` is 'units'.
 
     edges_ : list of matplotlib LineCollection
-        The weights of each layer after the input, the largest last, if every unit
-        was drawn.
+        The weights of each layer after the input, in ascending order of their absolute
+        values, if `kind_` is 'units'.
 
     boxes_ : list of matplotlib Rectangle
-        The layers, if they were drawn as boxes.
+        The boxes of the layers, if `kind_` is 'layers'.
 
     text_ : list of matplotlib Text
-        What is written beside the units, or into and between the boxes.
+        The names of inputs and outputs, or the text in and between the boxes.
 
     ax_ : matplotlib Axes
-        What it was drawn in. The labels of its x axis say what the layers are.
+        The axes. The labels of the x axis describe the layers.
 
     figure_ : matplotlib Figure
-        What that is part of.
+        The figure.
 
     Examples
     --------
@@ -114,24 +113,22 @@ class NetworkDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier or regressor of this package, or a pipeline that
-            ends in one.
+            A fitted classifier or regressor of this package, or a pipeline whose last
+            step is one.
 
         kind : {'auto', 'units', 'layers'}, default='auto'
-            Whether to draw every unit and every weight, or a box for each layer.
-            'auto' draws the units if no layer has more than 32, and if there are
-            no more than 1000 weights.
+            Whether to draw all units and weights, or a box for each layer. 'auto' draws
+            units if no layer has more than 32 units and there are at most 1000 weights.
 
         feature_names : sequence of str, default=None
-            Names of the inputs of the network. By default those it has seen in
-            training, if any.
+            Names of the inputs. The default is `feature_names_in_`, if it is defined.
 
         output_names : sequence of str, default=None
-            Names of the outputs. By default the classes of a classifier: for two
-            classes, the one that the output is the probability of.
+            Names of the outputs. The default is `classes_` for a classifier, or the
+            second class for two classes.
 
         ax : matplotlib Axes, default=None
-            Where to draw, in a new figure by default.
+            Axes to draw in. None creates a figure.
 
         Returns
         -------
@@ -163,20 +160,19 @@ class NetworkDisplay:
     def plot(self, ax: Any = None, *, kind: str = "auto") -> Self:
         """Draw the network.
 
-        Positive weights are drawn in blue, negative ones in vermilion, all of them the
-        thicker and darker the larger they are, compared to the largest of the
-        network. Names that do not fit are left out. The boxes of layers are the
-        higher the more units there are, on a logarithmic scale.
+        Positive weights are blue and negative weights are vermilion. The width and the
+        opacity of a line increase with the absolute value of the weight, relative to
+        the largest in the network. Names that do not fit are omitted. The height of
+        the box of a layer increases with the number of units, on a logarithmic scale.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw, in a new figure by default.
+            Axes to draw in. None creates a figure.
 
         kind : {'auto', 'units', 'layers'}, default='auto'
-            Whether to draw every unit and every weight, or a box for each layer.
-            'auto' draws the units if no layer has more than 32, and if there are
-            no more than 1000 weights.
+            Whether to draw all units and weights, or a box for each layer. 'auto' draws
+            units if no layer has more than 32 units and there are at most 1000 weights.
 
         Returns
         -------
@@ -211,21 +207,21 @@ class NetworkDisplay:
         if kind not in ("auto", "units", "layers"):
             raise ValueError(f"kind must be 'auto', 'units' or 'layers', got {kind!r}.")
         n_weights = sum(W.size for W in self.coefs)
-        if kind == "units" and n_weights > MOST_LINES:
+        if kind == "units" and n_weights > MAX_LINES:
             raise ValueError(
-                f"kind='units' draws a line for each weight, at most {MOST_LINES:,}, "
-                f"but there are {n_weights:,}; use kind='layers'."
+                f"kind must be 'layers' for a network with more than {MAX_LINES:,} "
+                f"weights, got 'units' and {n_weights:,} weights."
             )
         if kind == "auto":
             widest = max(layer.units for layer in self.layers)
-            few = widest <= MOST_UNITS and n_weights <= MOST_WEIGHTS
+            few = widest <= MAX_UNITS and n_weights <= MAX_WEIGHTS
             return "units" if few else "layers"
         return kind
 
     def _draw_units(self, sizes, feature_names, output_names):
         ax, rows = self.ax_, max(sizes)
         inches = ax.get_window_extent().height / ax.figure.dpi
-        legend = 0.35 * rows / inches  # room for it above the units
+        legend = 0.35 * rows / inches  # its height above the units
         ax.set_xlim(-0.3, len(sizes) - 0.7)
         ax.set_ylim(-rows / 2, rows / 2 + legend)
         spacing = 72 * inches / (rows + legend)
@@ -289,7 +285,7 @@ class NetworkDisplay:
     def _draw_layers(self, sizes):
         from matplotlib.patches import Polygon, Rectangle
 
-        ax, half = self.ax_, 0.2  # of a box's width
+        ax, half = self.ax_, 0.2  # half of the width of a box
         heights = 0.2 + 0.8 * np.log1p(sizes) / np.log1p(max(sizes))
         ax.set_xlim(-0.5, len(sizes) - 0.5)
         ax.set_ylim(-0.55, 0.55)
@@ -327,7 +323,7 @@ class NetworkDisplay:
         )
 
     def _label_layers(self, ax):
-        """Say below each layer what it is."""
+        """Write a description below each layer."""
         n_layers, space = len(self.layers), " "
         fontsize = _font_size(ax, n_layers, letters=WIDE)
         if fontsize < 8:
@@ -343,23 +339,23 @@ class NetworkDisplay:
 
 
 def _network_of(estimator):
-    """The network, which may be the last step of a pipeline."""
+    """Return the network, which can be the last step of a pipeline."""
     network = estimator
     if hasattr(estimator, "steps"):
         network = estimator.steps[-1][1]
     if not isinstance(network, InspectionMixin):
         raise TypeError(
             "estimator must be an MLPClassifierScratch or an MLPRegressorScratch, or a "
-            f"pipeline that ends in one, got {estimator!r}."
+            f"pipeline whose last step is one, got {estimator!r}."
         )
     return network
 
 
 def _seen_names(estimator, network):
-    """The names of the network's inputs, or None."""
+    """Return the names of the inputs of the network, or None."""
     if hasattr(network, "feature_names_in_"):
         return network.feature_names_in_
-    if hasattr(estimator, "feature_names_in_"):  # a pipeline that saw a data frame
+    if hasattr(estimator, "feature_names_in_"):  # a pipeline fitted with a data frame
         try:
             return estimator[:-1].get_feature_names_out()
         except (AttributeError, ValueError):  # not every transformer has names
@@ -381,7 +377,7 @@ def _check_names(argument, names, n_units):
 
 
 def _draw_weights(ax, before, after, W, largest):
-    """A line for each weight, those that count most on top."""
+    """Draw a line for each weight, with the largest weights on top."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
 
@@ -401,15 +397,15 @@ def _draw_weights(ax, before, after, W, largest):
 
 
 def _heights(size, rows):
-    """Where the units of a layer are, from top to bottom.
+    """Return the positions of the units of a layer from top to bottom.
 
-    They keep to the rows of the widest layer, or twice as far apart if there is room.
+    Their distance is that of the widest layer, or twice as large if there is space.
     """
     return min(2, rows / size) * ((size - 1) / 2 - np.arange(size))
 
 
 def _describe(layer, space):
-    """What a layer is, with a space or a line's end before the longest word."""
+    """Return the description of a layer, with `space` before the longest word."""
     lines = [layer.name, f"{layer.units:,} unit{'s' * (layer.units != 1)}"]
     if layer.weights:
         lines.append(_shorten(layer.activation, NARROW))
@@ -418,6 +414,7 @@ def _describe(layer, space):
         lines.append(f"dropout {layer.dropout:g}")
     if layer.batch_norm:
         lines.append("batch norm")
+    lines += [name for name, is_set in layer.others.items() if is_set]
     if layer.frozen:
         lines.append("frozen")
     return "\n".join(lines)
@@ -428,9 +425,9 @@ def _face(layer):
 
 
 def _font_size(ax, n_layers, letters):
-    """The largest, up to 9, with which texts of so many letters do not touch."""
+    """Return the largest font size, at most 9, with which labels do not overlap."""
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
-    # Letters are a bit more than half as wide as they are high.
+    # The mean width of a letter is a little more than half of its height.
     return float(np.clip(box.width * points / n_layers / (0.58 * letters), 3, 9))
 
 

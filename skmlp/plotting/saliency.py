@@ -1,4 +1,4 @@
-"""Which inputs an output depends on."""
+"""Gradients of an output with respect to the input."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class SaliencyDisplay:
-    """Gradients of an output with respect to the input: over images, or by feature.
+    """Gradients of an output with respect to the input, as images or by feature.
 
-    Build it by `from_estimator`.
+    Create a display with `from_estimator`.
 
     Parameters
     ----------
@@ -38,42 +38,42 @@ class SaliencyDisplay:
         Gradient of the output at each sample.
 
     X : array-like of shape (n_samples, n_features), default=None
-        The samples. Only images need them.
+        The samples. They are required for images only.
 
     image_shape : tuple (height, width), default=None
-        Shape of the images that the features are pixels of, row by row. None shows
-        the mean absolute gradient of each feature.
+        Shape of the images whose pixels are the features, row by row. If None, the
+        display shows the mean absolute gradient of each feature.
 
     feature_names : array-like of str of shape (n_features,), default=None
-        By default x0, x1 and so on.
+        Names of the features. The default is x0, x1 and so on.
 
     predictions : array-like of shape (n_samples,), default=None
-        What to write above each image.
+        Predictions, which are written above the images.
 
     output : str, default="output"
-        What it is the gradient of.
+        Description of the output.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
 
     axes_ : ndarray of matplotlib Axes of shape (2, n_shown)
-        Of images: those of the samples, and those of their gradients.
+        For images, the axes of the samples and of their gradients.
 
     images_ : list of tuple (sample, gradient) of matplotlib AxesImage
-        Of images: both of each sample.
+        For images, the sample and the gradient.
 
     colorbar_ : matplotlib Colorbar
-        Of images: the scale of the gradients.
+        For images, the colour bar of the gradients.
 
     ax_ : matplotlib Axes
-        Of features: where the bars are.
+        For features, the axes.
 
     bars_ : matplotlib BarContainer
-        Of features: their bars, the longest first.
+        For features, the bars, in descending order.
 
     features_ : ndarray of int
-        Of features: the index of each that is shown.
+        For features, the indices of those that are shown.
 
     Examples
     --------
@@ -130,18 +130,19 @@ class SaliencyDisplay:
             The fitted network.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples. The gradient with respect to a feature is per unit of the feature:
-            features compare if they are scaled alike.
+            Samples. The gradient depends on the units of a feature. Scale the features
+            to compare them.
 
         output : int, default=None
-            Of which output, see the method `input_gradient` of the estimator.
+            Index of the output, see the method `input_gradient` of the estimator.
 
         image_shape : tuple (height, width), default=None
-            Shape of the images that the features are pixels of, row by row. None shows
-            the mean absolute gradient of each feature.
+            Shape of the images whose pixels are the features, row by row. If None, the
+            display shows the mean absolute gradient of each feature.
 
         feature_names : array-like of str of shape (n_features,), default=None
-            By default those that the network was fitted with, or else x0, x1 and so on.
+            Names of the features. The default is `feature_names_in_`, if it is defined,
+            or x0, x1 and so on.
 
         signed, n_samples, n_features, ax, **kwargs
             See `plot`.
@@ -155,7 +156,7 @@ class SaliencyDisplay:
         if image_shape is not None:
             check_image_shape(image_shape, estimator.n_features_in_)
             check_count(n_samples, "n_samples")
-            # The others are not shown.
+            # The other samples are not shown.
             predictions = predictions[:n_samples]
             X = X.tocsr()[:n_samples] if issparse(X) else X[:n_samples]
         gradient = estimator.input_gradient(X, output)
@@ -189,21 +190,22 @@ class SaliencyDisplay:
         Parameters
         ----------
         signed : bool, default=False
-            Of images: whether to tell what raises the output from what lowers it;
-            else, the absolute values are shown.
+            For images, whether to show the signs of the gradients. If False, the
+            absolute values are shown.
 
         n_samples : int, default=6
-            Of images: how many samples to show, the first ones.
+            For images, the number of samples. The first ones are shown.
 
         n_features : int, default=15
-            Of features: how many to show, those with the largest gradients.
+            For features, the number of features. Those with the largest gradients are
+            shown.
 
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw. Images can be given two axes for each sample, first those of
-            all samples, then those of all gradients. None is a new figure.
+            Axes to draw in. For images, it can have two axes per sample: first those of
+            all samples, then those of all gradients. None creates a figure.
 
         **kwargs
-            Passed to `matplotlib.axes.Axes.imshow` for the gradients, or to
+            Parameters of `matplotlib.axes.Axes.imshow` for the gradients, or of
             `matplotlib.axes.Axes.barh`.
 
         Returns
@@ -221,7 +223,7 @@ class SaliencyDisplay:
         gradient = np.asarray(self.gradient)[:n_samples]
         check_image_shape(self.image_shape, gradient.shape[1])
         if self.X is None:
-            raise ValueError("X must be the samples where image_shape is given.")
+            raise ValueError("X must be an array of samples for images, got None.")
         X = _dense(self.X[:n_samples])
         n_shown = len(gradient)
         height, width = self.image_shape
@@ -230,7 +232,7 @@ class SaliencyDisplay:
             2 * n_shown,
             f"{type(self).__name__}.plot",
             n_columns=n_shown,
-            # High enough for the label of the colour bar.
+            # The label of the colour bar requires a minimum height.
             panel_size=(1.4, 0.1 + 1.4 * np.clip(height / width, 0.8, 2)),
             margin=1.2,
         )
@@ -278,7 +280,7 @@ class SaliencyDisplay:
             positions, importance[self.features_], **{"color": color(0), **options}
         )
         self.ax_.set_yticks(positions, names[self.features_])
-        self.ax_.invert_yaxis()  # the longest on top
+        self.ax_.invert_yaxis()  # with the longest bar on top
         self.ax_.set_xlabel(f"mean |∂f/∂x|, f the {self.output}")
 
 
@@ -292,14 +294,14 @@ def _check_names(feature_names, n_features):
     names = np.asarray(feature_names)
     if names.shape != (n_features,):
         raise ValueError(
-            f"feature_names must be {n_features} names, one for each feature; got an "
+            f"feature_names must have {n_features} names, one per feature, got an "
             f"array of shape {names.shape}."
         )
     return names
 
 
 def _describe(estimator, output):
-    """What the gradient is of, in words."""
+    """Return a description of the output."""
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         several = estimator.n_outputs_ > 1

@@ -1,4 +1,4 @@
-"""The scores of a search over two parameters."""
+"""Heat map of the results of a search over two parameters."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -12,33 +12,33 @@ from skmlp.plotting._axes import make_axes
 from skmlp.plotting._style import COLORS, SEQUENTIAL
 
 DIGIT = 0.64
-"""Width of a digit, as a part of the font's size."""
+"""Width of a digit, relative to the font size."""
 
 
 class SearchHeatmapDisplay:
     """Heat map of a search over two parameters.
 
-    It is best made by `from_search` or `from_cv_results`.
+    Create a display with `from_search` or `from_cv_results`.
 
     Parameters
     ----------
     values : array-like of shape (n_y, n_x)
-        The metric by the values of the two parameters; NaN where there is none.
+        Values of the metric for each combination of parameters. NaN means missing.
 
     x_values, y_values : sequence
-        The values of the two parameters.
+        Values of the two parameters.
 
     x, y : str, default=None
         Names of the two parameters.
 
     metric : str, default=None
-        What the values are.
+        Name of the metric.
 
     best : tuple of (int, int), default=None
-        Row and column of the best candidate, which is framed.
+        Row and column of the best candidate, which is marked.
 
     fixed : dict, default=None
-        Values that the other parameters are fixed to; they make up the title.
+        Values of the other parameters, which are the title.
 
     Attributes
     ----------
@@ -46,22 +46,22 @@ class SearchHeatmapDisplay:
         The cells.
 
     text_ : ndarray of shape (n_y, n_x) of matplotlib Text or None
-        The values in the cells, None where there is none.
+        The values in the cells. None if a value is missing.
 
     missing_ : list of matplotlib Rectangle
-        The hatched cells, that have no value.
+        The hatched cells without a value.
 
     best_ : matplotlib Rectangle or None
         The frame of the best cell.
 
     colorbar_ : matplotlib Colorbar or None
-        The scale of the colours.
+        The colour bar.
 
     ax_ : matplotlib Axes
-        What it was drawn in.
+        The axes.
 
     figure_ : matplotlib Figure
-        What that is part of.
+        The figure.
 
     Examples
     --------
@@ -105,29 +105,29 @@ class SearchHeatmapDisplay:
         ax: Any = None,
         **plot_options: Any,
     ) -> Self:
-        """Plot what a finished search has found.
+        """Plot the results of a fitted search.
 
         Parameters
         ----------
         search : object
-            A fitted `GridSearchCV`, or another with `cv_results_`.
+            A fitted `GridSearchCV`, or another object with `cv_results_`.
 
         x, y : str, default=None
-            Names of the two parameters, as in the grid: ``"mlp__alpha"``. May be
-            left out where the search was over two. All others are fixed to the
-            values of the best candidate, `best_index_`; where the search has
-            none, see `from_cv_results`.
+            Names of the two parameters in the grid, such as ``"mlp__alpha"``. They are
+            optional if the search has two parameters. Other parameters are fixed at the
+            values of the best candidate, `best_index_`. See `from_cv_results` if the
+            search does not have this attribute.
 
         metric : str, default="mean_test_score"
-            A key of `cv_results_`, for example ``"mean_fit_time"``, or the name
-            of a scorer in a search with several: ``"f1"`` is
+            A key of `cv_results_`, for example ``"mean_fit_time"``. With several
+            scorers, it can be the name of a scorer: ``"f1"`` stands for
             ``"mean_test_f1"``.
 
         ax : matplotlib Axes, default=None
-            Where to draw, in a new figure by default.
+            Axes to draw in. None creates a figure.
 
         **plot_options
-            Passed to `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -149,8 +149,8 @@ class SearchHeatmapDisplay:
             if hasattr(search, "fit"):
                 check_is_fitted(search, "cv_results_")
             raise TypeError(
-                "search must be a fitted search with the attribute cv_results_, as "
-                f"GridSearchCV has it, got {search!r}."
+                "search must be a fitted search with the attribute cv_results_, such "
+                f"as GridSearchCV, got {search!r}."
             )
         return cls.from_cv_results(
             search.cv_results_,
@@ -176,8 +176,8 @@ class SearchHeatmapDisplay:
     ) -> Self:
         """Plot the results of a search.
 
-        Of candidates with the same parameters, as successive halving has them, the
-        last counts.
+        If several candidates have the same parameters, as in successive halving, the
+        last one is used.
 
         Parameters
         ----------
@@ -185,23 +185,22 @@ class SearchHeatmapDisplay:
             The `cv_results_` of a search.
 
         x, y : str, default=None
-            Names of the two parameters, as in the grid: ``"mlp__alpha"``. May be
-            left out where the search was over two. All others are fixed to the
+            Names of the two parameters in the grid, such as ``"mlp__alpha"``. They are
+            optional if the search has two parameters. Other parameters are fixed at the
             values of the best candidate.
 
         metric : str, default="mean_test_score"
-            A key of `cv_results`, or the name of a scorer in a search with
-            several.
+            A key of `cv_results`, or the name of a scorer if there are several.
 
         best_index : int, default=None
-            Index of the best candidate. None is the one that is ranked first by
-            `metric`, or where that is no score, by the first scorer.
+            Index of the best candidate. None stands for the candidate with rank 1
+            according to `metric`, or to the first scorer if `metric` is not a score.
 
         ax : matplotlib Axes, default=None
-            Where to draw, in a new figure by default.
+            Axes to draw in. None creates a figure.
 
         **plot_options
-            Passed to `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -234,8 +233,8 @@ class SearchHeatmapDisplay:
                 f"best_index must be the index of one of the {len(candidates)} "
                 f"candidates, from 0 to {len(candidates) - 1}, got {best_index!r}."
             )
-        # Without a rank, nothing is known of the best, but something has to be fixed.
-        fixed = _varying(candidates, but=(x, y))
+        # Without ranks, fix the other parameters at the values of the first candidate.
+        fixed = _varying(candidates, exclude=(x, y))
         chosen = candidates[0 if best_index is None else best_index]
         fixed = {name: chosen[name] for name in fixed if name in chosen}
         x_values = _values(candidates, x)
@@ -272,19 +271,20 @@ class SearchHeatmapDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw, in a new figure by default.
+            Axes to draw in. None creates a figure.
 
         include_values : bool, default=True
-            Whether to write the values into the cells, if they are not too small.
+            Whether to write the values into the cells. They are omitted if the cells
+            are too small.
 
         values_format : str, default="#.3g"
             Format specification of the values.
 
         cmap : str or matplotlib Colormap, default="viridis"
-            Colours of the values.
+            Colour map of the values.
 
         colorbar : bool, default=True
-            Whether to draw the scale of the colours.
+            Whether to draw a colour bar.
 
         Returns
         -------
@@ -294,8 +294,8 @@ class SearchHeatmapDisplay:
         n_y, n_x = shape = len(self.y_values), len(self.x_values)
         if values.shape != shape:
             raise ValueError(
-                "values must have a row for each of the y_values and a column for each "
-                f"of the x_values, the shape {shape}, got {values.shape}."
+                "values must have a row for each of y_values and a column for each of "
+                f"x_values, so the shape {shape}, got {values.shape}."
             )
         self.ax_, self.figure_ = ax, figure = make_axes(
             ax,
@@ -338,7 +338,7 @@ class SearchHeatmapDisplay:
             ax.set_title("\n".join(lines), fontsize="medium")
 
     def _write_values(self, values, values_format):
-        """Write the values into cells, in black or white as their colours ask for."""
+        """Write the values into the cells, in black or white."""
         cells = np.argwhere(~np.isnan(values))
         texts = [_shorten(format(values[i, j], values_format)) for i, j in cells]
         width, height = _cell_size(self.ax_, values.shape)
@@ -362,7 +362,7 @@ class SearchHeatmapDisplay:
         text = self.text_[i, j]
         if text is not None:
             text.set_fontweight("bold")
-        # A white line around the frame sets it off against any colour.
+        # A white line around the frame makes it visible on each colour.
         for width, color in (5, "white"), (2.5, COLORS[1]):
             frame = _frame(
                 self.ax_,
@@ -378,7 +378,7 @@ class SearchHeatmapDisplay:
 
 
 def _candidates(cv_results):
-    """The parameters of every candidate."""
+    """Return the parameters of each candidate."""
     try:
         candidates = list(cv_results["params"])
     except (KeyError, TypeError, IndexError):
@@ -391,13 +391,13 @@ def _candidates(cv_results):
     return candidates
 
 
-def _varying(candidates, but=()):
-    """Names of the parameters that are not the same in all candidates."""
+def _varying(candidates, exclude=()):
+    """Return the names of the parameters that differ between candidates."""
     names = dict.fromkeys(name for params in candidates for name in params)
     return [
         name
         for name in names
-        if name not in but and len({_key(p.get(name)) for p in candidates}) > 1
+        if name not in exclude and len({_key(p.get(name)) for p in candidates}) > 1
     ]
 
 
@@ -412,12 +412,12 @@ def _check_names(x, y, candidates):
                 f"{name!r}."
             )
     if x == y:
-        raise ValueError(f"x and y must be two parameters, got {x!r} for both.")
+        raise ValueError(f"x and y must be different parameters, got {x!r} for both.")
     return x, y
 
 
 def _check_metric(metric, cv_results):
-    """The key of a metric."""
+    """Return the key of a metric."""
     metrics = [key for key in cv_results if not key.startswith("param")]
     for key in metric, f"mean_test_{metric}":
         if key in metrics:
@@ -428,7 +428,7 @@ def _check_metric(metric, cv_results):
 
 
 def _best_index(metric, cv_results):
-    """Index of the candidate that a scorer ranks first, None without ranks."""
+    """Return the index of the candidate with rank 1, or None without ranks."""
     ranks = [key for key in cv_results if key.startswith("rank_test_")]
     if not ranks:
         return None
@@ -437,7 +437,7 @@ def _best_index(metric, cv_results):
 
 
 def _key(value):
-    """What tells values apart; those that cannot be hashed are what they print."""
+    """Return a hashable key: the value, or its repr if it is not hashable."""
     try:
         hash(value)
     except TypeError:
@@ -450,7 +450,7 @@ def _same(params, others):
 
 
 def _values(candidates, name):
-    """Different values of a parameter: numbers in order, others as they come."""
+    """Return the distinct values of a parameter, sorted if they are numbers."""
     values = {_key(p[name]): p[name] for p in candidates if name in p}.values()
     return sorted(values) if all(map(_is_number, values)) else list(values)
 
@@ -460,7 +460,7 @@ def _is_number(value):
 
 
 def _labels(values):
-    """A short label for each value, all different where the values are."""
+    """Return short labels. Different values have different labels."""
     labels = [_label(value) for value in values]
     return labels if len(set(labels)) == len(labels) else [str(v) for v in values]
 
@@ -478,18 +478,18 @@ def _label(value, longest=24):
 
 
 def _shorten(number):
-    """The text of a number, without what says nothing: 1e-5 for 1.e-05."""
+    """Return the shortest text of a number, for example 1e-5 for 1.e-05."""
     mantissa, e, exponent = number.partition("e")
     mantissa = mantissa.rstrip(".")
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
 def _contrast(rgba):
-    """Black or white, whichever reads better on a colour."""
+    """Return "black" or "white", whichever has more contrast with a colour."""
     rgb = np.array(rgba[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]
-    # Where the contrast ratios of WCAG 2 with black and with white are equal.
+    # The contrast ratios of WCAG 2 with black and white are equal at this luminance.
     return "black" if luminance > 0.179 else "white"
 
 
@@ -500,6 +500,6 @@ def _frame(ax, i, j, **style):
 
 
 def _cell_size(ax, shape):
-    """Width and height of the cells in points, as far as they are known."""
+    """Return the approximate width and height of the cells in points."""
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
     return box.width * points / shape[1], box.height * points / shape[0]

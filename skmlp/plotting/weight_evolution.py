@@ -1,4 +1,4 @@
-"""The weights, and how large the gradient is and how it turns, over the epochs."""
+"""Weights, and norm and angle of the gradient, over the epochs."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _HEIGHT = 1.8
 
 
 class WeightEvolutionDisplay:
-    """The weights, and how large the gradient is and how it turns, over the epochs.
+    """Weights, and norm and angle of the gradient, over the epochs.
 
-    Each layer has a panel with a line for each weight and each bias; many weights are
-    summed up by their quantiles. Below are the norm of the gradient and the angle
-    between consecutive gradients that were recorded. Where training has diverged, the
+    Each layer has a panel with a line for each weight and each bias. If there are many
+    weights, their quantiles are drawn. Two more panels show the norm of the gradient
+    and the angle between consecutive recorded gradients. After a divergence, the
     background is shaded.
 
-    Use `from_recorder`.
+    Create a display with `from_recorder`.
 
     Parameters
     ----------
     epochs : sequence of int of length n_epochs
-        Epochs after which was recorded.
+        Numbers of the recorded epochs.
 
     coefs, intercepts : list of ndarray of shape (n_epochs, n_weights)
         Weights and biases of each layer.
@@ -50,7 +50,7 @@ class WeightEvolutionDisplay:
         Norm of the gradient.
 
     angles : sequence of float of length n_epochs
-        Angle between the gradient and the one before, in degrees.
+        Angle between the gradient and the previous one in degrees.
 
     Attributes
     ----------
@@ -58,27 +58,26 @@ class WeightEvolutionDisplay:
         The panel of the first layer.
 
     axes_ : list of matplotlib Axes
-        All panels: those of the layers, of the norm, of the angle.
+        All panels: of the layers, of the norm and of the angle.
 
     figure_ : matplotlib Figure
-        What they are in.
+        The figure.
 
     weight_lines_, bias_lines_ : list of lists of matplotlib Line2D
-        For each layer a line for each weight, or for the median of many, and for each
-        bias.
+        For each layer, the lines of the weights or of their median, and of the biases.
 
     bands_ : list of lists of matplotlib PolyCollection
-        For each layer the bands between quantiles, if its weights are many.
+        For each layer, the areas between quantiles, if there are many weights.
 
     norm_line_, angle_line_ : matplotlib Line2D
-        The norm of the gradient, and the angle.
+        The norm of the gradient and the angle.
 
     diverged_epoch_ : int or None
         First epoch with a weight or a gradient that is not finite, or with a weight
-        that is larger than 1000, and than 1000 times the largest at the beginning.
+        that is greater than 1000 and than 1000 times the largest initial weight.
 
     divergence_ : list of tuples of matplotlib Rectangle and Line2D
-        For each panel the shade from that epoch on, and its edge.
+        For each panel, the shaded area from this epoch on and its edge.
 
     Examples
     --------
@@ -117,21 +116,21 @@ class WeightEvolutionDisplay:
         max_lines: int = 200,
         **line_options: Any,
     ) -> Self:
-        """Plot what was recorded, also by a training that has failed.
+        """Plot the records of a training. The training can have failed.
 
         Parameters
         ----------
         recorder : WeightRecorder
-            It was a callback when an estimator was fitted.
+            The callback with which an estimator was fitted.
 
         ax : matplotlib Axes or sequence of them, default=None
-            As for `plot`.
+            See `plot`.
 
         max_lines : int, default=200
-            As for `plot`.
+            See `plot`.
 
         **line_options
-            As for `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -158,20 +157,21 @@ class WeightEvolutionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or sequence of them, default=None
-            Where to draw. The place of one is shared out among the panels; several are
-            the panels: one for each layer, and two. None makes a new figure.
+            Axes for each panel (one per layer, and two), or one Axes that is divided
+            into panels. None creates a figure.
 
         max_lines : int, default=200
-            Of more weights in a layer, the median is drawn, and the bands from the 5 %
-            to the 95 % quantile and from the 25 % to the 75 % quantile.
+            Maximum number of lines per layer. If there are more weights, the display
+            shows the median and the areas from the 5 % to the 95 % quantile and from
+            the 25 % to the 75 % quantile.
 
         **line_options
-            Passed to `Axes.plot`, for all lines: `linewidth`, `alpha`, ...
+            Parameters of `Axes.plot` for all lines, such as `linewidth` and `alpha`.
 
         Returns
         -------
         display : WeightEvolutionDisplay
-            This one.
+            The display itself.
         """
         check_scalar(max_lines, "max_lines", Integral, min_val=1)
         n_layers = len(self.coefs)
@@ -188,20 +188,20 @@ class WeightEvolutionDisplay:
         self._draw_gradient(line_options)
         self._mark_divergence()
         label_epochs(self.axes_)
-        # Among the weights there is no room.
+        # Above the axes, so that it does not cover the weights.
         above = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "ncols": 3}
         place_legend(self.ax_, self._handles(), **above)
         return self
 
     def _first_divergence(self):
-        """The first epoch that has diverged; None if there is none."""
+        """Return the first epoch that has diverged, or None."""
         sizes = np.max(
             [np.abs(W).max(axis=1, initial=0) for W in [*self.coefs, *self.intercepts]],
             axis=0,
         ).astype(float)
-        # Not "greater than": a NaN is not less than anything either.
+        # The negation of "less or equal" is also true for NaN.
         is_lost = ~(sizes <= _EXPLOSION * max(sizes[0], 1))
-        # The first norm is NaN, for there was no gradient; others may be unknown.
+        # A norm can be NaN if there was no gradient. Only infinity is divergence.
         is_lost |= np.isinf(np.asarray(self.grad_norms, dtype=float))
         return self.epochs[int(is_lost.argmax())] if is_lost.any() else None
 
@@ -211,7 +211,7 @@ class WeightEvolutionDisplay:
         self.bands_.append(bands)
         look = {"color": color(0)} | line_options
         self.weight_lines_.append(self._draw_many(ax, W, max_lines, bands, look))
-        # Some biases can be seen on bands, but not a hundred.
+        # Fewer lines of biases are visible on top of the areas.
         max_lines = min(max_lines, 20) if bands else max_lines
         look = {"color": color(1), "linestyle": "--"} | line_options
         self.bias_lines_.append(self._draw_many(ax, b, max_lines, bands, look))
@@ -220,7 +220,7 @@ class WeightEvolutionDisplay:
         _scale_exploded(ax, np.hstack([W, b]))
 
     def _draw_many(self, ax, values, max_lines, bands, look):
-        """A line for each column, or bands, which are appended, and the median."""
+        """Draw a line for each column, or the median and areas between quantiles."""
         n = values.shape[1]
         if n <= max_lines:
             opacity = float(np.clip(8 / max(n, 1), 0.3, 0.9))  # many lines are fainter
@@ -251,7 +251,7 @@ class WeightEvolutionDisplay:
         if self.diverged_epoch_ is None:
             return
         last = self.epochs[-1]
-        # So that the last one can be seen, too.
+        # The area of a single epoch must be visible.
         end = last + 0.04 * max(last - self.epochs[0], 1)
         for ax in self.axes_:
             look = {"color": color(4), "alpha": 0.3, "linewidth": 0}
@@ -260,7 +260,7 @@ class WeightEvolutionDisplay:
             self.divergence_.append((span, line))
 
     def _handles(self):
-        """What the legend explains."""
+        """Return the entries of the legend."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
@@ -271,16 +271,16 @@ class WeightEvolutionDisplay:
         if any(self.bands_):
             for handle in handles:
                 handle.set_label(f"{handle.get_label()} (many: median)")
-            # The narrower one lies on the wider.
+            # The narrower area is on top of the wider one.
             for (low, high, _), alpha in zip(_BANDS, (0.2, 0.5), strict=True):
-                label = f"{low:.0%} to {high:.0%} of them"
+                label = f"{low:.0%} to {high:.0%} quantiles"
                 handles.append(Patch(color=color(0), alpha=alpha, lw=0, label=label))
         handles.append(
             Line2D(
                 [],
                 [],
                 color=color(2),
-                label="gradient, and its\nangle to the one before",
+                label="gradient, and angle to\nthe previous gradient",
             )
         )
         if self.diverged_epoch_ is not None:
@@ -290,7 +290,7 @@ class WeightEvolutionDisplay:
 
 
 def _scale_exploded(ax, values):
-    """Weights that explode need a logarithmic axis, on both sides of zero."""
+    """Use a symmetric logarithmic axis for weights that explode."""
     sizes = np.abs(values[np.isfinite(values)])
     start = max(np.nanmax(np.abs(values[0]), initial=0), 1)
     if not sizes.size or sizes.max() <= _EXPLOSION * start:
@@ -302,7 +302,7 @@ def _scale_exploded(ax, values):
 
 
 def _quantile(W, q):
-    """Quantile of the weights at each epoch, NaN where none is finite."""
+    """Return the quantile of the weights at each epoch, NaN if none is finite."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
         return np.nanquantile(W, q, axis=1)

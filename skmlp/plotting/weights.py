@@ -1,4 +1,4 @@
-"""What the weights look like."""
+"""Weights of a network as images or histograms."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ KINDS = ("images", "histograms")
 
 
 class WeightsDisplay:
-    """Weights of a network: as images, or their distribution in each layer.
+    """Weights of a network, as images or as a histogram for each layer.
 
-    Build it by `from_estimator`. The constructor takes the weights, which can be those
-    of any network, scikit-learn's for one.
+    Create a display with `from_estimator`. The constructor also accepts weights of
+    other networks, for example those of scikit-learn.
 
     Parameters
     ----------
@@ -38,26 +38,26 @@ class WeightsDisplay:
         Weights of each layer.
 
     image_shape : tuple (height, width), default=None
-        Shape of the images that the features are pixels of, row by row.
+        Shape of the images whose pixels are the features, row by row.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One for each image or histogram.
+        Axes of each image or histogram.
 
     figure_ : matplotlib Figure
 
     units_ : ndarray of int
-        Of images: the units of the first layer that are shown.
+        For images, the indices of the units of the first layer that are shown.
 
     images_ : list of matplotlib AxesImage
-        Of images: the weights of each of these units.
+        For images, the weights of each of these units.
 
     colorbar_ : matplotlib Colorbar or None
-        Of images: the colour bar.
+        For images, the colour bar.
 
     bars_ : list of matplotlib BarContainer
-        Of histograms: the bars of each layer.
+        For histograms, the bars of each layer.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class WeightsDisplay:
             The fitted network.
 
         image_shape : tuple (height, width), default=None
-            Shape of the images that the features are pixels of, row by row.
+            Shape of the images whose pixels are the features, row by row.
 
         kind, n_units, bins, colorbar, ax, **kwargs
             See `plot`.
@@ -129,26 +129,26 @@ class WeightsDisplay:
         Parameters
         ----------
         kind : {'images', 'histograms'}, default=None
-            'images' shows what each unit of the first layer takes from which pixel;
-            'histograms' the distribution of the weights in each layer. None is images
-            where there is an `image_shape`.
+            'images' shows the weights of units of the first layer as images.
+            'histograms' shows the distribution of the weights in each layer. None
+            stands for 'images' if `image_shape` is given, and else for 'histograms'.
 
         n_units : int, default=25
-            Of images: how many units to show. Those with the largest norms of their
-            weights are shown, the largest first.
+            For images, the maximum number of units. Those with the largest norms of
+            their weights are shown, in descending order.
 
         bins : int, str or array-like, default=50
-            Of histograms: as for `numpy.histogram`.
+            For histograms, see `numpy.histogram`.
 
         colorbar : bool, default=True
-            Of images: whether to draw a colour bar.
+            For images, whether to draw a colour bar.
 
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw: one for each image or histogram, or one whose place is
-            divided among them. None is a new figure.
+            Axes for each image or histogram, or one Axes that is divided into panels.
+            None creates a figure.
 
         **kwargs
-            Passed to `matplotlib.axes.Axes.imshow` or `matplotlib.axes.Axes.hist`.
+            Parameters of `matplotlib.axes.Axes.imshow` or `matplotlib.axes.Axes.hist`.
 
         Returns
         -------
@@ -180,7 +180,7 @@ class WeightsDisplay:
             panel_size=(1.2, 0.2 + 1.2 * min(height / width, 2)),
             margin=1.2 if colorbar else 0,
         )
-        # One scale for all, so that they can be compared.
+        # A common scale, so that the images can be compared.
         options = {
             "cmap": DIVERGING,
             **symmetric_limits(W[:, self.units_]),

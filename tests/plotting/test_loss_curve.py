@@ -136,11 +136,11 @@ def test_panels_can_be_chosen(stopped):
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        ({}, "history must have the losses as 'loss', got {}"),
-        ({"loss": []}, "history must have the losses as 'loss'"),
+        ({}, "history must have losses at the key 'loss', got {}"),
+        ({"loss": []}, "history must have losses at the key 'loss'"),
         ({"loss": [1.0], "val_loss": [1.0, 2.0]}, "one value for each epoch"),
         ({"loss": ["high"]}, "dict of lists of numbers"),
-        (None, "dict of lists of numbers, as history_, got None"),
+        (None, "dict of lists of numbers, like history_, got None"),
     ],
 )
 def test_invalid_history_raises(history, message):
@@ -152,7 +152,7 @@ def test_bad_arguments_are_named(data, plain):
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(MLPClassifierScratch())
     lbfgs = MLPClassifierScratch((2,), solver="lbfgs", max_iter=2)
-    with pytest.raises(ValueError, match="solver='lbfgs' keeps no history"):
+    with pytest.raises(ValueError, match="solver='lbfgs' does not record a history"):
         LossCurveDisplay.from_estimator(lbfgs.fit(data.X, data.y))
     with pytest.raises(ValueError, match="estimators must have at least one"):
         LossCurveDisplay.from_estimators([])
@@ -160,10 +160,10 @@ def test_bad_arguments_are_named(data, plain):
         LossCurveDisplay.from_history(HISTORY, best_epoch=4)
     with pytest.raises(ValueError, match="panels must be a list of"):
         LossCurveDisplay({"it": HISTORY}).plot(panels="loss")
-    with pytest.raises(ValueError, match=r"an array of 1 axes.* got 2"):
+    with pytest.raises(ValueError, match=r"an array of 1 axes.*length 2"):
         LossCurveDisplay.from_estimator(plain, ax=plt.subplots(1, 2)[1])
     figure = plt.figure()
-    with pytest.raises(ValueError, match=r"ax must be made by plt\.subplots"):
+    with pytest.raises(ValueError, match=r"ax must be created by plt\.subplots"):
         LossCurveDisplay({"it": HISTORY}).plot(
             figure.add_axes((0, 0, 1, 1)), panels=["loss", "score"]
         )

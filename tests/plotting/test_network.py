@@ -111,7 +111,21 @@ def test_description_of_layers(datasets, kind):
     ]
 
 
-def test_one_unit_is_no_units(datasets):
+def test_description_of_other_layers(datasets):
+    est = fitted(
+        datasets["multiclass"],
+        hidden_layer_sizes=(4, 4),
+        layer_norm=True,
+        residual=True,
+    )
+    hidden = descriptions(NetworkDisplay.from_estimator(est))[1:3]
+    assert [text.split("parameters\n")[1] for text in hidden] == [
+        "layer norm",
+        "layer norm\nresidual",
+    ]
+
+
+def test_single_unit(datasets):
     display = NetworkDisplay.from_estimator(fitted(datasets["binary"]))
     assert descriptions(display)[-1] == "output\n1 unit\nlogistic\n5 parameters"
 
@@ -253,7 +267,5 @@ def test_bad_arguments(datasets):
 
 def test_too_many_weights_to_draw():
     est = MLPClassifierScratch((400, 300), max_iter=1).fit([[0.0], [1.0]], [0, 1])
-    with pytest.raises(
-        ValueError, match=r"at most 100,000, but there are 120,700; use"
-    ):
+    with pytest.raises(ValueError, match=r"more than 100,000 weights, got .* 120,700"):
         NetworkDisplay.from_estimator(est, kind="units")

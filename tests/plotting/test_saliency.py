@@ -115,7 +115,7 @@ def test_images_in_given_axes(digits, clf):
     assert_array_equal(display.axes_, axes)
     assert display.figure_ is figure
     assert display.images_[0][1].get_cmap().name == "gray"
-    with pytest.raises(ValueError, match=r"ax must be .* 4 axes.*got 6"):
+    with pytest.raises(ValueError, match=r"ax must be .* 4 axes.*length 6"):
         SaliencyDisplay.from_estimator(clf, digits[0][:2], ax=axes, **IMAGES)
 
 
@@ -153,7 +153,7 @@ def test_names_of_features():
     assert tick_labels(SaliencyDisplay.from_estimator(reg, X)) == ["b", "c", "a"]
     display = SaliencyDisplay.from_estimator(reg, X, feature_names=["A", "B", "C"])
     assert tick_labels(display) == ["B", "C", "A"]
-    with pytest.raises(ValueError, match=r"feature_names must be 3 names.*\(2,\)"):
+    with pytest.raises(ValueError, match=r"feature_names must have 3 names.*\(2,\)"):
         SaliencyDisplay.from_estimator(reg, X, feature_names=["A", "B"])
 
 
@@ -213,5 +213,5 @@ def test_bad_networks_and_samples(digits, clf):
         SaliencyDisplay.from_estimator(None, X)
     with pytest.raises(ValueError, match="X has 3 features"):
         SaliencyDisplay.from_estimator(clf, X[:, :3], **IMAGES)
-    with pytest.raises(ValueError, match=r"X must be .* image_shape"):
+    with pytest.raises(ValueError, match=r"X must be an array of samples"):
         SaliencyDisplay(clf.input_gradient(X), **IMAGES).plot()

@@ -241,7 +241,10 @@ def test_labels(values, labels):
     [
         ({"x": "a", "y": "rate"}, "x must be one of the parameters of the search, "),
         ({"x": "alpha"}, "y must be one of the parameters .* got None"),
-        ({"x": "rate", "y": "rate"}, "x and y must be two parameters, got 'rate'"),
+        (
+            {"x": "rate", "y": "rate"},
+            "x and y must be different parameters, got 'rate'",
+        ),
         (
             {"x": "alpha", "y": "rate", "metric": "f1"},
             r"metric must be a key of cv_results, one of \['mean_fit_time', .* 'f1'",

@@ -66,7 +66,7 @@ def test_many_weights_are_summed_up(recorder):
     assert_allclose(median.get_ydata(), np.median(W, axis=1))
     vertices = display.bands_[0][0].get_paths()[0].vertices
     assert_allclose(vertices[:, 1].max(), np.quantile(W, 0.95, axis=1).max())
-    assert "5% to 95% of them" in legend(display)
+    assert "5% to 95% quantiles" in legend(display)
     few = from_recorder(recorder, max_lines=2)
     assert [len(bands) for bands in few.bands_] == [4, 4]
 
@@ -129,5 +129,5 @@ def test_bad_arguments_are_named(recorder):
         from_recorder(None)
     with pytest.raises(ValueError, match="max_lines == 0, must be >= 1"):
         from_recorder(recorder, max_lines=0)
-    with pytest.raises(ValueError, match=r"an array of 4 axes.* got 2"):
+    with pytest.raises(ValueError, match=r"an array of 4 axes.*length 2"):
         from_recorder(recorder, ax=plt.subplots(2)[1])

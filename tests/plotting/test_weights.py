@@ -131,7 +131,7 @@ def test_in_given_axes(clf):
 @pytest.mark.parametrize("n_axes", [2, 4])
 def test_as_many_axes_as_panels(clf, n_axes):
     _, axes = plt.subplots(n_axes)
-    with pytest.raises(ValueError, match=f"ax must be .* 3 axes.*got {n_axes}"):
+    with pytest.raises(ValueError, match=f"ax must be .* 3 axes.*length {n_axes}"):
         WeightsDisplay.from_estimator(clf, ax=axes)
 
 
@@ -139,7 +139,7 @@ def test_invalid_axes(clf):
     with pytest.raises(ValueError, match=r"ax must be .* 3 axes"):
         WeightsDisplay.from_estimator(clf, ax="here")
     ax = plt.figure().add_axes((0, 0, 1, 1))
-    with pytest.raises(ValueError, match=r"ax must be made by plt\.subplots"):
+    with pytest.raises(ValueError, match=r"ax must be created by plt\.subplots"):
         WeightsDisplay.from_estimator(clf, ax=ax)
 
 
