@@ -1,4 +1,4 @@
-"""The compiled engine: whole epochs in C, without the interpreter.
+"""The compiled engine, which runs epochs in C.
 
 It computes the same as `skmlp.core` and `skmlp.training.step`, with the same objects.
 `unsupported` returns what it does not support in a configuration.
@@ -18,7 +18,7 @@ try:
     from skmlp.compiled._engine import instruction_set
 except ModuleNotFoundError:
     UNAVAILABLE = (
-        "it was not built when skmlp was installed, perhaps for lack of a C compiler"
+        "it was not built when skmlp was installed, possibly without a C compiler"
     )
 except (ImportError, TypeError) as error:  # TypeError: SciPy's BLAS has changed
     UNAVAILABLE = f"it was built, but not for this Python and SciPy ({error})"

@@ -1,7 +1,7 @@
-"""The extension module: arrays in, pointers out.
+"""Extension module of the compiled engine.
 
-It turns the objects of `skmlp.core` into the structures of src/engine.h, and calls
-the engine without the GIL. What the engine computes is in src/.
+It converts the objects of `skmlp.core` to the structures of src/engine.h, and calls the
+functions of the engine without the GIL. The computations are in src/.
 """
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
@@ -33,11 +33,11 @@ cdef extern from "src/blas.h" nogil:
 cdef extern from "src/engine.h" nogil:
     enum:
         BLOCK_ROWS
-        MOST_GATHERED
-        MOST_CONSTANTS
-        MOST_STATE_ARRAYS
-        MOST_HYPERPARAMETERS
-        MOST_SCALARS
+        MAX_GATHERED
+        MAX_CONSTANTS
+        MAX_STATE_ARRAYS
+        MAX_HYPERPARAMETERS
+        MAX_SCALARS
 
     ctypedef struct bitgen_t:
         pass
@@ -46,7 +46,7 @@ cdef extern from "src/engine.h" nogil:
         int kind
         ptrdiff_t n_in, n_out
         int frozen, is_output, activation, n_parameters
-        double constants[MOST_CONSTANTS]
+        double constants[MAX_CONSTANTS]
         void *parameters[2]
         void *gradients[2]
         void *statistics[2]
@@ -64,10 +64,10 @@ cdef extern from "src/engine.h" nogil:
 
     ctypedef struct OptimizerState:
         int kind
-        void *state[MOST_STATE_ARRAYS]
-        double hyperparameters[MOST_HYPERPARAMETERS]
+        void *state[MAX_STATE_ARRAYS]
+        double hyperparameters[MAX_HYPERPARAMETERS]
         double learning_rate
-        double scalars[MOST_SCALARS]
+        double scalars[MAX_SCALARS]
         int64_t t
 
     ctypedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *,
@@ -98,7 +98,7 @@ cdef extern from "src/engine.h" nogil:
         double *block_loss
 
     ctypedef struct Batch:
-        ptrdiff_t number, start, stop, n_weighted, heaviest
+        ptrdiff_t number, start, stop, n_weighted, max_weight_row
         double n, learning_rate
 
     ctypedef struct Totals:
@@ -151,7 +151,7 @@ cdef extern from "src/engine.h" nogil:
 
 
 cdef tuple names_in(const char **names):
-    """Return the names in a list of C, up to its end, which is NULL."""
+    """Return the names in a list of C that NULL terminates."""
     found = []
     while names[len(found)] != NULL:
         found.append(names[len(found)].decode())
@@ -163,23 +163,23 @@ ACTIVATIONS = names_in(activation_names)
 LOSSES = names_in(loss_names)
 OPTIMIZERS = (None, *names_in(optimizer_names)[1:])
 PENALTIES = names_in(penalty_names)
-# The parameters of `TrainingStep` that `Model.prepare` takes into account.
+# The parameters of `TrainingStep` that `Model.prepare` supports.
 STEP_OPTIONS = ("weight_decay", "clip_norm", "max_norm", "batch_norm_momentum")
 OPERATIONS = names_in(operation_names)
 
-# A network of so many weights is worth the work of several threads; so many weights of
-# its layer are then cut into parts, which have so many at most: BLAS copies an operand
-# of the product for each of them.
+# Minimum number of weights of a network for several threads, minimum number of weights of
+# a layer that is divided into parts, and maximum size of a part. Large parts are faster,
+# because BLAS copies an operand of the product for each part.
 _WORTH_SHARING, _WORTH_CUTTING, _PART_SIZE = 2**16, 2**12, 2**18
 
 
 def instruction_set():
-    """Name of the instruction set that the engine's loops use."""
+    """Return the name of the instruction set of the loops."""
     return c_instruction_set().decode()
 
 
 cdef void *address(array) except? NULL:
-    """Where the memory of an array begins; NULL for None."""
+    """Return the address of an array, or NULL for None."""
     cdef Py_buffer view
     if array is None:
         return NULL
@@ -194,28 +194,29 @@ cdef bitgen_t *bit_generator(generator) except NULL:
 
 
 cdef const intptr_t *first_row(const intptr_t[::1] order) except? NULL:
-    """Where the memory of an order begins; NULL for None."""
+    """Return the address of an order, or NULL for None."""
     if order is None:
         return NULL
     return &order[0]
 
 
-# The generator may be shared with other threads: it is NumPy's global one, or the
-# user's own. Its lock is only held together with the GIL. So no other thread can fork
-# the process while the lock is held, and the child can use the generator.
+# The generator can be shared with other threads, as NumPy's global one is. Its lock is
+# held only together with the GIL. Therefore no other thread can fork the process while
+# the lock is held, and the child can use the generator.
 
 
 cdef object draw_orders(
     random_state, const intptr_t[::1] order, intptr_t[:, ::1] orders
 ):
-    """Write the orders of the next epochs, as `RandomState.shuffle` shuffles them.
+    """Write the orders of the next epochs, equal to those of `RandomState.shuffle`.
 
-    Each is the one before it shuffled, and the first is `order` shuffled.
+    Each order is the previous one after a shuffle. The first one is `order` after a
+    shuffle.
 
     Returns
     -------
     state : dict
-        State of the generator before.
+        State of the generator before the call.
     """
     generator = random_state._bit_generator
     cdef bitgen_t *bitgen = bit_generator(generator)
@@ -237,10 +238,10 @@ cdef object draw_orders(
 cdef object undo_draws(
     random_state, state, intptr_t[::1] order, ptrdiff_t n_kept, ptrdiff_t n_drawn
 ):
-    """Set a generator to where it was after the first `n_kept` orders of `n_drawn`.
+    """Restore the state of a generator after the first `n_kept` orders of `n_drawn`.
 
-    If another thread has drawn from it since, nothing is done, because the same
-    numbers would be drawn twice. The content of `order` is lost.
+    If another thread has used the generator since, the state is kept, because the same
+    numbers would be drawn twice. The content of `order` is overwritten.
     """
     generator = random_state._bit_generator
     twin = type(generator)()
@@ -259,17 +260,17 @@ cdef object undo_draws(
 
 
 cdef bint are_equal(state, other) except -1:
-    """Whether two states of bit generators are equal."""
+    """Return whether two states of bit generators are equal."""
     if isinstance(state, dict):
         return all([are_equal(state[key], other[key]) for key in state])
     return np.array_equal(state, other)
 
 
-cdef int copy_numbers(double *target, int most, values, owner) except -1:
-    """Write the numbers of an object into an array of C that has `most` elements."""
-    if len(values) > most:
+cdef int copy_numbers(double *target, int max_size, values, owner) except -1:
+    """Write numbers to an array of C with space for `max_size` elements."""
+    if len(values) > max_size:
         raise ValueError(
-            f"the compiled engine supports at most {most} numbers of this kind, got "
+            f"the compiled engine supports at most {max_size} numbers of this kind, got "
             f"{len(values)} of {owner!r}."
         )
     for k, value in enumerate(values):
@@ -279,18 +280,18 @@ cdef int copy_numbers(double *target, int most, values, owner) except -1:
 
 cdef int set_activation(Operation *op, activation) except -1:
     op.activation = ACTIVATIONS.index(activation.name)
-    return copy_numbers(op.constants, MOST_CONSTANTS, activation.constants, activation)
+    return copy_numbers(op.constants, MAX_CONSTANTS, activation.constants, activation)
 
 
 cdef void set_operation(Operation *op, layer) except *:
-    """Set what an operation knows of a layer without its arrays."""
+    """Set the fields of an operation that do not depend on the arrays."""
     op.kind = OPERATIONS.index(layer.operation)
     op.n_in, op.n_out, op.frozen = layer.n_in, layer.n_out, layer.frozen
     op.n_parameters = len(layer.parameters)
     if hasattr(layer, "g"):
         set_activation(op, layer.g)
     else:
-        copy_numbers(op.constants, MOST_CONSTANTS, layer.constants, layer)
+        copy_numbers(op.constants, MAX_CONSTANTS, layer.constants, layer)
 
 
 cdef void set_arrays(Operation *op, list arrays) except *:
@@ -303,7 +304,7 @@ cdef void set_arrays(Operation *op, list arrays) except *:
 
 
 cdef double constant_of(loss) except *:
-    """Return the constant in the formula of a loss, 0 if it has none."""
+    """Return the constant in the formula of a loss, or 0."""
     cdef double constant = 0.0
     copy_numbers(&constant, 1, loss.constants, loss)
     return constant
@@ -316,22 +317,22 @@ cdef void set_input(Plan *plan, X) except *:
 
 
 cdef class Tuner:
-    """What is known of the best number of threads for one kind of computation."""
+    """Measurements of the best number of threads for a kind of computation."""
 
     cdef Threads threads
 
-    # The rule alone, for the tests.
+    # The rule without computations, for the tests.
 
-    def begin(self, int most, double guess=0.0):
-        """Begin a series of steps with at most so many threads."""
-        threads_begin(&self.threads, most, False, guess)
+    def begin(self, int max_threads, double guess=0.0):
+        """Begin a series of steps with at most `max_threads` threads."""
+        threads_begin(&self.threads, max_threads, False, guess)
 
     def choose(self):
         """Return the number of threads for the next step."""
         return threads_choose(&self.threads)
 
     def record(self, double work, double seconds):
-        """Take note of the time of a step."""
+        """Record the time of a step."""
         threads_record(&self.threads, work, seconds)
 
 
@@ -339,14 +340,14 @@ cdef class Tuner:
 def tuner(*kind):
     """Return the tuner of a kind of computation.
 
-    It is kept from one fit or prediction to the next, for these may be short. The
-    result of a computation does not depend on it.
+    It is kept for the next fit or prediction, because a single one can be too short for
+    measurements. Results do not depend on it.
     """
     return Tuner()
 
 
 cdef class Model:
-    """A network with its parameters, buffers for a batch, and the samples.
+    """Network, parameters, buffers for a batch and samples.
 
     Parameters
     ----------
@@ -397,10 +398,10 @@ cdef class Model:
         p.batch_size = workspace.n_samples
         self.n_samples = X.shape[0]
         self.tuner = tuner("fit", network.layer_sizes, p.batch_size, dtype)
-        # Forward, and twice as many back.
+        # The forward pass, and twice as many in backpropagation.
         self.multiplications = 3.0 * p.batch_size * theta.weights.size
         buffers = [
-            np.empty((min(p.batch_size, MOST_GATHERED), X.shape[1]), dtype),
+            np.empty((min(p.batch_size, MAX_GATHERED), X.shape[1]), dtype),
             np.empty((p.batch_size, Y.shape[1]), dtype),
             np.empty(p.batch_size, dtype),
             np.empty(n_blocks(p.batch_size)),
@@ -454,9 +455,9 @@ cdef class Model:
         return 0
 
     cdef int _cut_parts(self, network, theta) except -1:
-        """Cut the vector of all parameters into parts, in its order."""
+        """Divide the vector of all parameters into parts."""
         cdef Part *part
-        places = {}  # layer and position of each array, by where it begins
+        places = {}  # layer and position of each array by its address
         cuts = []
         for i, arrays in enumerate(network.arrange(theta)):
             for k, array in enumerate(arrays):
@@ -488,15 +489,15 @@ cdef class Model:
         return 0
 
     def prepare(self, step, n_train):
-        """Get ready to train as a `TrainingStep` says, on so many samples."""
+        """Set the options of a `TrainingStep` on `n_train` samples."""
         cdef Plan *p = &self.plan
         self.optimizer = step.optimizer
         p.optimizer.kind = OPTIMIZERS.index(step.optimizer.name)
         arrays = [getattr(step.optimizer, name) for name in step.optimizer.state]
         arrays = [value for value in arrays if isinstance(value, np.ndarray)]
-        if len(arrays) > MOST_STATE_ARRAYS:
+        if len(arrays) > MAX_STATE_ARRAYS:
             raise ValueError(
-                f"the compiled engine supports at most {MOST_STATE_ARRAYS} arrays in "
+                f"the compiled engine supports at most {MAX_STATE_ARRAYS} arrays in "
                 f"the state of an optimizer, got {len(arrays)} of {step.optimizer!r}."
             )
         self.owners += [arrays, step.rng]
@@ -518,7 +519,7 @@ cdef class Model:
         Returns
         -------
         numbers : list of int
-            Those of the batches with a positive weight.
+            Numbers of the batches with a positive weight.
         """
         divide = divide_f32 if self.is_single else divide_f64
         n_batches = divide(&self.plan, first_row(order), n_train, self.batches)
@@ -533,12 +534,12 @@ cdef class Model:
         int n_threads,
         bint is_fixed,
     ):
-        """Take the steps of some batches of the epoch that has begun.
+        """Make the steps of some batches of the current epoch.
 
         Parameters
         ----------
         order : ndarray of intptr of shape (n_train,) or None
-            As `begin_epoch` was given it.
+            The order that was passed to `begin_epoch`.
 
         rates : list of float
             Learning rates of the batches.
@@ -591,13 +592,13 @@ cdef class Model:
         bint is_fixed,
         reports,
     ):
-        """Run whole epochs.
+        """Run epochs.
 
         Parameters
         ----------
         order : ndarray of intptr of shape (n_train,) or None
-            Order of the samples. With `random_state` it is shuffled before each
-            epoch, and holds the order of the last epoch afterwards.
+            Order of the samples. With `random_state`, it is shuffled before each epoch
+            and contains the order of the last epoch afterwards.
 
         random_state : RandomState or None
             Generator that shuffles the order. It is drawn from before training
@@ -654,9 +655,9 @@ cdef class Model:
         cdef OptimizerState *state = &self.plan.optimizer
         optimizer = self.optimizer
         values = [getattr(optimizer, name) for name in optimizer.hyperparameters]
-        copy_numbers(state.hyperparameters, MOST_HYPERPARAMETERS, values, optimizer)
+        copy_numbers(state.hyperparameters, MAX_HYPERPARAMETERS, values, optimizer)
         values = [getattr(optimizer, name) for name in optimizer.scalars]
-        copy_numbers(state.scalars, MOST_SCALARS, values, optimizer)
+        copy_numbers(state.scalars, MAX_SCALARS, values, optimizer)
         state.t = optimizer.t
         return 0
 
@@ -705,7 +706,7 @@ cdef class Model:
 
 
 cdef class Prediction:
-    """Prediction with a network: what does not depend on its parameters.
+    """Prediction with a network, for any parameters.
 
     Parameters
     ----------
@@ -739,9 +740,9 @@ cdef class Prediction:
         free(self.operations)
 
     cdef int _assign_buffers(self, layers) except -1:
-        """Choose the buffers of the input and output, and use them again soon.
+        """Assign buffers to the inputs and outputs, and reuse buffers.
 
-        One further buffer is for what an operation computes from its parameters.
+        There is another buffer for intermediate results of an operation.
         """
         cdef list kept = [], unused = []
         current = -1  # the samples
@@ -792,7 +793,7 @@ cdef class Prediction:
         cdef Tuner tuner_ = tuner(
             "predict", int(n_samples).bit_length(), is_single, self.layer_sizes
         )
-        # A copy, as another Python thread may predict at the same time.
+        # A copy, because another Python thread can predict at the same time.
         cdef Threads threads = tuner_.threads
         cdef void *out_ = address(out)
         cdef ptrdiff_t of_thread = n_rows * self.widest * (self.n_buffers + 1)
@@ -846,11 +847,11 @@ cdef class Prediction:
         return 0
 
 
-# Computations, and BLAS's number of threads while they run.
+# Computations, and the number of threads of BLAS while they run.
 #
-# What follows runs no Python code, and holds the GIL. So nothing can come between two
-# of its statements: no other thread, no fork, and no exception that a signal handler
-# raises. There is no lock that a fork could leave closed.
+# The functions below hold the GIL and do not run Python code. Therefore they cannot be
+# interrupted by another thread, a fork or an exception of a signal handler, and no lock
+# is required, which a fork could leave locked.
 
 cdef struct Node:
     Node *previous
@@ -860,7 +861,7 @@ cdef struct Node:
 
 cdef bint has_libraries = False
 cdef bint is_held = False
-cdef Node computations  # the head of a circular list of those that run
+cdef Node computations  # head of a circular list of those that run
 computations.previous = computations.next = &computations
 
 
@@ -999,7 +1000,7 @@ class RunningThreads:
         return n_threads
 
 
-# Single formulas, for the tests.
+# Single formulas for the tests.
 
 
 def activate(activation, Z, A):

@@ -1,4 +1,4 @@
-"""What the compiled engine can train."""
+"""The options that the compiled engine supports."""
 
 from functools import lru_cache
 from inspect import signature
@@ -14,8 +14,8 @@ from skmlp.core.penalties import PENALTIES
 from skmlp.layers import LAYERS
 from skmlp.training.step import TrainingStep
 
-# The classes of the package. A user may register others later, and a class derived from
-# one of these may compute something else.
+# The classes of the package. Users can register other classes later. Subclasses are not
+# supported, because they can override methods.
 _ACTIVATIONS = {type(activation) for activation in ACTIVATIONS.values()}
 _LOSSES = set(LOSSES.values())
 _OPTIMIZERS = set(OPTIMIZERS.values())
@@ -23,7 +23,7 @@ _PENALTIES = set(PENALTIES.values())
 
 
 _LONGEST = 2**31 - 1
-"""Largest number of rows and of columns that BLAS is asked for: an int in C."""
+"""Maximum number of rows and columns of an operand of BLAS, whose integers are int."""
 
 
 def unsupported(network, optimizer, X, augment, penalty=None, step_options=None):
@@ -65,12 +65,12 @@ def unsupported(network, optimizer, X, augment, penalty=None, step_options=None)
         reasons.append(f"penalty={penalty!r}")
     reasons += _unsupported_options(step_options or {})
     reasons += unsupported_input(X)
-    # A layer's gradient is a product over all rows of a batch, which may be those of X.
+    # The gradient of a layer is a product over all rows of a batch, at most those of X.
     if max(X.shape[0], *network.layer_sizes) > _LONGEST:
         reasons.append(f"more than {_LONGEST} samples, or units of a layer")
     if augment is not None:
         reasons.append("augment")
-    return list(dict.fromkeys(reasons))  # layers may share an activation
+    return list(dict.fromkeys(reasons))  # layers can share an activation
 
 
 @lru_cache(maxsize=128)
@@ -102,11 +102,11 @@ def unsupported_input(X):
 
 
 def unsupported_parameters(network, arrays, n_features):
-    """Return whether arrays are not those of the network, of one dtype.
+    """Return whether arrays do not have the shapes of the network or a common dtype.
 
-    The user may have set them. If they do not fit together, NumPy computes with them or
-    raises an error, while compiled code would read beyond their memory. A layer may not
-    have more units than BLAS can count.
+    Users can set the arrays. If the shapes do not match, NumPy raises an exception, but
+    compiled code would read beyond the arrays. The number of units of a layer is
+    limited by the integers of BLAS.
     """
     dtype = getattr(arrays[-2][0], "dtype", None)
     if dtype not in (np.float32, np.float64):
@@ -139,9 +139,9 @@ def _unsupported_options(options):
 
 
 def _is_covered(instance, own_classes, names):
-    """Return whether a class is one of the package, and the extension has its name.
+    """Return whether an instance is of a class of the package and compiled.
 
-    Without the extension there are no names, and only the class is checked.
+    Without the extension, only the class is checked.
     """
     return _is_known(instance, own_classes, instance.name, names)
 
@@ -154,6 +154,6 @@ def _is_known(instance, own_classes, name, names):
 
 
 def _is_covered_optimizer(optimizer):
-    if optimizer.full_batch:  # a search: only its objective is computed in C
+    if optimizer.full_batch:  # a search, whose objective is computed in C
         return type(optimizer) in _OPTIMIZERS
     return _is_covered(optimizer, _OPTIMIZERS, "OPTIMIZERS")

@@ -9,17 +9,17 @@ from skmlp.compiled._engine import Model
 from skmlp.core.network import Workspace
 from skmlp.training.engine import Engine
 
-# Cost of the steps between two calls of C, where Python handles interrupts: some
-# hundredths of a second. The unit is one multiplication of a matrix product. The other
-# costs are rough estimates in the same unit.
+# Cost of the steps of a call of C, a few hundredths of a second. Between two calls,
+# Python handles interrupts. The unit is a multiplication in a matrix product. The other
+# costs are estimates in the same unit.
 _COST_BETWEEN_CALLS = 3e9
 _COST_OF_STEP = 1e4
 _COST_OF_PARAMETER = 20  # update by the optimizer
 _COST_OF_UNIT = 50  # activation and dropout for a sample
 
-# Maximum number of row numbers in the orders that are drawn in advance. They take 2 MB
-# and a millisecond, in which no other thread of Python runs.
-_MOST_DRAWN = 2**18
+# Maximum number of elements of the orders that are drawn in advance. They take 2 MB,
+# and 1 ms with the GIL.
+_MAX_DRAWN = 2**18
 
 
 class CompiledEngine(Engine):
@@ -28,12 +28,12 @@ class CompiledEngine(Engine):
     Parameters
     ----------
     step, X, Y, w, n_train, batch_size, schedule, augment, rng, keep_gradient
-        As for `NumpyEngine`. `X` is dense, and `augment` is None.
+        See `NumpyEngine`. `X` is dense, and `augment` is None.
 
     Attributes
     ----------
     grad_norm, gradient
-        As for `NumpyEngine`.
+        See `NumpyEngine`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CompiledEngine(Engine):
         self.batch_size = min(batch_size, n_train)
         self._n_batches = math.ceil(n_train / self.batch_size)
         self.grad_norm = math.nan
-        # Not a copy: unlike those in NumPy, the optimizers in C do not overwrite it.
+        # Not a copy, because the optimizers in C do not overwrite the gradient.
         self.gradient = objective.grad.flat if keep_gradient else None
         self._schedule = schedule
         workspace = Workspace(
@@ -78,8 +78,8 @@ class CompiledEngine(Engine):
         cost = self._cost_of_step * self._n_batches
         n_epochs = int(min(n_epochs, _COST_BETWEEN_CALLS / cost))
         if order.random_state is not None:
-            n_epochs = min(n_epochs, _MOST_DRAWN // order.n_samples)
-        # A class derived from RandomState may shuffle differently.
+            n_epochs = min(n_epochs, _MAX_DRAWN // order.n_samples)
+        # A subclass of RandomState can shuffle differently.
         knows_shuffle = type(order.random_state) in (np.random.RandomState, type(None))
         if n_epochs <= 1 or self._schedule.per_step or not knows_shuffle:
             super().run_epochs(order, 1, t, epochs)

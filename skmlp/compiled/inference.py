@@ -9,7 +9,7 @@ from skmlp.compiled import threads
 from skmlp.compiled._engine import Prediction
 from skmlp.core.inference import cast_chunks
 
-# A network does not change.
+# A network is immutable.
 _prediction = lru_cache(maxsize=128)(Prediction)
 
 
@@ -19,14 +19,14 @@ def decision_function(network, arrays, X):
     Parameters
     ----------
     network, arrays, X
-        As for `skmlp.core.inference.decision_function`. `X` is dense.
+        See `skmlp.core.inference.decision_function`. `X` is dense.
 
     Returns
     -------
     Z : ndarray of shape (n_samples, n_outputs)
-        In the dtype of the parameters.
+        The output, in the dtype of the parameters.
     """
-    # The user may have set the attributes.
+    # Users can set the attributes.
     arrays = [[np.ascontiguousarray(array) for array in theta] for theta in arrays]
     sizes = network.layer_sizes
     output = np.empty((X.shape[0], sizes[-1]), arrays[-2][0].dtype)

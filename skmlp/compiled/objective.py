@@ -8,9 +8,10 @@ from skmlp.core.objective import Objective
 
 
 class CompiledObjective(Objective):
-    """Evaluate the same as `Objective`, for searches and L-BFGS.
+    """`Objective` in C, for searches and L-BFGS.
 
-    The structures for the arrays of a call are kept until a call has other arrays.
+    The structures for the arrays of a call are reused if the next call has the same
+    arrays.
     """
 
     _model = _arrays = None
@@ -20,7 +21,7 @@ class CompiledObjective(Objective):
         return self._evaluate(X, Y, w, workspace, with_gradient=True)
 
     def value(self, X, Y, w, workspace):
-        """Evaluate the objective without its gradient, on the same arguments."""
+        """Evaluate the objective without its gradient; see `Objective`."""
         return self._evaluate(X, Y, w, workspace, with_gradient=False)
 
     def _evaluate(self, X, Y, w, workspace, with_gradient):

@@ -1,4 +1,4 @@
-"""The number of threads of a computation.
+"""Number of threads of a computation.
 
 The engine divides large steps among its own threads, each of which calls BLAS. The
 threads of BLAS would compete with them, and are not used. Estimators that are trained
@@ -30,16 +30,16 @@ if compiled.UNAVAILABLE is None:
 
 # Number of multiplications in a task below which threads are slower.
 _WORTH_SHARING = 2e6
-WORTH_TRYING = 2e5  # for steps that are repeated, where it is measured
+WORTH_TRYING = 2e5  # for repeated steps, whose times are measured
 
 is_fixed = False
-"""Whether the engine always uses `n_threads`, and not fewer where these are faster.
+"""Whether the engine always uses `n_threads`, even if fewer threads are faster.
 
-For tests and benchmarks.
+Tests and benchmarks set it.
 """
 
-# Names of the functions that get and set the number of threads, by threadpoolctl's
-# names of the libraries. Builds of OpenBLAS add a prefix or a suffix.
+# Names of the functions that get and set the number of threads, by the names of the
+# libraries in threadpoolctl. Builds of OpenBLAS can have a prefix or a suffix.
 _FUNCTIONS: dict[str, list] = {
     "openblas": [
         tuple(f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set"))
@@ -60,8 +60,8 @@ def _blas_functions():
     They are called directly, because threadpoolctl 3.8 and later ignores all threads
     except the first one that has set the number of threads of OpenBLAS.
 
-    The libraries are searched once in a process. No lock is held meanwhile, so that a
-    child process that is forked during the search can repeat it.
+    The libraries are searched once per process. No lock is held during the search, so
+    that a child process that is forked during it can repeat it.
 
     Returns
     -------
@@ -86,18 +86,18 @@ def _blas_functions():
 def _running_compiled(multiplications=math.inf):
     """Return the context of a computation, in which BLAS uses one thread.
 
-    The setting applies to the whole process. The first computation to begin makes it,
-    and the last one to end restores the former setting. A number of threads that other
-    code sets meanwhile stays, but the engine computes its products on one thread.
+    The setting applies to the whole process. The first computation that begins changes
+    it, and the last one that ends restores it. A number of threads that other code sets
+    in the meantime is kept, but the engine computes its products on one thread.
 
-    A computation ends at the latest when nothing refers to its context any more. So an
+    A computation ends at the latest when its context is deleted. Therefore an
     exception, for example of a signal handler, cannot leave it running.
 
     Parameters
     ----------
     multiplications : int, default=inf
-        Number of multiplications in the largest matrix product. The setting is not made
-        for products that are too small for the threads of BLAS.
+        Number of multiplications in the largest matrix product. The setting is not
+        changed if BLAS uses one thread for products of this size.
 
     Returns
     -------
@@ -109,11 +109,11 @@ def _running_compiled(multiplications=math.inf):
     return Computation(holds_blas)
 
 
-# Without the extension, only initial weights are computed on one thread. One thread of
-# Python at a time computes them.
+# Without the extension, only initial weights are computed with one thread of BLAS, by
+# one thread of Python at a time.
 
-_alone = RLock()
-_held: list = []  # functions that set numbers of threads, with the former numbers
+_lock = RLock()
+_held: list = []  # functions that set the numbers of threads, and the former numbers
 
 
 def _release():
@@ -125,12 +125,12 @@ def _release():
 
 @contextmanager
 def _running_in_python(multiplications=math.inf):
-    """Hold BLAS to one thread in a block of code that one thread at a time runs.
+    """Use one thread of BLAS in a block of code, which one thread runs at a time.
 
     It replaces `_running_compiled` if there is no extension.
     """
-    with _alone:
-        _release()  # if an exception has interrupted it before
+    with _lock:
+        _release()  # in case that an exception has interrupted it before
         try:
             for get_address, set_address in _blas_functions():
                 get_number = ctypes.CFUNCTYPE(ctypes.c_int)(get_address)
@@ -143,8 +143,8 @@ def _running_in_python(multiplications=math.inf):
 
 
 def _release_in_child():
-    global _alone
-    _alone = RLock()
+    global _lock
+    _lock = RLock()
     _release()
 
 
@@ -166,7 +166,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def n_threads(multiplications, worth_sharing=_WORTH_SHARING):
-    """Return the largest number of threads for a task.
+    """Return the maximum number of threads for a task.
 
     As in scikit-learn, it is limited by `OMP_NUM_THREADS` and `threadpool_limits`.
     """

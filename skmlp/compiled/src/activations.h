@@ -1,13 +1,13 @@
 /* Activations and their derivatives, over whole arrays.
  *
- * The formulas are those of skmlp/core/activations.py, whose classes say where they
- * are from; tests/compiled/test_formulas.py compares the two.
+ * The formulas and their sources are in skmlp/core/activations.py.
+ * tests/compiled/test_formulas.py compares the two modules.
  */
 
 #define SIGMOID(z) (1 / (1 + EXP(-(z))))
 #define LOG_ONE_PLUS_EXP(z) (MAXIMUM(z, 0) + LOG1P(EXP(-FABS(z))))
 #define NORMAL_CDF(z) ((real)0.5 * ERFC((z) * (real)-0.70710678118654752440))
-/* Farther out than 40 it is 0, and z^2 might overflow. */
+/* It is 0 for |z| > 40, where z^2 could overflow. */
 #define CLIPPED(z) MINIMUM(MAXIMUM(z, -40), 40)
 #define Z_NORMAL_PDF(z)                                                                \
     (CLIPPED(z) * (real)0.39894228040143267794 *                                       \
@@ -18,12 +18,12 @@
 
 /* All activations. To add one, add a line here.
  *
- * FORMULA(name, g(z), g'(z)) is an activation of single numbers. The derivative is
- * written in terms of a = g(z), or of z if the class in Python has `needs_z`. c and s
- * are the first and second of the class's `constants`. ROWWISE(name) is an activation
- * of whole rows, whose functions NAME_forward and NAME_backward are below.
+ * FORMULA(name, g(z), g'(z)) is an element-wise activation. The derivative is a function
+ * of a = g(z), or of z if the class in Python has `needs_z`. c and s are the first and the
+ * second of the class's `constants`. ROWWISE(name) is an activation of whole rows. Its
+ * functions NAME_forward and NAME_backward are below.
  *
- * The last case of the derivatives in terms of the sign of a is for NaN, which stays NaN.
+ * The last case of the derivatives in terms of the sign of a returns NaN for NaN.
  */
 /* clang-format off */
 #define ACTIVATIONS(FORMULA, ROWWISE)                                             \
@@ -91,7 +91,7 @@ static void identity_backward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real 
     (void)n_rows, (void)n_columns, (void)Z, (void)A, (void)delta;
 }
 
-/* The exponential of a whole block at once: a row alone is too short for vectors. */
+/* Compute the exponential of a whole block, because a row is too short for vectors. */
 static void softmax_forward(ptrdiff_t n_rows, ptrdiff_t n_columns, const real *Z,
                             real *A)
 {

@@ -68,7 +68,7 @@ static void batch_norm_forward_group(const Plan *p, const Operation *op,
         average(s->n_rows, op->n_out, n_columns, U, mean, s->w, s->batch->n, sums);
         for (ptrdiff_t k = 0; k < n_columns; k++)
             variance[k] = (real)sums[k];
-        /* A search may evaluate points that overflow, and 0 times infinity is NaN. */
+        /* A search can evaluate points that overflow, and 0 times infinity is NaN. */
         for (ptrdiff_t k = 0; momentum > 0 && k < n_columns; k++) {
             running_mean[k] += momentum * (mean[k] - running_mean[k]);
             running_variance[k] += momentum * (variance[k] - running_variance[k]);
@@ -92,7 +92,7 @@ KERNEL static void scale_and_shift(ptrdiff_t n_rows, ptrdiff_t n, const real *me
             (U[i * n + j] - mean[j]) * scale[j] + b[j];
 }
 
-/* Prediction, with the running statistics; the first buffer is for n_out numbers. */
+/* Prediction with the running statistics. The first buffer has n_out elements. */
 static void batch_norm_forward(const Plan *p, const Operation *op, const Rows *rows)
 {
     const ptrdiff_t n = op->n_out;
@@ -138,7 +138,7 @@ KERNEL static void scale_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_col
             gamma[j] * inverse_std[j];
 }
 
-/* The derivative by the input, and the gradient of the parameters. */
+/* The derivative with respect to the input, and the gradient of the parameters. */
 static void batch_norm_backward_group(const Plan *p, const Operation *op,
                                       const Samples *s, ptrdiff_t i)
 {
@@ -154,7 +154,7 @@ static void batch_norm_backward_group(const Plan *p, const Operation *op,
         grad_b[k] = (real)sums[k];
         grad_gamma[k] = (real)products[k];
     }
-    if (is_normalized_by_batch(op, s)) /* the statistics depend on the input as well */
+    if (is_normalized_by_batch(op, s)) /* the statistics depend on the input */
         center_delta(n_rows, ld, n_columns, grad_b, grad_gamma, U_hat, s->w,
                      s->batch->n, delta);
     scale_columns(n_rows, ld, n_columns, (real *)op->parameters[0] + j,

@@ -2,20 +2,20 @@
 
 #include <stdatomic.h>
 
-enum { MOST_LIBRARIES = 32 };
+enum { MAX_LIBRARIES = 32 };
 
 static struct {
     get_number_t *get_number;
     set_number_t *set_number;
-    int held;           /* the number before it was held */
-    atomic_int foreign; /* set by other code during a call, or 0 */
-} libraries[MOST_LIBRARIES];
+    int held;           /* number of threads before it was set to one */
+    atomic_int foreign; /* number that other code has set during a call, or 0 */
+} libraries[MAX_LIBRARIES];
 
 static int n_libraries;
 
 void blas_add(get_number_t *get_number, set_number_t *set_number)
 {
-    if (n_libraries == MOST_LIBRARIES)
+    if (n_libraries == MAX_LIBRARIES)
         return;
     libraries[n_libraries].get_number = get_number;
     libraries[n_libraries].set_number = set_number;

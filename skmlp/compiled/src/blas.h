@@ -1,7 +1,7 @@
-/* BLAS's own threads, which are held to one while the engine computes.
+/* The number of threads of BLAS, which is one while the engine computes.
  *
- * Their number is one for the whole process. Other code may set it at any time, as
- * scikit-learn does while it clusters or computes distances.
+ * It is a setting of the whole process. Other code can change it at any time, as
+ * scikit-learn does in clustering and for distances.
  */
 
 #ifndef SKMLP_BLAS_H
@@ -10,22 +10,22 @@
 typedef int get_number_t(void);
 typedef void set_number_t(int);
 
-/* Let a library be held, by the functions that get and set its number of threads. */
+/* Add a library with the functions that get and set its number of threads. */
 void blas_add(get_number_t *get_number, set_number_t *set_number);
 
-/* Hold all libraries to one thread, and release them. A number that other code has set in
- * the meantime stays. With the GIL.
+/* Set the number of threads of all libraries to one, and restore it. A number that other
+ * code has set in the meantime is kept. The caller holds the GIL.
  */
 void blas_hold(void);
 void blas_release(void);
 
-/* Multiplications in a product that no BLAS shares out among its threads. OpenBLAS's
- * bound is 2^18. A computation that has larger ones must hold BLAS.
+/* Number of multiplications in a product up to which no BLAS uses several threads. It is
+ * 2^18 in OpenBLAS. A computation with larger products must set the number of threads.
  */
 #define BLAS_SHARES (1 << 17)
 
-/* Before a product: hold them again if other code has set a number. At the end of a call
- * of the engine: give back what was set.
+/* Set one thread again before a product if other code has changed the number, and restore
+ * that number at the end of a call of the engine.
  */
 void blas_keep(double multiplications);
 void blas_give_back(void);

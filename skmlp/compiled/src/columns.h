@@ -1,10 +1,10 @@
-/* Columns in groups that are the same for any number of threads: the compiler may treat
- * those at the end of a group, which fill no vector, differently from the others.
+/* Groups of columns that do not depend on the number of threads, because rounding can
+ * differ for the last columns of a group, which do not fill a vector.
  */
 
 #define MAX_COLUMNS 32
 
-/* A number for each column, in double: it sums up many samples. */
+/* A number for each column. It is a sum over many samples, so it is double. */
 typedef double Columns[MAX_COLUMNS];
 
 static ptrdiff_t n_column_groups(ptrdiff_t n_columns)

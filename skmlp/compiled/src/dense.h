@@ -3,7 +3,7 @@
  * Parameters: W, and b unless a normalization follows, which has the biases.
  */
 
-/* The output for some rows and columns. */
+/* Compute the output for a range of rows and columns. */
 static void multiply_columns(const Plan *p, const Operation *op, const Rows *rows,
                              ptrdiff_t j, ptrdiff_t n_columns)
 {
@@ -27,13 +27,13 @@ static void dense_forward(const Plan *p, const Operation *op, const Rows *rows)
     multiply_columns(p, op, rows, 0, op->n_out);
 }
 
-/* BLAS copies the weights in each product, which costs as much as the product of a few
- * rows. So the product of a layer with many weights is divided by columns instead, in
- * groups of STRIPE_UNIT, as the inner loops of BLAS take them. That of the output is not.
+/* BLAS copies the weights in each product. This takes as long as the product of a few
+ * rows. Therefore the product of a layer with many weights is divided by columns, in
+ * groups of STRIPE_UNIT, like in the inner loops of BLAS. The output layer is not divided.
  */
 #define STRIPE_UNIT 16
 
-/* Whether the input is streamed: then there is only a block at a time. */
+/* Whether the input is streamed, so that only a block of it is in memory. */
 static int sees_stream(const Operation *op, const Samples *s)
 {
     return op->input == NULL && s->streams_X;
@@ -69,7 +69,7 @@ static void dense_backward(const Plan *p, const Operation *op, const Rows *rows)
                            at(op->delta_in, rows, op->n_in));
 }
 
-/* The gradient of some rows of W, over samples that are streamed. */
+/* Compute the gradient of a range of rows of W with streamed samples. */
 static void differentiate_stream(const Plan *p, const Operation *op, const Samples *s,
                                  const intptr_t *order, const Part *part, int me,
                                  real *g)

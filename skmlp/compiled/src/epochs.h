@@ -1,4 +1,4 @@
-/* Several epochs, with nothing between them that Python would have to do. */
+/* Several epochs without calls of Python. */
 
 KERNEL static int all_finite(ptrdiff_t n, const real *x)
 {
@@ -36,7 +36,7 @@ ptrdiff_t F(train_epochs)(Plan *plan, const intptr_t *orders, ptrdiff_t stride,
         epoch->grad_norm = totals.grad_norm / (double)n_batches;
         epoch->seconds = now - before;
         before = now;
-        /* Gradients whose squares overflow spoil the state of an optimizer. */
+        /* If the squares of the gradient overflow, the state of the optimizer is invalid. */
         if (!(epoch->grad_norm < 1e-6 * sqrt(REAL_MAX)) ||
             !all_finite(plan->n_parameters, plan->theta) ||
             !all_finite(plan->n_running, plan->running))

@@ -1,4 +1,4 @@
-/* Single formulas, for the tests that compare them with NumPy's. */
+/* Single formulas for the tests, which compare them with NumPy. */
 
 void F(activate)(int code, const double *constants, ptrdiff_t n_rows,
                  ptrdiff_t n_columns, const void *Z, void *A)

@@ -1,7 +1,7 @@
 #include "engine.h"
 #include "kernel.h"
 
-/* As the loader chooses between the versions of a loop: see kernel.h. */
+/* The conditions with which the loader selects the version of a loop, see kernel.h. */
 const char *instruction_set(void)
 {
 #if HAS_VERSIONS

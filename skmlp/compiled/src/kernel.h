@@ -1,13 +1,13 @@
-/* A KERNEL is a loop over arrays that is compiled for several instruction sets, of which
- * the loader chooses the best that the processor has. That takes GCC and glibc, and no
- * sanitizer, which is not ready yet when the loader chooses; elsewhere there is one
- * version, for the instruction set that the compiler is told.
+/* A KERNEL is a loop over arrays that is compiled for several instruction sets. The loader
+ * selects the best one for the processor. This requires GCC and glibc, and no sanitizer,
+ * which is not initialized when the loader selects. Otherwise there is one version, for
+ * the default instruction set of the compiler.
  */
 
 #ifndef SKMLP_KERNEL_H
 #define SKMLP_KERNEL_H
 
-#include <string.h> /* says whether this is glibc */
+#include <string.h> /* defines __GLIBC__ */
 
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) &&                \
     __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

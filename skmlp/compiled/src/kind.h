@@ -1,14 +1,14 @@
-/* What a kind of operation consists of. Functions that it does not have are NULL. */
+/* A kind of operation. Functions that it does not have are NULL. */
 
 typedef struct {
-    /* Compute the output for some rows, and the derivative by the input from that by the
-     * output. Prediction uses `forward`, too.
+    /* Compute the output for a range of rows, and the derivative with respect to the input
+     * from that with respect to the output. Prediction also uses `forward`.
      */
     void (*forward)(const Plan *, const Operation *, const Rows *);
     void (*backward)(const Plan *, const Operation *, const Rows *);
 
-    /* In training, the operation may need all rows, and is then computed in groups of
-     * columns. `n_groups` is 0 if it is computed by rows.
+    /* In training, an operation that needs all rows is computed in groups of columns.
+     * `n_groups` is 0 if it is computed by rows.
      */
     ptrdiff_t (*n_groups)(const Operation *, const Samples *);
     void (*forward_group)(const Plan *, const Operation *, const Samples *,
@@ -16,7 +16,7 @@ typedef struct {
     void (*backward_group)(const Plan *, const Operation *, const Samples *,
                            ptrdiff_t i);
 
-    /* The gradient of a part of the parameters, from the derivative by the output. */
+    /* Compute the gradient of a part of the parameters. */
     void (*differentiate)(const Plan *, const Operation *, const Samples *,
                           const intptr_t *order, const Part *, int me, real *g);
 

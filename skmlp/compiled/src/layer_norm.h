@@ -1,7 +1,7 @@
 /* Layer normalization, see skmlp/layers/layer_norm.py.
  *
- * Parameters: gamma, b. Buffers: U_hat, inverse standard deviation, which prediction does
- * not have. Constants: epsilon.
+ * Parameters: gamma, b. Buffers in training: U_hat, inverse standard deviation.
+ * Constants: epsilon.
  */
 
 KERNEL static double sum(ptrdiff_t n, const real *x)
@@ -12,7 +12,7 @@ KERNEL static double sum(ptrdiff_t n, const real *x)
     return total;
 }
 
-/* The sum of squares after the mean is subtracted. */
+/* Sum of the squares after the mean has been subtracted. */
 KERNEL static double center(ptrdiff_t n, real mean, real *u)
 {
     double total = 0;

@@ -1,29 +1,29 @@
 /* Losses and their gradients, over whole arrays.
  *
- * The formulas are those of skmlp/core/losses.py; tests/compiled/test_formulas.py
- * compares the two.
+ * The formulas are those of skmlp/core/losses.py. tests/compiled/test_formulas.py
+ * compares the two modules.
  */
 
-/* A probability that rounds to 0 or 1 would give an infinite loss. */
+/* Bounds of probabilities. The loss of 0 or 1 could be infinite. */
 #define PROBABILITY(p) MINIMUM(MAXIMUM(p, REAL_EPS), 1 - REAL_EPS)
-/* With the root of the least number, y / p is finite. */
+/* With the square root of the smallest number, y / p is finite. */
 #if SINGLE
 #define AWAY_FROM_ZERO(p) MAXIMUM(p, (real)1.0842021724855044e-19)
 #else
 #define AWAY_FROM_ZERO(p) MAXIMUM(p, 1.4916681462400413e-154)
 #endif
 #define BELOW_ONE(p) MINIMUM(p, 1 - REAL_EPS / 2)
-/* y log(y / p), which is 0 for y = 0, where p may have under- or overflowed. */
+/* y log(y / p). It is 0 for y = 0, even if p has underflowed or overflowed. */
 #define QUOTIENT(y, p) MINIMUM(MAXIMUM((y) / MAXIMUM(p, REAL_MIN), REAL_MIN), REAL_MAX)
 
 /* All losses. To add one, add a line here.
  *
- * LOSS(name, l(y, p), dl/dp) is a loss, where c is the only one of the class's
+ * LOSS(name, l(y, p), dl/dp) is a loss. c is the only element of the class's
  * `constants`. HARD_LOSS(name, l(y, p), gradient, hard) has another formula of l(y, p)
  * for targets that are all 0 or 1.
  *
- * The one of binary_log_loss is of the probability given to the true label. As
- * |1 - y - p| it would lose its digits, for the compiler may subtract p first.
+ * The one of binary_log_loss uses the probability of the true label. The equal
+ * expression |1 - y - p| would lose digits, because the compiler may subtract p first.
  */
 /* clang-format off */
 #define LOSSES(LOSS, HARD_LOSS)                                                        \
@@ -48,7 +48,7 @@
 enum { LOSSES(CODE, CODE) };
 #undef CODE
 
-/* Sum of l(y, p) over n elements. In double: it sums up many samples. */
+/* Return the sum of l(y, p) over n elements in double precision. */
 #define SUM(name, formula)                                                             \
     KERNEL static double name(ptrdiff_t n, const real *Y, const real *P, real c)       \
     {                                                                                  \
@@ -84,7 +84,7 @@ LOSSES(FUNCTIONS, HARD_FUNCTIONS)
 #undef FUNCTIONS
 #undef HARD_FUNCTIONS
 
-/* p - y, which is the delta of an output layer with the canonical activation. */
+/* p - y: the delta of an output layer with the canonical activation. */
 #define residual squared_error_gradient
 
 static double sum_loss(int code, double constant, int hard_labels, ptrdiff_t n,

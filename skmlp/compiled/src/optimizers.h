@@ -1,30 +1,30 @@
 /* Steps of the optimizers, over a part of the parameters.
  *
- * The formulas are those of skmlp/core/optimizers, and of the parts of
- * skmlp/core/penalties.py and skmlp/training/step.py that come before and after
- * them: the gradient is shortened to its bound, the weights decay, and the proximal
- * operator of the L1 penalty follows. tests/compiled/test_formulas.py compares them.
+ * The formulas are those of skmlp/core/optimizers, and of skmlp/core/penalties.py and
+ * skmlp/training/step.py for the operations before and after an update: gradient
+ * clipping, weight decay and the proximal operator of the L1 penalty.
+ * tests/compiled/test_formulas.py compares them.
  */
 
 typedef struct {
     real *theta, *g;
-    real *state[MOST_STATE_ARRAYS];
+    real *state[MAX_STATE_ARRAYS];
     real decay;     /* factor of theta before the step */
     real shorten;   /* factor of the gradient */
-    real threshold; /* of the proximal operator for step size 1; 0 for none */
+    real threshold; /* of the proximal operator for step size 1, or 0 */
 } Slice;
 
-/* What is the same for all parameters in a step. */
+/* Numbers that are equal for all parameters in a step. */
 typedef struct {
     real learning_rate, momentum, beta_1, beta_2, rho, epsilon;
     real rest_1, rest_2, rest; /* 1 - beta_1, 1 - beta_2 and 1 - rho */
-    real eta;              /* step size of Adam, which its proximal operator has, too */
-    real m_share, g_share; /* what Adam moves by is -(m_share m + g_share g) / d */
+    real eta;                  /* step size of Adam and of its proximal operator */
+    real m_share, g_share;     /* the update of Adam is -(m_share m + g_share g) / d */
     int nesterov;
 } Scalars;
 
-/* The loop of an update, which moves the state and the parameter `w` along the
- * gradient `g`, and leaves in `step` the step size for the proximal operator.
+/* The loop of an update. The update changes the state and the parameter `w` for the
+ * gradient `g`, and sets `step` to the step size of the proximal operator.
  */
 #define LOOP(name, ...) /* the update */                                               \
     static inline __attribute__((always_inline)) void name##_loop(                     \
@@ -60,7 +60,7 @@ typedef struct {
         w = SOFT(w, t);                                                                \
     }
 
-/* With a proximal operator, the velocity is the way that the iterate really went. */
+/* With a proximal operator, the velocity is the actual change of the parameter. */
 LOOP(sgd, {
     const real v = s0[i] * c.momentum;
     if (!has_prox) {
@@ -101,7 +101,7 @@ LOOP(rmsprop, {
     PROX(c.learning_rate / d)
 })
 
-/* m and v, which Adam and its relatives have. */
+/* Update m and v of Adam and its variants. */
 #define MOMENTS                                                                        \
     const real m = s0[i] * c.beta_1 + c.rest_1 * g;                                    \
     const real v = s1[i] * c.beta_2 + c.rest_2 * (g * g);                              \
@@ -131,8 +131,8 @@ LOOP(nadam, {
     PROX(c.eta / d)
 })
 
-/* Each optimizer's coefficients of a step, from its hyperparameters, which are in the
- * order of the class in Python. The step has been counted in o->t.
+/* The functions below compute the coefficients of a step from the hyperparameters, which
+ * have the order of the Python class. o->t includes the step.
  */
 
 static void begin_sgd(OptimizerState *o, Scalars *c)
@@ -156,7 +156,7 @@ static void begin_rmsprop(OptimizerState *o, Scalars *c)
     c->epsilon = (real)o->hyperparameters[EPSILON];
 }
 
-/* Those that Adam and its relatives have; NAdam alone has the last one. */
+/* Hyperparameters of Adam and its variants. Only NAdam has the last one. */
 enum { BETA_1, BETA_2, EPSILON, MOMENTUM_DECAY };
 
 static double adam_correction(const OptimizerState *o)
@@ -182,7 +182,7 @@ static void begin_adam(OptimizerState *o, Scalars *c)
     c->m_share = (real)(eta / adam_bias(o));
 }
 
-/* Its epsilon is outside of the correction. */
+/* epsilon is added after the bias correction. */
 static void begin_adamw(OptimizerState *o, Scalars *c)
 {
     begin_adam(o, c);
@@ -229,7 +229,7 @@ static void begin_nadam(OptimizerState *o, Scalars *c)
 enum { NO_OPTIMIZER, OPTIMIZERS(CODE) };
 #undef CODE
 
-/* Count a step, and compute what it needs. */
+/* Count a step, and compute its coefficients. */
 static Scalars begin_step(OptimizerState *o, double learning_rate)
 {
     Scalars c = {.learning_rate = (real)learning_rate};

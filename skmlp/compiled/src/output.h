@@ -1,6 +1,6 @@
 /* The output of the network, and its loss. */
 
-/* Returns the weighted sum of the losses of some rows. */
+/* Return the weighted sum of the losses of a range of rows. */
 static double sum_output_loss(const Plan *p, const Samples *s, ptrdiff_t begin,
                               ptrdiff_t end)
 {
@@ -19,7 +19,7 @@ static double sum_output_loss(const Plan *p, const Samples *s, ptrdiff_t begin,
     return sum;
 }
 
-/* The derivative of the loss by the last pre-activation, for some rows. */
+/* Compute the derivative of the loss with respect to the last pre-activation. */
 static void differentiate_output(const Plan *p, const Samples *s, const Rows *rows)
 {
     const Operation *last = &p->operations[p->n_operations - 1];

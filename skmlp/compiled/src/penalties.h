@@ -1,7 +1,7 @@
 /* Penalties on the weights.
  *
- * The formulas are those of skmlp/core/penalties.py; tests/compiled/test_formulas.py
- * compares the two. step.h applies them.
+ * The formulas are those of skmlp/core/penalties.py. tests/compiled/test_formulas.py
+ * compares the two modules. step.h applies the penalties.
  */
 
 /* The names of all penalties. */
@@ -10,8 +10,8 @@
 /* soft(w, t) = w - clip(w, -t, t) */
 #define SOFT(w, t) ((w) - MAXIMUM(MINIMUM(w, t), -(t)))
 
-/* Make a gradient of sums over the batch that of the objective: add the L2 penalty's,
- * and divide by n. The squares of gradient and parameters are added to the sums.
+/* Compute the gradient of the objective from sums over the batch: add the gradient of the
+ * L2 penalty and divide by n. Add the squares of gradient and parameters to the sums.
  */
 KERNEL static void finish_gradient(ptrdiff_t n, const real *theta, real *g, real l2,
                                    real inverse_n, double *grad_squares,

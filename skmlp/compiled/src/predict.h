@@ -1,4 +1,4 @@
-/* Prediction: no gradient, and memory for a few samples only. */
+/* Prediction, without gradients and with memory for one block per thread. */
 
 typedef struct {
     const Plan *plan;
@@ -6,7 +6,7 @@ typedef struct {
     real *X_buffers, *out;
 } Prediction;
 
-/* Each thread has its own operations, whose buffers are for a block of samples. */
+/* The operations of a thread, with buffers for a block of samples. */
 static void predict_task(void *argument, ptrdiff_t i, int me)
 {
     const Prediction *t = argument;

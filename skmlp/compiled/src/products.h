@@ -1,8 +1,7 @@
-/* Products of matrices by BLAS, and loops over rows. */
+/* Matrix products with BLAS, and loops over rows. */
 
-/* C -> A B + beta C, where A has m rows of k that are `lda` apart, and B and C have n of
- * their `ld` columns. BLAS stores its matrices column by column, so it is told of the
- * transposed product.
+/* C -> A B + beta C. A is of shape (m, k) with row stride `lda`. B and C have n columns
+ * and row stride `ld`. BLAS uses column-major order, so it computes the transposed product.
  */
 static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
                     ptrdiff_t lda, const real *B, real beta, real *C, ptrdiff_t ld)
@@ -14,8 +13,7 @@ static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const r
          &ld_B);
 }
 
-/* C -> A^T B + beta C, where A has k rows, of which m columns are used, that are `lda`
- * apart.
+/* C -> A^T B + beta C. A is of shape (k, m) with row stride `lda`.
  */
 static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
                                const real *A, ptrdiff_t lda, const real *B, real beta,
@@ -27,7 +25,7 @@ static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
     gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
 }
 
-/* C -> A B^T, of m rows and n columns. */
+/* C -> A B^T of shape (m, n). */
 static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
                                const real *A, const real *B, real *C)
 {
@@ -37,11 +35,11 @@ static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
     gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
 }
 
-/* Every row of A -> row. */
+/* Copy a row to all rows of A. */
 static void fill_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *row, real *A)
 {
     memcpy(A, row, n * sizeof(real));
-    for (ptrdiff_t done = 1; done < n_rows; done *= 2) { /* few calls for many rows */
+    for (ptrdiff_t done = 1; done < n_rows; done *= 2) { /* few calls of memcpy */
         const ptrdiff_t rest = n_rows - done;
         memcpy(A + done * n, A, (rest < done ? rest : done) * n * sizeof(real));
     }
@@ -59,7 +57,7 @@ KERNEL static void multiply_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *w, r
             A[i * n + j] *= w[i];
 }
 
-/* In stripes that stay in registers. */
+/* In stripes of columns that fit into registers. */
 #define STRIPE 32
 
 KERNEL static void sum_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *A, real *out)

@@ -1,16 +1,15 @@
-/* What the templates need of the type that they are compiled for.
+/* Definitions that depend on the type, float or double.
  *
- * A file that is included once for each type defines SINGLE as 1 or 0 first. The
- * functions of the type have its name at their end: F(step) is step_f32 or step_f64.
+ * A source file defines SINGLE as 1 or 0 before it includes the templates. The names of
+ * functions end in the type: F(step) is step_f32 or step_f64.
  */
 
 #ifndef SKMLP_REAL_H
 #define SKMLP_REAL_H
 
-/* glibc declares the vector versions of its functions, which are in libmvec, to
- * compilers that say so by this macro. -ffast-math would say it, but it would also
- * have the compiler assume that there is no NaN and no infinity; ours have to come
- * out as NumPy's do, or a diverged network would go unnoticed.
+/* With this macro, glibc declares the vector versions of its functions in libmvec.
+ * -ffast-math defines it too, but the compiler would then assume that no value is NaN or
+ * infinite. Such values must be equal to NumPy's, so that divergence is detected.
  */
 #ifndef __FAST_MATH__
 #define __FAST_MATH__ 1
@@ -57,7 +56,7 @@ typedef double real;
 #define REAL_MAX DBL_MAX
 #endif
 
-/* The arrays of such a loop may be one and the same, but do not overlap otherwise. */
+/* The arrays of such a loop are equal or do not overlap. */
 #if defined(__clang__)
 #define ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
@@ -66,7 +65,7 @@ typedef double real;
 #define ELEMENTWISE
 #endif
 
-/* As NumPy's maximum and minimum: a NaN in x stays one. */
+/* Like NumPy's maximum and minimum, they return NaN if x is NaN. */
 #define MAXIMUM(x, bound) ((x) < (bound) ? (bound) : (x))
 #define MINIMUM(x, bound) ((x) > (bound) ? (bound) : (x))
 #define SIGN(x) ((x) > 0 ? 1 : (x) < 0 ? -1 : (x))

@@ -1,7 +1,7 @@
 /* Residual connections, see skmlp/layers/residual.py.
  *
- * Buffers of `add`: the derivative that it keeps for `branch`; the input of `branch`.
- * Buffers of `branch`: the derivative that is kept.
+ * Buffers of `add`: the derivative that is passed to `branch`, and the input of `branch`.
+ * Buffers of `branch`: the derivative from `add`.
  */
 
 KERNEL static void sum_arrays(ptrdiff_t n, const real *x, const real *y, real *out)

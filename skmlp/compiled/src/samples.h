@@ -1,22 +1,22 @@
-/* The samples of a batch, in the order in which the operations take them. */
+/* The samples of a batch in the order of the batch. */
 
 /* A batch in memory. */
 typedef struct {
     ptrdiff_t n_rows, ldx;
-    const real *X, *Y, *w; /* rows of X are `ldx` apart, and begin with `first_row` */
+    const real *X, *Y, *w; /* X has the row stride `ldx` and begins with `first_row` */
     ptrdiff_t first_row;
     int gathers_X, gathers_Y;
-    int streams_X; /* into a thread's own block, each time that it is needed */
+    int streams_X; /* whether blocks are copied each time that they are needed */
     const Batch *batch;
 } Samples;
 
-/* Whether BLAS can take the samples as they lie. */
+/* Whether BLAS can use the samples in place. */
 static int has_plain_rows(const Plan *p)
 {
     return p->X_column == 1 && p->X_row >= p->operations[0].n_in && p->X_row <= INT_MAX;
 }
 
-/* Where the samples of a batch are, or where `gather` has to put them. */
+/* Return the batch, whose arrays are in place or buffers for `gather`. */
 static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
 {
     Samples s = {.n_rows = batch->stop - batch->start, .batch = batch};
@@ -24,7 +24,7 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     const Operation *last = &p->operations[p->n_operations - 1];
     const ptrdiff_t start = batch->start;
     s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
-    s.streams_X = s.gathers_X && p->batch_size > MOST_GATHERED;
+    s.streams_X = s.gathers_X && p->batch_size > MAX_GATHERED;
     s.gathers_Y = order != NULL || p->hard_labels;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
@@ -34,7 +34,7 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     return s;
 }
 
-/* Where a row of the batch is among the samples. */
+/* Return the row number in X of a row of the batch. */
 static ptrdiff_t row_of(const intptr_t *order, const Samples *s, ptrdiff_t i)
 {
     return order == NULL ? s->batch->start + i : order[s->batch->start + i];
@@ -49,16 +49,16 @@ static void copy_row(ptrdiff_t n, const real *source, ptrdiff_t step, real *out)
             out[j] = source[j * step];
 }
 
-/* The columns [j, j + n) of X that stand for some rows of the batch. */
+/* Copy the columns [j, j + n) of rows of the batch. */
 static void gather_X(const Plan *p, const intptr_t *order, const Samples *s,
                      ptrdiff_t begin, ptrdiff_t end, ptrdiff_t j, ptrdiff_t n,
                      real *out)
 {
     for (ptrdiff_t i = begin; i < end; i++, out += n) {
         ptrdiff_t row = row_of(order, s, i);
-        /* A sample of weight zero must not matter even if it overflows. */
+        /* A sample of weight zero is ignored even if it is not finite. */
         if (p->w != NULL && ((const real *)p->w)[row] == 0)
-            row = s->batch->heaviest;
+            row = s->batch->max_weight_row;
         copy_row(n, (const real *)p->X + row * p->X_row + j * p->X_column, p->X_column,
                  out);
     }
@@ -83,13 +83,13 @@ static void gather_targets(const Plan *p, const intptr_t *order, const Samples *
     }
 }
 
-/* The block of X_batch that is thread `me`'s own, where X is streamed. */
+/* Return the block of X_batch of thread `me` if X is streamed. */
 static real *own_block(const Plan *p, int me)
 {
     return (real *)p->X_batch + (ptrdiff_t)me * BLOCK_ROWS * p->operations[0].n_in;
 }
 
-/* Gather a block; returns the samples as thread `me` then has them. */
+/* Copy a block and return the batch with the samples of thread `me`. */
 static Samples gather(const Plan *p, const intptr_t *order, const Samples *s,
                       ptrdiff_t begin, ptrdiff_t end, int me)
 {
@@ -107,11 +107,11 @@ static Samples gather(const Plan *p, const intptr_t *order, const Samples *s,
     return block;
 }
 
-/* Some rows of a batch, or of the samples to predict. */
+/* A range of rows of a batch or of the samples in prediction. */
 typedef struct {
     ptrdiff_t begin, end; /* rows of the batch */
-    ptrdiff_t origin;     /* row of the batch at which the buffers begin */
-    const real *X;        /* row `begin` of the samples; rows are `ldx` apart */
+    ptrdiff_t origin;     /* first row of the buffers */
+    const real *X;        /* row `begin` of the samples, with row stride `ldx` */
     ptrdiff_t ldx;
 } Rows;
 
@@ -121,13 +121,13 @@ static Rows rows_of(const Samples *s, ptrdiff_t begin, ptrdiff_t end)
     return rows;
 }
 
-/* Where these rows are in a buffer of n columns. */
+/* Return the address of the rows in a buffer of n columns. */
 static real *at(const void *buffer, const Rows *rows, ptrdiff_t n)
 {
     return (real *)buffer + (rows->begin - rows->origin) * n;
 }
 
-/* Where they are in the input of an operation, whose rows are `*ld` apart. */
+/* Return their address in the input of an operation, and its row stride in `*ld`. */
 static const real *input(const Operation *op, const Rows *rows, ptrdiff_t *ld)
 {
     *ld = op->input == NULL ? rows->ldx : op->n_in;

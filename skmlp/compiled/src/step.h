@@ -1,16 +1,16 @@
 /* Training steps, in one thread or several.
  *
- * A step is a sequence of jobs, whose tasks the threads share. The tasks of the first job
- * are blocks of samples, which go forward and back through the operations. Those of the
- * second are parts of the parameters: a task computes the gradient of its part over the
- * whole batch, and updates it. Operations that need all samples, such as batch
- * normalization, and bounds on the norms of weights have jobs of their own.
+ * A step is a sequence of jobs. The tasks of a job are divided among the threads. In the
+ * first job, a task is the forward pass and the backpropagation of a block of samples. In
+ * the second job, a task computes the gradient of a part of the parameters over the whole
+ * batch and updates the part. There are further jobs for operations that need all samples,
+ * such as batch normalization, and for bounds on the norms of weights.
  *
- * Blocks and parts do not depend on the number of threads. Therefore the result does not
- * depend on it, to the last bit.
+ * Blocks and parts do not depend on the number of threads. Therefore results are bitwise
+ * equal for each number of threads.
  */
 
-/* Elements that go through several loops one after the other, to stay in the cache. */
+/* Number of elements for which several loops run one after another in the cache. */
 #define CHUNK 4096
 
 /* A step, and the arguments of its current job. */
@@ -20,21 +20,21 @@ typedef struct {
     const intptr_t *order;
     Samples samples;
     int with_gradient;
-    const Scalars *scalars; /* of the optimizer; NULL if it does not update yet */
+    const Scalars *scalars; /* of the optimizer, or NULL without an update */
     double shorten;         /* factor of the gradient */
-    /* Operations: a block of samples goes forward through [first, last), or back from
-     * `from` to the one after `stop`.
+    /* Range of operations: forward pass through [first, last), backpropagation from `from`
+     * down to stop + 1.
      */
     ptrdiff_t first, last, from, stop;
 } Step;
 
-/* Where part `i` of n begins, in 64 bits also where pointers have 32. */
+/* Return the beginning of part `i` of n. 64 bits avoid overflow of the product. */
 static ptrdiff_t cut(ptrdiff_t n_rows, ptrdiff_t i, ptrdiff_t n)
 {
     return (ptrdiff_t)((int64_t)n_rows * i / n);
 }
 
-/* Block `i` of the samples: [*begin, *end). */
+/* Set the rows [*begin, *end) of block `i`. */
 static void find_block(const Step *t, ptrdiff_t i, ptrdiff_t *begin, ptrdiff_t *end)
 {
     const ptrdiff_t n_rows = t->samples.n_rows, n = n_blocks(n_rows);
@@ -52,14 +52,14 @@ static void run_parts(Step *t, task_t *task)
     team_run(t->team, t->plan->n_parts, task, t);
 }
 
-/* Number of groups of columns in which an operation is computed over all samples. */
+/* Return the number of groups of columns of an operation that needs all samples. */
 static ptrdiff_t n_groups(const Operation *op, const Samples *s)
 {
     const Kind *kind = kind_of(op);
     return kind->n_groups == NULL ? 0 : kind->n_groups(op, s);
 }
 
-/* The first operation, from `i` on, that needs all samples. */
+/* Return the first operation from `i` on that needs all samples. */
 static ptrdiff_t next_forward(const Step *t, ptrdiff_t i)
 {
     const Plan *p = t->plan;
@@ -68,8 +68,8 @@ static ptrdiff_t next_forward(const Step *t, ptrdiff_t i)
     return i;
 }
 
-/* The last operation, up to `i`, that needs all samples on the way back, or the one
- * before the first that has a way back.
+/* Return the last operation up to `i` that needs all samples in backpropagation, or the
+ * one before the first operation of backpropagation.
  */
 static ptrdiff_t next_backward(const Plan *p, ptrdiff_t i)
 {
@@ -78,7 +78,7 @@ static ptrdiff_t next_backward(const Plan *p, ptrdiff_t i)
     return i;
 }
 
-/* Back from operation `from` to the one after `stop`, for some rows. */
+/* Backpropagation from operation `from` down to stop + 1 for a range of rows. */
 static void go_back(const Step *t, const Rows *rows)
 {
     const Plan *p = t->plan;
@@ -88,7 +88,7 @@ static void go_back(const Step *t, const Rows *rows)
     }
 }
 
-/* Forward through operations; from the last one of all also back. */
+/* Task: the forward pass of a block, and backpropagation after the last operation. */
 static void forward_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
@@ -139,13 +139,13 @@ static void backward_task(void *argument, ptrdiff_t i, int me)
     go_back(t, &rows);
 }
 
-/* Forward and, `with_gradient`, back, to the derivatives by the output of every operation
- * that is trained.
+/* Compute the forward pass and, if `with_gradient`, the derivatives with respect to the
+ * outputs of all trained operations.
  */
 static void run_operations(Step *t)
 {
     const Plan *p = t->plan;
-    t->from = p->n_operations - 2; /* the way back begins before the activation */
+    t->from = p->n_operations - 2; /* the operation before the output activation */
     t->stop = next_backward(p, t->from);
     for (t->first = 0; t->first < p->n_operations; t->first = t->last + 1) {
         t->last = next_forward(t, t->first);
@@ -165,7 +165,7 @@ static void run_operations(Step *t)
     }
 }
 
-/* The gradient of a part, without the penalty and the division by n. */
+/* Compute the gradient of a part, without the penalty and the division by n. */
 static void differentiate_part(const Step *t, const Part *part, int me)
 {
     const Plan *p = t->plan;
@@ -197,13 +197,13 @@ static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdif
     optimize(p->optimizer.kind, n, &slice, t->scalars);
 }
 
-/* Give a frozen part its values back. */
+/* Restore the values of a frozen part. */
 static void restore(const Plan *p, const Part *part)
 {
     memcpy((real *)p->theta + part->begin, part->kept, part->size * sizeof(real));
 }
 
-/* Norm of a column whose squares overflow. */
+/* Return the norm of a column whose squares overflow. */
 static double large_norm(ptrdiff_t n_rows, ptrdiff_t ld, const real *W)
 {
     double largest = 0, squares = 0;
@@ -235,7 +235,7 @@ KERNEL static void shorten_columns(ptrdiff_t n_rows, ptrdiff_t ld, ptrdiff_t n_c
     }
 }
 
-/* Norm of the gradient, from the sums over the parts. */
+/* Return the norm of the gradient from the sums over the parts. */
 static double grad_norm(const Plan *p)
 {
     double squares = 0;
@@ -243,7 +243,7 @@ static double grad_norm(const Plan *p)
         squares += p->parts[i].grad_squares;
     if (!isinf(squares))
         return sqrt(squares);
-    /* The squares overflow, the norm need not. */
+    /* The norm can be finite even if the squares overflow. */
     const real *g = p->grad;
     double largest = 0;
     const Part *end = &p->parts[p->n_parts - 1];
@@ -259,7 +259,7 @@ static double grad_norm(const Plan *p)
     return largest * sqrt(squares);
 }
 
-/* The penalty's sums over some of a part's weights. */
+/* Add to the sums of the penalty over weights of a part. */
 static void sum_penalty(const Plan *p, Part *part, ptrdiff_t offset, ptrdiff_t n)
 {
     const real *theta = (real *)p->theta + part->begin + offset;
@@ -269,7 +269,7 @@ static void sum_penalty(const Plan *p, Part *part, ptrdiff_t offset, ptrdiff_t n
         part->weight_magnitudes += sum_magnitudes(n, theta);
 }
 
-/* They, and the gradient as it is to be. */
+/* Compute the final gradient and the sums of the penalty. */
 static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t offset,
                          ptrdiff_t n)
 {
@@ -290,7 +290,7 @@ static void finish_chunk(const Plan *p, const Samples *s, Part *part, ptrdiff_t 
     }
 }
 
-/* The gradient of a part and, with the optimizer's scalars, its update. */
+/* Task: the gradient of a part and, if there is an optimizer, its update. */
 static void gradient_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
@@ -308,7 +308,7 @@ static void gradient_task(void *argument, ptrdiff_t i, int me)
         restore(p, part);
 }
 
-/* The penalty's sums over a part. */
+/* Task: the sums of the penalty over a part. */
 static void penalty_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
@@ -324,7 +324,7 @@ static void penalty_task(void *argument, ptrdiff_t i, int me)
     }
 }
 
-/* The update of a part whose gradient is known. */
+/* Task: the update of a part whose gradient has been computed. */
 static void update_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
@@ -346,7 +346,7 @@ static void max_norm_task(void *argument, ptrdiff_t i, int me)
                     (real *)op->parameters[0] + i * MAX_COLUMNS);
 }
 
-/* The gradient and, if there is an optimizer, the update of all parameters. */
+/* Compute the gradient and, if there is an optimizer, update all parameters. */
 static void run_all_parts(Step *t, double learning_rate)
 {
     Plan *p = t->plan;
@@ -375,7 +375,7 @@ static void run_all_parts(Step *t, double learning_rate)
     }
 }
 
-/* Add up what the tasks have left of a batch. */
+/* Add the results of the tasks of a batch to the totals. */
 static void sum_up(const Step *t, Totals *totals)
 {
     const Plan *p = t->plan;
@@ -389,7 +389,7 @@ static void sum_up(const Step *t, Totals *totals)
     }
     loss /= s->batch->n;
     double penalty = 0;
-    if (p->l2 > 0) /* or the squares may have overflowed, to no harm */
+    if (p->l2 > 0) /* without L2, the squares can have overflowed */
         penalty += 0.5 * p->l2 * squares;
     if (p->l1 > 0)
         penalty += p->l1 * magnitudes;
@@ -423,7 +423,7 @@ static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
     else
         run_parts(&t, penalty_task);
     sum_up(&t, totals);
-    /* Backpropagation takes about twice the time of the forward pass. */
+    /* Backpropagation takes about twice as long as the forward pass. */
     threads_stop(threads, (double)t.samples.n_rows * (with_gradient ? 3 : 1));
 }
 
@@ -454,14 +454,14 @@ ptrdiff_t F(divide)(const Plan *plan, const intptr_t *order, ptrdiff_t n_samples
             batch.n_weighted = batch.stop - batch.start;
             batch.n = (double)batch.n_weighted;
         } else {
-            real heaviest = 0;
+            real max_weight = 0;
             for (ptrdiff_t i = batch.start; i < batch.stop; i++) {
                 const ptrdiff_t row = order == NULL ? i : order[i];
                 batch.n += (double)w[row];
                 batch.n_weighted += w[row] > 0;
-                if (w[row] > heaviest) {
-                    heaviest = w[row];
-                    batch.heaviest = row;
+                if (w[row] > max_weight) {
+                    max_weight = w[row];
+                    batch.max_weight_row = row;
                 }
             }
         }

@@ -12,24 +12,24 @@
 #define PAUSE() ((void)0)
 #endif
 
-/* Turns of a waiting loop before the thread sleeps: some tens of microseconds, about
- * what it takes to wake a thread.
+/* Iterations of a waiting loop before the thread sleeps. They take some tens of
+ * microseconds, about as long as waking a thread.
  */
 #define SPINS 1000
 
-/* What belongs to one line of the cache is kept apart from what others write. */
+/* Size of a cache line. Variables that other threads write are in separate lines. */
 #define LINE 64
 
 struct Team {
-    /* Written by the directing thread between jobs, and read while a task is claimed. */
+    /* Written by the owner of the team between jobs, and read while a task is claimed. */
     task_t *task;
     void *argument;
     ptrdiff_t n_tasks;
     int n_helpers; /* started */
     int n_threads;
 
-    _Alignas(LINE) atomic_ptrdiff_t unclaimed; /* tasks; may be negative */
-    _Alignas(LINE) atomic_ptrdiff_t undone;    /* tasks */
+    _Alignas(LINE) atomic_ptrdiff_t unclaimed; /* number of tasks; can be negative */
+    _Alignas(LINE) atomic_ptrdiff_t undone;    /* number of tasks */
     _Alignas(LINE) atomic_int active;          /* threads that may claim tasks */
     atomic_int closed, sleepers, is_awaited, references;
 
@@ -72,7 +72,7 @@ static void release(Team *team)
     free(team);
 }
 
-/* Claim tasks and run them until none is left. Returns how many there were. */
+/* Claim and run tasks until none is left. Return the number of tasks. */
 static ptrdiff_t work(Team *team, int me)
 {
     ptrdiff_t n_done = 0, left;
@@ -82,7 +82,7 @@ static ptrdiff_t work(Team *team, int me)
         team->task(team->argument, team->n_tasks - left, me);
         n_done++;
         if (me == 0)
-            continue; /* counted once, at the end */
+            continue; /* counted at the end */
         if (atomic_fetch_sub(&team->undone, 1) == 1 && atomic_load(&team->is_awaited)) {
             pthread_mutex_lock(&team->lock);
             pthread_cond_signal(&team->done);
@@ -131,7 +131,7 @@ static void wake_helpers(Team *team)
     pthread_mutex_unlock(&team->lock);
 }
 
-/* Start helpers up to the number of threads. Where the system gives fewer, they do. */
+/* Start helpers up to the number of threads, or fewer if the system refuses. */
 static void start_helpers(Team *team)
 {
     pthread_attr_t attributes;

@@ -5,31 +5,32 @@
 #include <math.h>
 #include <time.h>
 
-/* Multiplications of a step that begins with all threads, and of one whose first trial
- * has to wait: starting threads would take a part of a short fit.
+/* A step with more multiplications than the first number begins with all threads. With
+ * fewer than the second number, the first trial is delayed, because starting threads
+ * would take a considerable part of a short fit.
  */
 #define LARGE_STEP 1e8
 #define SMALL_STEP 2e6
 #define FIRST_PAUSE 5e-3
 
-/* Steps before a trial, and of it. The first one is slow and does not count: nothing is
- * in the cache, and threads have to start. A trial ends sooner when it has taken some time.
+/* Number of steps before and in a trial. The first step is not counted, because it is
+ * slow: the cache is cold and threads start. A trial also ends after some time.
  */
 #define STEPS_BEFORE_TRIAL 3
 #define STEPS_OF_TRIAL 4
 #define SECONDS_OF_TRIAL 2e-3
 
-/* The pause after a trial, relative to its cost. */
+/* Pause after a trial, relative to its cost. */
 #define COST_FACTOR 50
 #define LONGEST_PAUSE 1.0
 
 /* Seconds over which rates are averaged. */
 #define MEMORY 0.05
 
-/* A level with more threads has to be faster by so much to be taken. */
+/* Minimum relative gain for which a level with more threads is selected. */
 #define GAIN 0.97
 
-/* Seconds that are too few to conclude anything from. */
+/* Seconds that are too short for a measurement. */
 #define SMALL 2e-4
 
 static double now(void)
@@ -42,19 +43,19 @@ static double now(void)
 static int threads_of(const Threads *t, int level)
 {
     const int n = 1 << level;
-    return n < t->most ? n : t->most;
+    return n < t->max_threads ? n : t->max_threads;
 }
 
 static int highest(const Threads *t)
 {
     int level = 0;
-    while (level < MAX_LEVELS - 1 && threads_of(t, level) < t->most)
+    while (level < MAX_LEVELS - 1 && threads_of(t, level) < t->max_threads)
         level++;
     return level;
 }
 
-/* Use a level, and pause trials. What is known of its rate counts as much as a part of
- * the time over which rates are averaged.
+/* Use a level, and pause trials. The weight of its known rate is a part of the time over
+ * which rates are averaged.
  */
 static void settle(Threads *t, int level, double pause)
 {
@@ -67,15 +68,15 @@ static void settle(Threads *t, int level, double pause)
     t->pause = fmin(pause, LONGEST_PAUSE);
 }
 
-void threads_begin(Threads *t, int most, int is_fixed, double guess)
+void threads_begin(Threads *t, int max_threads, int is_fixed, double guess)
 {
-    most = most < MAX_THREADS ? most : MAX_THREADS;
+    max_threads = max_threads < MAX_THREADS ? max_threads : MAX_THREADS;
     t->team = NULL;
-    t->is_single = most == 1;
+    t->is_single = max_threads == 1;
     if (t->is_single)
         return;
-    if (most != t->most) {
-        *t = (Threads){.most = most, .trial = -1};
+    if (max_threads != t->max_threads) {
+        *t = (Threads){.max_threads = max_threads, .trial = -1};
         t->level = guess > LARGE_STEP ? highest(t) : 0;
         t->pause = guess < SMALL_STEP ? FIRST_PAUSE : 0;
     }
@@ -96,7 +97,7 @@ int threads_choose(Threads *t)
     if (t->is_single)
         return 1;
     if (t->is_fixed)
-        return t->most;
+        return t->max_threads;
     if (t->trial < 0 && t->n_steps >= STEPS_BEFORE_TRIAL && t->since >= t->pause)
         begin_trial(t);
     return threads_of(t, t->trial < 0 ? t->level : t->trial);
@@ -119,7 +120,7 @@ static void end_trial(Threads *t)
     const int level = t->trial;
     t->rate[level] = other;
     if (other < (t->goes_down ? 1 : GAIN) * rate) {
-        /* What a trial of the level before will cost; up there may be more to gain. */
+        /* Cost of a trial of the lower level. A trial of the higher level can gain more. */
         const double pause = COST_FACTOR * t->work * (rate - other);
         settle(t, level, t->goes_down || level == highest(t) ? pause : 0);
     } else {
