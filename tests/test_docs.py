@@ -9,6 +9,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
+from skmlp.persistence import checkpoint, model
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -117,3 +118,9 @@ def test_every_public_name_is_in_the_reference():
     names = {name for name, _ in documentation().public_names()}
     assert len(names) > 50
     assert names <= listed
+
+
+def test_the_version_of_the_file_format_is_documented():
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    assert f"- `format_version`: {model.VERSION}." in text
+    assert checkpoint.VERSION == model.VERSION

@@ -61,8 +61,7 @@ print(skmlp.compiled.UNAVAILABLE)
     [
         (
             "ModuleNotFoundError('No module named _engine', name=name)",
-            "it was not built when skmlp was installed, perhaps for lack of a C "
-            "compiler",
+            "it was not built when skmlp was installed, possibly without a C compiler",
         ),
         (
             "ImportError('undefined symbol: _ZGVdN4v_exp')",
