@@ -77,7 +77,7 @@ class HasAnyMethod(HasMethods):
     """
 
     def is_satisfied_by(self, val):
-        """Whether the object has one of them."""
+        """Return whether the object has one of the methods."""
         return any(callable(getattr(val, name, None)) for name in self.methods)
 
     def __str__(self):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Run the tests of the compiled engine, and those of hostile files, under AddressSanitizer
+# Run the tests of the compiled engine and of invalid files under AddressSanitizer
 # and UndefinedBehaviorSanitizer, and those of its threads under ThreadSanitizer:
 #
 #     tests/sanitize.sh [address | thread]
 #
-# It takes GCC on Linux, and an environment with the extra `test`, of which PYTHON is the
-# interpreter: .venv/bin/python, unless it is set. The package is built and tested in a
-# temporary directory. The first report of a sanitizer ends its tests, and fails.
+# It requires GCC on Linux and an environment with the extra `test`. PYTHON is its
+# interpreter, .venv/bin/python by default. The package is built and tested in a temporary
+# directory. The first report of a sanitizer ends the tests with an error.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,19 +14,19 @@ python=$(realpath --no-symlinks "${PYTHON:-.venv/bin/python}")
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 
-# Copied, so that nothing of the usual build is reused, or replaced.
+# Use copies, so that the usual build is neither reused nor replaced.
 mkdir "$directory/source" "$directory/tests"
 cp -r skmlp pyproject.toml README.md LICENSE "$directory/source"
 rm -f "$directory"/source/skmlp/compiled/_engine{.c,.*.so}
 cp -r tests conftest.py setup.cfg "$directory/tests"
 
-# test_under SANITIZERS LIBRARY TESTS...: build the package with the sanitizers, whose
-# library has to be loaded before all else, and run the tests.
+# test_under SANITIZERS LIBRARY TESTS...: build the package with the sanitizers and run the
+# tests. The library of the sanitizers must be loaded first.
 test_under() {
     local sanitizers=$1 library=$2 package="$directory/$2"
     shift 2
     echo "== $sanitizers"
-    # GCC, whose libraries are loaded, whatever Python itself was compiled with.
+    # The libraries are those of GCC, so use it for each build of Python.
     CC=gcc LDSHARED="gcc -shared" LDFLAGS="-fsanitize=$sanitizers" \
         CFLAGS="-g -fsanitize=$sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer" \
         "$python" -m pip install -qq --no-deps --target "$package" "$directory/source"
@@ -36,8 +36,8 @@ test_under() {
     (
         cd "$directory/tests"
         export PYTHONPATH=$package SKMLP_REQUIRE_ENGINE=compiled
-        export PYTHONMALLOC=malloc # or Python's own blocks would hide what is around them
-        # Python leaves things behind. An array that is too large has to be refused.
+        export PYTHONMALLOC=malloc # blocks of Python would hide errors
+        # Python does not free all memory. The allocation of a large array must fail.
         export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
         export UBSAN_OPTIONS=print_stacktrace=1
         export TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1

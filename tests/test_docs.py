@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.persistence import checkpoint, model
+from skmlp.persistence.codec import _KINDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -120,7 +121,10 @@ def test_every_public_name_is_in_the_reference():
     assert names <= listed
 
 
-def test_the_version_of_the_file_format_is_documented():
+def test_the_file_format_is_documented():
+    assert checkpoint.VERSION == model.VERSION
     text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
     assert f"- `format_version`: {model.VERSION}." in text
-    assert checkpoint.VERSION == model.VERSION
+    kinds = text.split("The kinds are ")[1].split(".\n")[0]
+    quoted = re.findall(r'"([^"]+)"', kinds.replace('".npy"', ""))
+    assert set(quoted) == set(_KINDS)
