@@ -5,6 +5,7 @@ and warnings as those of scikit-learn. Differences between the supported version
 scikit-learn are handled here.
 """
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
     Hidden,
+    InvalidParameterError,
     Options,
     StrOptions,
     validate_parameter_constraints,
@@ -36,6 +38,7 @@ __all__ = [
     "HasMethods",
     "Hidden",
     "Interval",
+    "InvalidParameterError",
     "Names",
     "Options",
     "StrOptions",
@@ -45,6 +48,7 @@ __all__ = [
     "_fit_context",
     "_openmp_effective_n_threads",
     "check_matplotlib_support",
+    "is_valid_float_array",
     "task_callbacks",
     "validate_data",
     "validate_parameter_constraints",
@@ -132,10 +136,68 @@ def validate_data(estimator, X, y="no_validation", **kwargs):
     scikit-learn first computes the sum of all values. If the sum is not finite, it
     checks each value, and raises if one of them is not finite.
     """
+    if _are_valid_arrays(estimator, X, y, **kwargs):
+        return X, y
     raise_if_masked(X, "X")
     raise_if_masked(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):
         return validation.validate_data(estimator, X, y, **kwargs)
+
+
+def is_valid_float_array(X, n_features):
+    """Return whether `validate_data` would return an array unchanged.
+
+    The function is much faster than `validate_data` for few samples. It is false for
+    every invalid array, and may be false for a valid one.
+
+    Parameters
+    ----------
+    X : object
+        The samples.
+
+    n_features : int
+        Number of features of the estimator.
+
+    Returns
+    -------
+    is_valid : bool
+        Whether `X` is a NumPy array of shape (n_samples, n_features) in float32 or
+        float64 with finite values.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or X.shape[1] != n_features:
+        return False
+    return X.size > 0 and _is_finite_float_array(X)
+
+
+def _is_finite_float_array(array):
+    if array.dtype.char not in "fd" or not array.dtype.isnative:
+        return False
+    with np.errstate(all="ignore"):
+        return math.isfinite(np.add.reduce(array, axis=None))
+
+
+def _are_valid_arrays(estimator, X, y, *, reset=True, dtype=None, **_):
+    """Return whether scikit-learn would return training data unchanged.
+
+    The number of features is then set in the estimator, as scikit-learn does.
+    """
+    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    if X.ndim != 2 or y.ndim != 1:
+        return False
+    if not reset and hasattr(estimator, "feature_names_in_"):
+        return False
+    n_features = X.shape[1] if reset else getattr(estimator, "n_features_in_", None)
+    if not is_valid_float_array(X, n_features) or len(X) != len(y):
+        return False
+    if dtype is not None and X.dtype not in dtype:
+        return False
+    if y.dtype.kind not in "biu" and not _is_finite_float_array(y):
+        return False
+    if reset:
+        estimator.n_features_in_ = n_features
+        vars(estimator).pop("feature_names_in_", None)
+    return True
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):

@@ -22,6 +22,8 @@ _OPTIMIZERS = set(OPTIMIZERS.values())
 _PENALTIES = set(PENALTIES.values())
 
 
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
 _LONGEST = 2**31 - 1
 """Maximum number of rows and columns of an operand of BLAS, whose integers are int."""
 
@@ -108,10 +110,10 @@ def unsupported_parameters(network, arrays, n_features):
     compiled code would read beyond the arrays. The number of units of a layer is
     limited by the integers of BLAS.
     """
-    dtype = getattr(arrays[-2][0], "dtype", None)
-    if dtype not in (np.float32, np.float64):
-        return True
     if n_features != network.layer_sizes[0] or max(network.layer_sizes) > _LONGEST:
+        return True
+    dtype = getattr(arrays[-2][0], "dtype", None)
+    if dtype not in _DTYPES:
         return True
     for theta, shapes in zip(arrays, network.shapes, strict=True):
         for array, shape in zip(theta, shapes, strict=True):
@@ -130,12 +132,15 @@ def _unsupported_options(options):
     extension = getattr(compiled, "_engine", None)
     if extension is None:
         return []
-    parameters = signature(TrainingStep).parameters
     return [
         f"{name}={value!r}"
         for name, value in options.items()
-        if name not in extension.STEP_OPTIONS and value != parameters[name].default
+        if name not in extension.STEP_OPTIONS and value != _default_option(name)
     ]
+
+
+def _default_option(name):
+    return signature(TrainingStep).parameters[name].default
 
 
 def _is_covered(instance, own_classes, names):

@@ -253,7 +253,7 @@ def _cast(X: Any, rows: slice, dtype: np.dtype) -> Any:
     chunk = X[rows]
     if chunk.dtype == dtype:
         return chunk
-    with np.errstate(over="ignore"):
+    with ignore_floating_point_errors():
         A = chunk.astype(dtype)
     if not np.isfinite(_entries(A)).all() and np.isfinite(_entries(chunk)).all():
         largest = np.abs(_entries(X)).max()

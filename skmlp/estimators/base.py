@@ -4,9 +4,11 @@
 with `skmlp.training`, and sets the fitted attributes.
 """
 
+import inspect
 import operator
 from abc import ABC, abstractmethod
 from copy import copy
+from functools import cache
 
 import numpy as np
 from scipy.sparse import issparse
@@ -16,10 +18,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import (
     CallbackSupportMixin,
+    InvalidParameterError,
     _check_sample_weight,
     _fit_context,
+    is_valid_float_array,
     task_callbacks,
     validate_data,
+    validate_parameter_constraints,
 )
 from skmlp.callbacks.copies import check_copyable, clone_callbacks
 from skmlp.core.inference import call_with_errors_ignored, check_output
@@ -330,6 +335,16 @@ class BaseMLP(
         if checkpoint is not None:
             self.__dict__.update(checkpoint.earlier)
 
+    def _validate_params(self):
+        """Raise if a parameter that differs from its default is not valid."""
+        changed = {
+            name: getattr(self, name)
+            for name, default in _valid_defaults(type(self)).items()
+            if getattr(self, name) is not default
+        }
+        constraints = self._parameter_constraints
+        validate_parameter_constraints(constraints, changed, type(self).__name__)
+
     def _parameters_given(self):
         """Return the values of the constructor's parameters."""
         return [getattr(self, name) for name in self._parameter_constraints]
@@ -493,6 +508,10 @@ class BaseMLP(
 
     def _check_input(self, X):
         """Validate X, and return it."""
+        fitted = vars(self)
+        n_features = fitted.get("n_features_in_")
+        if "feature_names_in_" not in fitted and is_valid_float_array(X, n_features):
+            return X
         check_is_fitted(self)
         return validate_data(self, X, accept_sparse="csr", reset=False)
 
@@ -516,9 +535,7 @@ class BaseMLP(
 
     def _compute(self, X):
         """Return the decision function of validated samples."""
-        Z = call_with_errors_ignored(
-            decision_function, self.engine, *self._inference(), X
-        )
+        Z = decision_function(self.engine, *self._inference(), X)
         self._check_finite(Z, X)
         return Z
 
@@ -559,6 +576,27 @@ class Unchanged:
         np.seterr(**self._errstate)
         for values, length in self._lengths:
             del values[length:]
+
+
+@cache
+def _valid_defaults(cls):
+    """Return the parameters of a class with their default values.
+
+    A default that is not valid, which a subclass can have, is replaced by a new object.
+    Valid defaults are not validated again in each call of fit, because this takes
+    longer than the training of a small network.
+    """
+    signature = inspect.signature(cls)
+    defaults = {
+        name: signature.parameters[name].default for name in cls._get_param_names()
+    }
+    for name, default in defaults.items():
+        constraints = {name: cls._parameter_constraints.get(name, "no_validation")}
+        try:
+            validate_parameter_constraints(constraints, {name: default}, cls.__name__)
+        except InvalidParameterError:
+            defaults[name] = object()
+    return defaults
 
 
 def _are_same(values, others):

@@ -36,7 +36,12 @@ from skmlp.estimators.fitted import (
     check_classes,
     check_weights,
 )
-from skmlp.estimators.labels import check_labels, plain_labels
+from skmlp.estimators.labels import (
+    check_labels,
+    has_many_samples_per_class,
+    plain_labels,
+    unique_classes,
+)
 from skmlp.estimators.parameters import (
     ACTIVATION,
     HIDDEN_LAYER_SIZES,
@@ -643,7 +648,9 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
             total = P.sum(axis=1, keepdims=True)
             P = np.where(total > 0, P / np.where(total > 0, total, 1), 1 / P.shape[1])
         if self.n_outputs_ == 1:
-            P = np.hstack([1 - P, P])
+            positive, P = P[:, 0], np.empty((len(P), 2), P.dtype)
+            P[:, 1] = positive
+            np.subtract(1, positive, out=P[:, 0])
         # A single class has the probability 1.
         return P if len(self.classes_) > 1 else np.ones_like(P[:, :1])
 
@@ -671,7 +678,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         is_sparse = issparse(y)
         y, multilabel = self._check_kind(y)
         if not (incremental or continues) or not hasattr(self, "classes_"):
-            self.classes_ = unique_labels(y)
+            self.classes_ = unique_classes(y)
             self._set_kind(multilabel, is_sparse)
         else:
             if not hasattr(self, "_y_type"):  # in the first partial_fit
@@ -681,6 +688,8 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
 
     def _check_kind(self, y):
         """Return y as classes, and whether it is a label indicator matrix."""
+        if has_many_samples_per_class(y):
+            return y, False
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         try:
@@ -726,7 +735,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     def _encode_validation_targets(self, y, dtype):
         y, multilabel = self._check_kind(y)
         self._check_multilabel(multilabel, "y_val")
-        unseen = np.setdiff1d(unique_labels(y), self.classes_)
+        unseen = np.setdiff1d(unique_classes(y), self.classes_)
         if unseen.size:
             raise ValueError(
                 f"y_val has classes that y does not have: {unseen}. y has "
@@ -771,7 +780,9 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     def _check_classes(self, y, multilabel, incremental):
         """Raise if y does not have the classes of the network."""
         self._check_multilabel(multilabel, "y")
-        classes = unique_labels(y)
+        classes = unique_classes(y)
+        if np.array_equal(classes, self.classes_):
+            return
         if multilabel and set(classes) != set(self.classes_):
             raise ValueError(
                 "The classes of multilabel targets are the columns of y: expected "

@@ -105,7 +105,6 @@ def decision_function(engine, network, arrays, X):
     network, arrays, X
         See `skmlp.core.inference.decision_function`.
     """
-    compute: Callable = inference.decision_function
     if (
         engine != "numpy"
         and compiled.UNAVAILABLE is None
@@ -113,5 +112,6 @@ def decision_function(engine, network, arrays, X):
         and compiled.can_predict(network)
         and not compiled.unsupported_parameters(network, arrays, X.shape[1])
     ):
-        compute = compiled.decision_function
-    return compute(network, arrays, X)
+        return compiled.decision_function(network, arrays, X)
+    compute = inference.decision_function
+    return inference.call_with_errors_ignored(compute, network, arrays, X)

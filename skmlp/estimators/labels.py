@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.multiclass import unique_labels
 
 
 def plain_labels(y: Any) -> Any:
@@ -52,6 +53,24 @@ def check_labels(y: Any) -> Any:
         if array.dtype.kind in "OTV" and array.ndim and array.size == len(array):
             _check_objects(array.ravel().tolist(), f"dtype {array.dtype}")
     return y
+
+
+def has_many_samples_per_class(y: Any) -> bool:
+    """Return whether y is an integer array with at least ten samples per class.
+
+    scikit-learn accepts such targets as classes without a warning. Its own check takes
+    much longer for few samples.
+    """
+    if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "biu":
+        return False
+    return len(np.unique(y)) * 10 <= len(y)
+
+
+def unique_classes(y: Any) -> Any:
+    """Return the sorted classes of y, see scikit-learn's `unique_labels`."""
+    if y.ndim == 1 and y.dtype.kind in "biu":
+        return np.unique(y)
+    return unique_labels(y)
 
 
 def _check_objects(labels: Any, container: Any) -> Any:

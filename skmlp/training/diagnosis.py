@@ -149,9 +149,13 @@ def is_ignored(category):
 
     The diagnosis is then not computed, to save time.
     """
-    for action, message, ignored, module, _ in warnings.filters:
-        if issubclass(category, ignored):
-            return action == "ignore" and message is None and module is None
+    for action, message, filtered, module, line in warnings.filters:
+        if not issubclass(category, filtered):
+            continue
+        if action != "ignore":
+            return False
+        if message is None and module is None and line == 0:
+            return True
     return False
 
 

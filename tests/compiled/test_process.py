@@ -408,7 +408,7 @@ def test_timeouts_at_random_moments(blas, without_gc):
                 for _ in range(150):
                     before = contents(estimator)
                     try:
-                        signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, 0.02))
+                        signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, 0.01))
                         estimator.fit(X, y).predict(X)
                         signal.setitimer(signal.ITIMER_REAL, 0)
                     except Timeout:

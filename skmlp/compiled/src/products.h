@@ -1,11 +1,35 @@
 /* Matrix products with BLAS, and loops over rows. */
 
+/* out -> x B + out for a row x of length k. B has n columns and the row stride `ld`. BLAS
+ * would copy B, which takes longer than the product. Four rows of B are read at a time, so
+ * that `out` is written less often.
+ */
+KERNEL static void add_row_product(ptrdiff_t k, ptrdiff_t n, const real *x,
+                                   const real *B, ptrdiff_t ld, real *out)
+{
+    ptrdiff_t i = 0;
+    for (; i + 4 <= k; i += 4, B += 4 * ld) {
+        const real *B1 = B + ld, *B2 = B1 + ld, *B3 = B2 + ld;
+        const real x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n; j++) out[j] +=
+            x0 * B[j] + x1 * B1[j] + x2 * B2[j] + x3 * B3[j];
+    }
+    for (; i < k; i++, B += ld)
+        ELEMENTWISE for (ptrdiff_t j = 0; j < n; j++) out[j] += x[i] * B[j];
+}
+
 /* C -> A B + beta C. A is of shape (m, k) with row stride `lda`. B and C have n columns
  * and row stride `ld`. BLAS uses column-major order, so it computes the transposed product.
  */
 static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
                     ptrdiff_t lda, const real *B, real beta, real *C, ptrdiff_t ld)
 {
+    if (m == 1) {
+        if (beta == 0)
+            memset(C, 0, n * sizeof(real));
+        add_row_product(k, n, A, B, ld, C);
+        return;
+    }
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
     real one = 1;
     blas_keep((double)m * k * n);

@@ -1,0 +1,158 @@
+"""Measure the time of predictions and of short fits, compared with scikit-learn.
+
+The benchmark is not run by pytest. It prints Markdown tables with ratios and marks
+those that miss their target::
+
+    python tests/benchmarks/predict.py               # all, in about 3 minutes
+    python tests/benchmarks/predict.py --rows 1 1000 --engine numpy
+    python tests/benchmarks/predict.py --method score
+
+The libraries take turns. Before each measurement there is a pause, because the threads
+of BLAS keep a core busy for some milliseconds after a product. Use an idle machine.
+"""
+
+import argparse
+import platform
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+import scipy
+import sklearn
+from sklearn.neural_network import MLPClassifier
+
+import skmlp
+from skmlp import MLPClassifierScratch
+
+CASES = {
+    "20-100-1 relu": (20, (100,), "relu", 2),
+    "50-256-128-1 relu": (50, (256, 128), "relu", 2),
+    "784-800-10 relu": (784, (800,), "relu", 10),
+    "10-64-64-1 tanh": (10, (64, 64), "tanh", 2),
+}
+TARGETS = {1: 2.0, 1000: 1.3, 10_000: 1.5, 100_000: 1.5}
+"""Minimum ratio of scikit-learn's time to skmlp's, by the number of rows."""
+
+MICROSECONDS = {"partial_fit": 150, "fit": 300}
+"""Maximum times of an update and of a fit of one epoch on an array of shape (50, 4)."""
+
+PAUSE = 0.1  # seconds
+
+
+def measure(function, seconds=0.2):
+    """Return the median time of a call in seconds."""
+    time.sleep(PAUSE)
+    function()
+    times: list = []
+    stop = time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < stop:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def compare(functions, n_turns):
+    """Return the medians over turns of the times of several functions."""
+    turns = [[measure(function) for function in functions] for _ in range(n_turns)]
+    return np.median(turns, axis=0)
+
+
+def products(clf, X):
+    """Return a function that computes only the matrix products of a network."""
+
+    def multiply():
+        A = X
+        for W in clf.coefs_:
+            A = A @ W
+
+    return multiply
+
+
+def measure_predictions(rows, method, engine, n_turns):
+    """Print the table of predictions. Return the number of missed targets."""
+    header = ["network", "dtype", "rows", "scikit-learn", "skmlp", "ratio", "target"]
+    print("|", " | ".join([*header, "skmlp / products"]), "|")
+    print("|" + " --- |" * (len(header) + 1))
+    n_missed = 0
+    for name, (n_features, hidden, activation, n_classes) in CASES.items():
+        for dtype in ("float32", "float64"):
+            rng = np.random.RandomState(0)
+            X = rng.randn(300, n_features).astype(dtype)
+            y = rng.randint(n_classes, size=300)
+            parameters = {"activation": activation, "max_iter": 2, "random_state": 0}
+            peer = MLPClassifier(hidden, **parameters).fit(X, y)
+            clf = MLPClassifierScratch(hidden, engine=engine, **parameters).fit(X, y)
+            for n in rows:
+                X = rng.randn(n, n_features).astype(dtype)
+                arguments = (X,)
+                if method == "score":
+                    arguments = X, rng.randint(n_classes, size=n)
+                theirs, ours, floor = compare(
+                    [
+                        partial(getattr(peer, method), *arguments),
+                        partial(getattr(clf, method), *arguments),
+                        products(clf, X),
+                    ],
+                    n_turns,
+                )
+                target = TARGETS.get(n, 1.0)
+                n_missed += theirs / ours < target
+                mark = " (missed)" if theirs / ours < target else ""
+                print(
+                    f"| {name} | {dtype} | {n} | {theirs * 1e6:.0f} µs "
+                    f"| {ours * 1e6:.0f} µs | {theirs / ours:.2f}{mark} "
+                    f"| {target} | {ours / floor:.2f} |",
+                    flush=True,
+                )
+    return n_missed
+
+
+def measure_short_fits(engine, n_turns):
+    """Print the table of short fits. Return the number of missed targets."""
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(50, 4), rng.randint(3, size=50)
+    print("\n| call | scikit-learn | skmlp | ratio | target |")
+    print("|" + " --- |" * 5)
+    estimators = [
+        MLPClassifier(max_iter=1, random_state=0),
+        MLPClassifierScratch(max_iter=1, random_state=0, engine=engine),
+    ]
+    n_missed = 0
+    for method, target in MICROSECONDS.items():
+        calls = []
+        for estimator in estimators:
+            calls.append(partial(getattr(estimator.fit(X, y), method), X, y))
+        theirs, ours = compare(calls, n_turns)
+        n_missed += ours * 1e6 > target
+        mark = " (missed)" if ours * 1e6 > target else ""
+        print(
+            f"| {method} | {theirs * 1e6:.0f} µs | {ours * 1e6:.0f} µs{mark} "
+            f"| {theirs / ours:.2f} | {target} µs |"
+        )
+    return n_missed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="*", default=list(TARGETS))
+    parser.add_argument("--method", default="predict_proba")
+    parser.add_argument("--engine", default="auto", choices=["auto", "numpy"])
+    parser.add_argument("--turns", type=int, default=5)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    n_missed = measure_predictions(
+        arguments.rows, arguments.method, arguments.engine, arguments.turns
+    )
+    n_missed += measure_short_fits(arguments.engine, arguments.turns)
+    versions = ", ".join(
+        f"{module.__name__} {module.__version__}"
+        for module in (np, scipy, sklearn, skmlp)
+    )
+    print(f"\nMedians with Python {platform.python_version()}, {versions}.")
+    print(f"{n_missed} targets were missed.")
+
+
+if __name__ == "__main__":
+    main()
