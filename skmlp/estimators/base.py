@@ -535,7 +535,8 @@ class BaseMLP(
 
     def _compute(self, X):
         """Return the decision function of validated samples."""
-        Z = decision_function(self.engine, *self._inference(), X)
+        network, arrays = self._inference()
+        Z = decision_function(self.engine, network, arrays, X)
         self._check_finite(Z, X)
         return Z
 
