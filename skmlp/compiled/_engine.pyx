@@ -32,7 +32,6 @@ cdef extern from "src/blas.h" nogil:
 
 cdef extern from "src/engine.h" nogil:
     enum:
-        BLOCK_ROWS
         MAX_GATHERED
         MAX_CONSTANTS
         MAX_STATE_ARRAYS
@@ -111,6 +110,7 @@ cdef extern from "src/engine.h" nogil:
         pass
 
     ptrdiff_t n_blocks(ptrdiff_t)
+    ptrdiff_t prediction_rows(ptrdiff_t)
     void threads_begin(Threads *, int, int, double)
     void threads_end(Threads *)
     int threads_choose(Threads *)
@@ -787,7 +787,7 @@ cdef class Prediction:
         """
         cdef Plan plan
         cdef ptrdiff_t n_samples = X.shape[0]
-        cdef ptrdiff_t n_rows = min(BLOCK_ROWS, n_samples)
+        cdef ptrdiff_t n_rows = prediction_rows(n_samples)
         cdef bint is_single = out.dtype == np.float32
         cdef double multiplications = n_samples * self.n_weights
         cdef Tuner tuner_ = tuner(

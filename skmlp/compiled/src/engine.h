@@ -128,6 +128,22 @@ typedef struct {
 /* Number of samples in a block. A batch is divided into blocks. */
 #define BLOCK_ROWS 128
 
+/* Number of samples in a block in prediction. BLAS copies the weights for each block, so
+ * large blocks are faster. There are enough of them for several threads.
+ */
+#define MAX_PREDICTION_ROWS 512
+#define MIN_PREDICTION_BLOCKS 4
+
+static inline ptrdiff_t prediction_rows(ptrdiff_t n_samples)
+{
+    const ptrdiff_t n_rows = n_samples / MIN_PREDICTION_BLOCKS;
+    if (n_samples < BLOCK_ROWS)
+        return n_samples > 0 ? n_samples : 1;
+    if (n_rows < BLOCK_ROWS)
+        return BLOCK_ROWS;
+    return n_rows < MAX_PREDICTION_ROWS ? n_rows : MAX_PREDICTION_ROWS;
+}
+
 /* Maximum number of samples that are copied to X_batch if BLAS cannot use them in place.
  * For larger batches, each thread copies one block at a time, because a copy of X might
  * not fit into memory.
@@ -176,8 +192,9 @@ void shuffle(bitgen_t *, ptrdiff_t n, intptr_t *order);
 void evaluate_f32(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
 void evaluate_f64(Plan *, const Batch *, int with_gradient, Threads *, Totals *);
 
-/* Compute the output before the output activation. The plan has the operations of each
- * thread, one thread after the other, and `X_buffers` has BLOCK_ROWS rows per thread.
+/* Compute the output before the output activation in blocks of `prediction_rows`. The plan
+ * has the operations of each thread, one thread after the other, and `X_buffers` has the
+ * rows of a block per thread.
  */
 void predict_f32(const Plan *, ptrdiff_t n_samples, void *X_buffers, Threads *,
                  void *out);

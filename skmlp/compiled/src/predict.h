@@ -13,12 +13,12 @@ static void predict_task(void *argument, ptrdiff_t i, int me)
     const Plan *p = t->plan;
     Operation *operations = p->operations + me * p->n_operations;
     Operation *last = &operations[p->n_operations - 1];
-    const ptrdiff_t n = operations[0].n_in, begin = i * BLOCK_ROWS;
-    const ptrdiff_t rest = t->n_samples - begin;
-    const ptrdiff_t end = begin + (rest < BLOCK_ROWS ? rest : BLOCK_ROWS);
+    const ptrdiff_t n = operations[0].n_in, n_rows = prediction_rows(t->n_samples);
+    const ptrdiff_t begin = i * n_rows, rest = t->n_samples - begin;
+    const ptrdiff_t end = begin + (rest < n_rows ? rest : n_rows);
     Rows rows = {begin, end, begin, (const real *)p->X + begin * p->X_row, p->X_row};
     if (!has_plain_rows(p)) {
-        real *X = t->X_buffers + me * BLOCK_ROWS * n;
+        real *X = t->X_buffers + me * n_rows * n;
         for (ptrdiff_t r = 0; r < end - begin; r++)
             copy_row(n, rows.X + r * p->X_row, p->X_column, X + r * n);
         rows.X = X;
@@ -37,6 +37,7 @@ void F(predict)(const Plan *plan, ptrdiff_t n_samples, void *X_buffers,
 {
     Prediction t = {plan, n_samples, X_buffers, out};
     threads_start(threads);
-    team_run(threads->team, n_blocks(n_samples), predict_task, &t);
+    const ptrdiff_t n_rows = prediction_rows(n_samples);
+    team_run(threads->team, (n_samples + n_rows - 1) / n_rows, predict_task, &t);
     threads_stop(threads, (double)n_samples);
 }
