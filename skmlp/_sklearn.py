@@ -9,6 +9,7 @@ import math
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, validation
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
@@ -161,12 +162,18 @@ def is_valid_float_array(X, n_features):
     Returns
     -------
     is_valid : bool
-        Whether `X` is a NumPy array of shape (n_samples, n_features) in float32 or
-        float64 with finite values.
+        Whether `X` is a NumPy array or a sparse matrix in CSR format of shape
+        (n_samples, n_features) in float32 or float64 with finite values.
     """
-    if type(X) is not np.ndarray or X.ndim != 2 or X.shape[1] != n_features:
+    if type(X) in (csr_array, csr_matrix):
+        values = X.data
+    elif type(X) is np.ndarray:
+        values = X
+    else:
         return False
-    return X.size > 0 and _is_finite_float_array(X)
+    if X.ndim != 2 or X.shape[1] != n_features or 0 in X.shape:
+        return False
+    return _is_finite_float_array(values)
 
 
 def _is_finite_float_array(array):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array, csr_matrix
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import validation
 
@@ -28,12 +28,18 @@ VALID = {
     "strided": X[::3],
     "read-only": np.frombuffer(X.tobytes()).reshape(X.shape),
     "large": np.full((2, 4), 1e300),
+    "sparse array": csr_array(np.maximum(X, 0)),
+    "sparse matrix": csr_matrix(np.maximum(X, 0)),
+    "sparse matrix without entries": csr_matrix((60, 4)),
 }
 OTHERS = {
     "list": X.tolist(),
     "None": None,
     "DataFrame": pd.DataFrame(X),
-    "sparse": csr_array(X),
+    "sparse in another format": csc_array(X),
+    "sparse integers": csr_array(np.ones((3, 4), int)),
+    "sparse with NaN": csr_array(np.where(X > 2, np.nan, X)),
+    "sparse without rows": csr_matrix((0, 4)),
     "integers": np.ones((3, 4), int),
     "float16": X.astype("float16"),
     "long double": X.astype("longdouble"),
@@ -65,7 +71,10 @@ def outcome(call):
 def test_valid_arrays_are_returned_unchanged_by_scikit_learn(name):
     clf = MLPClassifierScratch(max_iter=1).fit(X, y)
     assert is_valid_float_array(VALID[name], 4)
-    assert validation.validate_data(clf, VALID[name], reset=False) is VALID[name]
+    validated = validation.validate_data(
+        clf, VALID[name], accept_sparse="csr", reset=False
+    )
+    assert validated is VALID[name]
 
 
 @pytest.mark.parametrize("name", OTHERS)

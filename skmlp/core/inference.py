@@ -119,7 +119,7 @@ def input_gradient(
     gradient = np.empty(X.shape, _dtype(arrays))
     stop = len(network.layers) if stop is None else stop
     workspace = None
-    for rows in _chunks(X, network, max_elements):
+    for rows in _chunks(X, network, max_elements, with_gradient=True):
         A = _cast(X, rows, gradient.dtype)
         if workspace is None or workspace.n_samples != A.shape[0]:
             workspace = None  # release the memory first
@@ -250,7 +250,8 @@ def cast_chunks(
 
 def _cast(X: Any, rows: slice, dtype: np.dtype) -> Any:
     """Return rows of X in another dtype, or raise if they are beyond its range."""
-    chunk = X[rows]
+    is_all = rows.start == 0 and rows.stop == X.shape[0]
+    chunk = X if is_all else X[rows]  # a range of sparse rows is a copy
     if chunk.dtype == dtype:
         return chunk
     with ignore_floating_point_errors():
@@ -284,8 +285,13 @@ def _empty(X: Any, arrays: list, n_units: int) -> Array:
     return np.empty((X.shape[0], n_units), _dtype(arrays))
 
 
-def _chunks(X: Any, network: Network, max_elements: int) -> Iterator[slice]:
+def _chunks(
+    X: Any, network: Network, max_elements: int, with_gradient: bool = False
+) -> Iterator[slice]:
+    """Yield ranges of rows. Only the gradient of sparse rows needs a dense buffer."""
     n_samples = X.shape[0]
-    chunk = max(1, min(n_samples, max_elements // max(network.layer_sizes)))
+    skips_input = issparse(X) and not with_gradient
+    widest = max(network.layer_sizes[skips_input:])
+    chunk = max(1, min(n_samples, max_elements // widest))
     for start in range(0, n_samples, chunk):
         yield slice(start, min(start + chunk, n_samples))
