@@ -85,6 +85,7 @@ html_sidebars = {  # pages with nothing below them
         "extending",
         "architecture",
         "benchmarks",
+        "predictions",
         "threads",
         "changelog",
         "contributing",

@@ -3,9 +3,10 @@
 The benchmark is not run by pytest. It prints Markdown tables with ratios and marks
 those that miss their target::
 
-    python tests/benchmarks/predict.py               # all, in about 3 minutes
+    python tests/benchmarks/predict.py               # all, in about 4 minutes
     python tests/benchmarks/predict.py --rows 1 1000 --engine numpy
     python tests/benchmarks/predict.py --method score
+    python tests/benchmarks/predict.py > docs/predictions.md
 
 The libraries take turns. Before each measurement there is a pause, because the threads
 of BLAS keep a core busy for some milliseconds after a product. Use an idle machine.
@@ -18,8 +19,9 @@ import warnings
 from functools import partial
 
 import numpy as np
-import scipy
+import scipy.sparse
 import sklearn
+from compare import cpu
 from sklearn.neural_network import MLPClassifier
 
 import skmlp
@@ -34,10 +36,23 @@ CASES = {
 TARGETS = {1: 2.0, 1000: 1.3, 10_000: 1.5, 100_000: 1.5}
 """Minimum ratio of scikit-learn's time to skmlp's, by the number of rows."""
 
+SPARSE = 0.95
+"""Minimum ratio for sparse samples. Both libraries compute the products with SciPy."""
+
 MICROSECONDS = {"partial_fit": 150, "fit": 300}
 """Maximum times of an update and of a fit of one epoch on an array of shape (50, 4)."""
 
 PAUSE = 0.1  # seconds
+
+INTRODUCTION = """\
+# Prediction time
+
+This page compares the times of predictions and of short fits of skmlp and scikit-learn.
+It is printed by `python tests/benchmarks/predict.py`, which has the targets. "ratio" is
+the time of scikit-learn divided by the time of skmlp. "skmlp / products" is the time of
+skmlp divided by the time of the matrix products alone, which NumPy computes. For
+networks with large layers, the products take most of the time in both libraries, so the
+ratio is about 1."""
 
 
 def measure(function, seconds=0.2):
@@ -72,6 +87,7 @@ def products(clf, X):
 
 def measure_predictions(rows, method, engine, n_turns):
     """Print the table of predictions. Return the number of missed targets."""
+    print(f"\n## {method}\n")
     header = ["network", "dtype", "rows", "scikit-learn", "skmlp", "ratio", "target"]
     print("|", " | ".join([*header, "skmlp / products"]), "|")
     print("|" + " --- |" * (len(header) + 1))
@@ -109,11 +125,38 @@ def measure_predictions(rows, method, engine, n_turns):
     return n_missed
 
 
+def measure_sparse(rows, engine, n_turns):
+    """Print the table of predictions of sparse samples. Return the missed targets."""
+    print(
+        "\n## predict_proba of sparse samples (5000 features, 2 % of them not zero)\n"
+    )
+    print("| rows | scikit-learn | skmlp | ratio | target |")
+    print("|" + " --- |" * 5)
+    rng = np.random.RandomState(0)
+    X = scipy.sparse.random(max(rows), 5000, 0.02, "csr", random_state=rng)
+    y = rng.randint(3, size=500)
+    peer = MLPClassifier(max_iter=1).fit(X[:500], y)
+    clf = MLPClassifierScratch(max_iter=1, engine=engine).fit(X[:500], y)
+    n_missed = 0
+    for n in rows:
+        calls = [partial(e.predict_proba, X[:n]) for e in (peer, clf)]
+        theirs, ours = compare(calls, n_turns)
+        n_missed += theirs < SPARSE * ours
+        mark = " (missed)" if theirs < SPARSE * ours else ""
+        print(
+            f"| {n} | {theirs * 1e6:.0f} µs | {ours * 1e6:.0f} µs "
+            f"| {theirs / ours:.2f}{mark} | {SPARSE} |",
+            flush=True,
+        )
+    return n_missed
+
+
 def measure_short_fits(engine, n_turns):
     """Print the table of short fits. Return the number of missed targets."""
     rng = np.random.RandomState(0)
     X, y = rng.randn(50, 4), rng.randint(3, size=50)
-    print("\n| call | scikit-learn | skmlp | ratio | target |")
+    print("\n## partial_fit and fit of one epoch on an array of shape (50, 4)\n")
+    print("| call | scikit-learn | skmlp | ratio | target |")
     print("|" + " --- |" * 5)
     estimators = [
         MLPClassifier(max_iter=1, random_state=0),
@@ -142,16 +185,19 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    print(INTRODUCTION)
     n_missed = measure_predictions(
         arguments.rows, arguments.method, arguments.engine, arguments.turns
     )
+    n_missed += measure_sparse([1, 1000, 10_000], arguments.engine, arguments.turns)
     n_missed += measure_short_fits(arguments.engine, arguments.turns)
     versions = ", ".join(
         f"{module.__name__} {module.__version__}"
         for module in (np, scipy, sklearn, skmlp)
     )
-    print(f"\nMedians with Python {platform.python_version()}, {versions}.")
-    print(f"{n_missed} targets were missed.")
+    print("\n## Machine\n")
+    print(f"Medians on {cpu()}, with Python")
+    print(f"{platform.python_version()}, {versions}. {n_missed} targets were missed.")
 
 
 if __name__ == "__main__":
