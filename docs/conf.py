@@ -86,6 +86,7 @@ html_sidebars = {  # pages with nothing below them
         "architecture",
         "benchmarks",
         "predictions",
+        "scaling",
         "threads",
         "changelog",
         "contributing",

@@ -114,8 +114,8 @@ def measure_predictions(rows, method, engine, n_turns):
                     n_turns,
                 )
                 target = TARGETS.get(n, 1.0)
-                n_missed += theirs / ours < target
-                mark = " (missed)" if theirs / ours < target else ""
+                n_missed += round(theirs / ours, 2) < target
+                mark = " (missed)" if round(theirs / ours, 2) < target else ""
                 print(
                     f"| {name} | {dtype} | {n} | {theirs * 1e6:.0f} µs "
                     f"| {ours * 1e6:.0f} µs | {theirs / ours:.2f}{mark} "
