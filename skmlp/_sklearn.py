@@ -49,7 +49,6 @@ __all__ = [
     "_fit_context",
     "_openmp_effective_n_threads",
     "check_matplotlib_support",
-    "is_valid_float_array",
     "task_callbacks",
     "validate_data",
     "validate_parameter_constraints",
@@ -131,33 +130,40 @@ def raise_if_masked(array, name):
         )
 
 
-def validate_data(estimator, X, y="no_validation", **kwargs):
+def validate_data(estimator, X, y="no_validation", *, reset=True, **kwargs):
     """Validate data as scikit-learn does, and ignore floating-point warnings.
+
+    Sparse X is accepted in CSR format. Data that scikit-learn would return unchanged
+    are not validated by it, because this takes longer than the rest of a prediction of
+    few samples.
 
     scikit-learn first computes the sum of all values. If the sum is not finite, it
     checks each value, and raises if one of them is not finite.
     """
-    if _are_valid_arrays(estimator, X, y, **kwargs):
-        return X, y
+    if _are_valid_arrays(estimator, X, y, reset, kwargs.get("dtype")):
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+            vars(estimator).pop("feature_names_in_", None)
+        return X if isinstance(y, str) else (X, y)
     raise_if_masked(X, "X")
     raise_if_masked(y, "y")
+    kwargs["accept_sparse"] = "csr"
     with np.errstate(over="ignore", invalid="ignore"):
-        return validation.validate_data(estimator, X, y, **kwargs)
+        return validation.validate_data(estimator, X, y, reset=reset, **kwargs)
 
 
-def is_valid_float_array(X, n_features):
+def is_valid_float_array(X, n_features=None):
     """Return whether `validate_data` would return an array unchanged.
 
-    The function is much faster than `validate_data` for few samples. It is false for
-    every invalid array, and may be false for a valid one.
+    It is false for every invalid array, and may be false for a valid one.
 
     Parameters
     ----------
     X : object
         The samples.
 
-    n_features : int
-        Number of features of the estimator.
+    n_features : int, default=None
+        Required number of features. None for any number.
 
     Returns
     -------
@@ -171,9 +177,9 @@ def is_valid_float_array(X, n_features):
         values = X
     else:
         return False
-    if X.ndim != 2 or X.shape[1] != n_features or 0 in X.shape:
+    if X.ndim != 2 or 0 in X.shape:
         return False
-    return _is_finite_float_array(values)
+    return n_features in (None, X.shape[1]) and _is_finite_float_array(values)
 
 
 def _is_finite_float_array(array):
@@ -183,28 +189,23 @@ def _is_finite_float_array(array):
         return math.isfinite(np.add.reduce(array, axis=None))
 
 
-def _are_valid_arrays(estimator, X, y, *, reset=True, dtype=None, **_):
-    """Return whether scikit-learn would return training data unchanged.
+def _are_valid_arrays(estimator, X, y, reset, dtype):
+    """Return whether scikit-learn would return the data unchanged, without a warning.
 
-    The number of features is then set in the estimator, as scikit-learn does.
+    `y` is "no_validation" or the targets.
     """
-    if type(X) is not np.ndarray or type(y) is not np.ndarray:
+    fitted = vars(estimator)
+    if not reset and ("feature_names_in_" in fitted or "n_features_in_" not in fitted):
         return False
-    if X.ndim != 2 or y.ndim != 1:
-        return False
-    if not reset and hasattr(estimator, "feature_names_in_"):
-        return False
-    n_features = X.shape[1] if reset else getattr(estimator, "n_features_in_", None)
-    if not is_valid_float_array(X, n_features) or len(X) != len(y):
+    if not is_valid_float_array(X, None if reset else fitted["n_features_in_"]):
         return False
     if dtype is not None and X.dtype not in dtype:
         return False
-    if y.dtype.kind not in "biu" and not _is_finite_float_array(y):
+    if isinstance(y, str):
+        return y == "no_validation"
+    if type(y) is not np.ndarray or y.shape != X.shape[:1]:
         return False
-    if reset:
-        estimator.n_features_in_ = n_features
-        vars(estimator).pop("feature_names_in_", None)
-    return True
+    return y.dtype.kind in "biu" or _is_finite_float_array(y)
 
 
 def task_callbacks(estimator, max_iter, X, y, sample_weight):

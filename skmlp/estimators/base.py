@@ -21,7 +21,6 @@ from skmlp._sklearn import (
     InvalidParameterError,
     _check_sample_weight,
     _fit_context,
-    is_valid_float_array,
     task_callbacks,
     validate_data,
     validate_parameter_constraints,
@@ -369,7 +368,6 @@ class BaseMLP(
             self,
             X,
             self._read_targets(y),
-            accept_sparse="csr",
             multi_output=True,
             dtype=dtypes,
             reset=not continues,
@@ -508,12 +506,9 @@ class BaseMLP(
 
     def _check_input(self, X):
         """Validate X, and return it."""
-        fitted = vars(self)
-        n_features = fitted.get("n_features_in_")
-        if "feature_names_in_" not in fitted and is_valid_float_array(X, n_features):
-            return X
-        check_is_fitted(self)
-        return validate_data(self, X, accept_sparse="csr", reset=False)
+        if "n_features_in_" not in vars(self):  # otherwise it is fitted
+            check_is_fitted(self)
+        return validate_data(self, X, reset=False)
 
     def _inference(self):
         """Return the fitted network, and the arrays of each layer."""

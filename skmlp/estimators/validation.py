@@ -181,7 +181,6 @@ def check_validation_data(estimator, validation_data, data):
             estimator,
             X_val,
             estimator._read_targets(y_val),
-            accept_sparse="csr",
             multi_output=True,
             dtype=[dtype],
             reset=False,
