@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.layers import LAYERS
+
+_RECORDED = {"coefs", "intercepts"}
+
 
 def check_recorder(recorder: Any) -> None:
     """Raise if a recorder has not recorded a training."""
@@ -26,11 +30,12 @@ def check_network(recorder: Any, estimator: Any) -> None:
             "estimator must be the MLPClassifierScratch or MLPRegressorScratch that "
             f"was fitted with recorder, got {estimator!r}."
         )
-    for name in ("batch_norm", "layer_norm"):
-        if hasattr(estimator, f"{name}_scales_"):
+    for layer in LAYERS.values():
+        groups = {*layer.parameter_groups, *layer.statistic_groups} - _RECORDED
+        if any(hasattr(estimator, f"{group}_") for group in groups):
             raise ValueError(
-                f"estimator must have {name}=False, because recorder does not record "
-                f"the scales, got {estimator!r}."
+                f"estimator must have {layer.option}=False, because recorder does not "
+                f"record {', '.join(sorted(groups))}, got {estimator!r}."
             )
     recorded, fitted = (
         [W.shape for W in coefs] for coefs in (recorder.coefs_[0], estimator.coefs_)
