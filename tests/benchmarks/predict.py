@@ -13,18 +13,15 @@ of BLAS keep a core busy for some milliseconds after a product. Use an idle mach
 """
 
 import argparse
-import platform
-import time
 import warnings
 from functools import partial
 
 import numpy as np
 import scipy.sparse
-import sklearn
-from compare import cpu
+from compare import cpu, table_head, table_line, versions
 from sklearn.neural_network import MLPClassifier
+from timing import forward_products, median_time
 
-import skmlp
 from skmlp import MLPClassifierScratch
 
 CASES = {
@@ -42,8 +39,6 @@ SPARSE = 0.95
 MICROSECONDS = {"partial_fit": 150, "fit": 300}
 """Maximum times of an update and of a fit of one epoch on an array of shape (50, 4)."""
 
-PAUSE = 0.1  # seconds
-
 INTRODUCTION = """\
 # Prediction time
 
@@ -55,42 +50,26 @@ networks with large layers, the products take most of the time in both libraries
 ratio is about 1."""
 
 
-def measure(function, seconds=0.2):
-    """Return the median time of a call in seconds."""
-    time.sleep(PAUSE)
-    function()
-    times: list = []
-    stop = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < stop:
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
 def compare(functions, n_turns):
     """Return the medians over turns of the times of several functions."""
-    turns = [[measure(function) for function in functions] for _ in range(n_turns)]
+    turns = [[median_time(function) for function in functions] for _ in range(n_turns)]
     return np.median(turns, axis=0)
 
 
-def products(clf, X):
-    """Return a function that computes only the matrix products of a network."""
+def mark(text, is_missed):
+    """Return the text of a cell, with a mark if the target is missed."""
+    return f"{text} (missed)" if is_missed else text
 
-    def multiply():
-        A = X
-        for W in clf.coefs_:
-            A = A @ W
 
-    return multiply
+def microseconds(seconds):
+    return f"{seconds * 1e6:.0f} µs"
 
 
 def measure_predictions(rows, method, engine, n_turns):
     """Print the table of predictions. Return the number of missed targets."""
     print(f"\n## {method}\n")
     header = ["network", "dtype", "rows", "scikit-learn", "skmlp", "ratio", "target"]
-    print("|", " | ".join([*header, "skmlp / products"]), "|")
-    print("|" + " --- |" * (len(header) + 1))
+    print(*table_head(*header, "skmlp / products"), sep="\n")
     n_missed = 0
     for name, (n_features, hidden, activation, n_classes) in CASES.items():
         for dtype in ("float32", "float64"):
@@ -109,19 +88,17 @@ def measure_predictions(rows, method, engine, n_turns):
                     [
                         partial(getattr(peer, method), *arguments),
                         partial(getattr(clf, method), *arguments),
-                        products(clf, X),
+                        partial(forward_products, clf.coefs_, X),
                     ],
                     n_turns,
                 )
                 target = TARGETS.get(n, 1.0)
-                n_missed += round(theirs / ours, 2) < target
-                mark = " (missed)" if round(theirs / ours, 2) < target else ""
-                print(
-                    f"| {name} | {dtype} | {n} | {theirs * 1e6:.0f} µs "
-                    f"| {ours * 1e6:.0f} µs | {theirs / ours:.2f}{mark} "
-                    f"| {target} | {ours / floor:.2f} |",
-                    flush=True,
-                )
+                is_missed = round(theirs / ours, 2) < target
+                n_missed += is_missed
+                times = microseconds(theirs), microseconds(ours)
+                ratio = mark(f"{theirs / ours:.2f}", is_missed)
+                cells = [name, dtype, n, *times, ratio, target, f"{ours / floor:.2f}"]
+                print(table_line(cells), flush=True)
     return n_missed
 
 
@@ -130,8 +107,7 @@ def measure_sparse(rows, engine, n_turns):
     print(
         "\n## predict_proba of sparse samples (5000 features, 2 % of them not zero)\n"
     )
-    print("| rows | scikit-learn | skmlp | ratio | target |")
-    print("|" + " --- |" * 5)
+    print(*table_head("rows", "scikit-learn", "skmlp", "ratio", "target"), sep="\n")
     rng = np.random.RandomState(0)
     X = scipy.sparse.random(max(rows), 5000, 0.02, "csr", random_state=rng)
     y = rng.randint(3, size=500)
@@ -141,13 +117,11 @@ def measure_sparse(rows, engine, n_turns):
     for n in rows:
         calls = [partial(e.predict_proba, X[:n]) for e in (peer, clf)]
         theirs, ours = compare(calls, n_turns)
-        n_missed += theirs < SPARSE * ours
-        mark = " (missed)" if theirs < SPARSE * ours else ""
-        print(
-            f"| {n} | {theirs * 1e6:.0f} µs | {ours * 1e6:.0f} µs "
-            f"| {theirs / ours:.2f}{mark} | {SPARSE} |",
-            flush=True,
-        )
+        is_missed = theirs < SPARSE * ours
+        n_missed += is_missed
+        times = microseconds(theirs), microseconds(ours)
+        ratio = mark(f"{theirs / ours:.2f}", is_missed)
+        print(table_line([n, *times, ratio, SPARSE]), flush=True)
     return n_missed
 
 
@@ -156,24 +130,19 @@ def measure_short_fits(engine, n_turns):
     rng = np.random.RandomState(0)
     X, y = rng.randn(50, 4), rng.randint(3, size=50)
     print("\n## partial_fit and fit of one epoch on an array of shape (50, 4)\n")
-    print("| call | scikit-learn | skmlp | ratio | target |")
-    print("|" + " --- |" * 5)
+    print(*table_head("call", "scikit-learn", "skmlp", "ratio", "target"), sep="\n")
     estimators = [
         MLPClassifier(max_iter=1, random_state=0),
         MLPClassifierScratch(max_iter=1, random_state=0, engine=engine),
     ]
     n_missed = 0
     for method, target in MICROSECONDS.items():
-        calls = []
-        for estimator in estimators:
-            calls.append(partial(getattr(estimator.fit(X, y), method), X, y))
+        calls = [partial(getattr(e.fit(X, y), method), X, y) for e in estimators]
         theirs, ours = compare(calls, n_turns)
-        n_missed += ours * 1e6 > target
-        mark = " (missed)" if ours * 1e6 > target else ""
-        print(
-            f"| {method} | {theirs * 1e6:.0f} µs | {ours * 1e6:.0f} µs{mark} "
-            f"| {theirs / ours:.2f} | {target} µs |"
-        )
+        is_missed = ours * 1e6 > target
+        n_missed += is_missed
+        times = microseconds(theirs), mark(microseconds(ours), is_missed)
+        print(table_line([method, *times, f"{theirs / ours:.2f}", f"{target} µs"]))
     return n_missed
 
 
@@ -191,13 +160,9 @@ def main():
     )
     n_missed += measure_sparse([1, 1000, 10_000], arguments.engine, arguments.turns)
     n_missed += measure_short_fits(arguments.engine, arguments.turns)
-    versions = ", ".join(
-        f"{module.__name__} {module.__version__}"
-        for module in (np, scipy, sklearn, skmlp)
-    )
     print("\n## Machine\n")
-    print(f"Medians on {cpu()}, with Python")
-    print(f"{platform.python_version()}, {versions}. {n_missed} targets were missed.")
+    print(f"Medians on {cpu()}, with {versions(['skmlp', 'sklearn'])}.")
+    print(f"{n_missed} targets were missed.")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,15 @@ machine.
 """
 
 import argparse
-import platform
 import time
 import tracemalloc
 import warnings
 from functools import partial
 
 import numpy as np
-from compare import cpu
+from compare import cpu, table_head, table_line, versions
+from timing import PAUSE, forward_products, median_time
 
-import skmlp
 from skmlp import MLPRegressorScratch
 
 BASE = {"rows": 10_000, "features": 20, "layers": 1, "units": 100}
@@ -46,21 +45,6 @@ other operations and the start of threads then take a larger part of the time. I
 less than 1, because NumPy allocates the results. The memory is the maximum that is
 allocated in addition to the arguments, without the result of `predict`."""
 
-PAUSE = 0.2  # seconds, in which the threads of BLAS go to sleep
-
-
-def median_time(function, seconds=0.3):
-    """Return the median time of a call in seconds."""
-    time.sleep(PAUSE)
-    function()
-    times: list = []
-    stop = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < stop:
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
 
 def peak_memory(function):
     """Return the maximum memory in MB that a call allocates."""
@@ -70,13 +54,6 @@ def peak_memory(function):
         return tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()
-
-
-def forward_products(coefs, X):
-    """Compute the matrix products of a prediction."""
-    A = X
-    for W in coefs:
-        A = A @ W
 
 
 def step_products(coefs, A, deltas):
@@ -138,14 +115,12 @@ def main():
     header += ["predict per row", "/ products", "memory of predict"]
     for name, sizes in SIZES.items():
         print(f"\n## {name.capitalize()}\n")
-        print("|", " | ".join([name, *header]), "|")
-        print("|" + " --- |" * (len(header) + 1))
+        print(*table_head(name, *header), sep="\n")
         for size in sizes[:1] if quick else sizes:
             cells = measure(**{**BASE, name: size})
-            print("|", " | ".join([str(size), *cells]), "|", flush=True)
+            print(table_line([size, *cells]), flush=True)
     print("\n## Machine\n")
-    versions = f"numpy {np.__version__}, skmlp {skmlp.__version__}"
-    print(f"Medians on {cpu()}, with Python {platform.python_version()}, {versions}.")
+    print(f"Medians on {cpu()}, with {versions(['skmlp'])}.")
 
 
 if __name__ == "__main__":
