@@ -142,6 +142,11 @@ cdef extern from "src/engine.h" nogil:
     double loss_sum_f64(int, double, int, ptrdiff_t, const void *, const void *)
     void loss_gradient_f32(int, double, ptrdiff_t, const void *, const void *, void *)
     void loss_gradient_f64(int, double, ptrdiff_t, const void *, const void *, void *)
+    int c_vector_bytes "vector_bytes"()
+    int product_f32(int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t,
+                    ptrdiff_t, const void *, const void *, void *)
+    int product_f64(int, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t,
+                    ptrdiff_t, const void *, const void *, void *)
     const char **activation_names
     const char **loss_names
     const char **optimizer_names
@@ -1038,3 +1043,23 @@ def loss_and_gradient(loss, Y, P, out, hard_labels=False):
         return loss_sum_f32(code, constant, hard, P.size, address(Y), address(P))
     loss_gradient_f64(code, constant, P.size, address(Y), address(P), address(out))
     return loss_sum_f64(code, constant, hard, P.size, address(Y), address(P))
+
+
+def vector_bytes():
+    """Return the size of a vector in the products in tiles, or 0 without tiles."""
+    return c_vector_bytes()
+
+
+def multiply_in_tiles(kind, bytes, A, B, C, b=None):
+    """Write A B + b or A B^T into C or add A B, with vectors of a size in bytes.
+
+    `kind` is "multiply", "add_product" or "multiply_transposed". Only `A` can have
+    strides.
+    """
+    cdef int code = ("multiply", "add_product", "multiply_transposed").index(kind)
+    cdef ptrdiff_t m = C.shape[0], n = C.shape[1], k = A.shape[1]
+    cdef ptrdiff_t A_row = A.strides[0] // A.itemsize, A_column = A.strides[1] // A.itemsize
+    product = product_f32 if A.dtype == np.float32 else product_f64
+    if not product(code, bytes, m, k, n, <void *><uintptr_t>A.ctypes.data, A_row,
+                   A_column, address(B), address(b), address(C)):
+        raise ValueError(f"There are no tiles with vectors of {bytes} bytes.")

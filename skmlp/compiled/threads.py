@@ -1,6 +1,6 @@
 """Number of threads of a computation.
 
-The engine divides large steps among its own threads, each of which calls BLAS. The
+The engine divides large steps among its own threads, each of which may call BLAS. The
 threads of BLAS would compete with them, and are not used. Estimators that are trained
 at the same time, in several threads, share the cores of the processor.
 """

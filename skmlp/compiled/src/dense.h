@@ -8,18 +8,12 @@ static void multiply_columns(const Plan *p, const Operation *op, const Rows *row
                              ptrdiff_t j, ptrdiff_t n_columns)
 {
     const ptrdiff_t n_rows = rows->end - rows->begin, n_out = op->n_out;
-    const int has_bias = op->parameters[1] != NULL;
-    const real *b = (real *)op->parameters[1] + (has_bias ? j : 0);
+    const real *b = op->parameters[1];
     real *Z = at(op->out, rows, n_out) + j;
-    if (has_bias && n_columns == n_out)
-        fill_rows(n_rows, n_out, b, Z);
-    else if (has_bias)
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            memcpy(Z + i * n_out, b, n_columns * sizeof(real));
     ptrdiff_t ld;
     const real *A = input(op, rows, &ld);
     product(p->gemm, n_rows, op->n_in, n_columns, A, ld, (real *)op->parameters[0] + j,
-            has_bias ? 1 : 0, Z, n_out);
+            b == NULL ? NULL : b + j, Z, n_out);
 }
 
 static void dense_forward(const Plan *p, const Operation *op, const Rows *rows)

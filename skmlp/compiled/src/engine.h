@@ -219,6 +219,18 @@ void loss_gradient_f32(int code, double constant, ptrdiff_t n, const void *Y,
 void loss_gradient_f64(int code, double constant, ptrdiff_t n, const void *Y,
                        const void *P, void *out);
 
+/* A matrix product of shape (m, n) and k terms in tiles with vectors of `bytes`, which the
+ * processor must support: A B + b (b can be NULL), C + A B or A B^T. The element (i, p) of
+ * A is A[i * A_row + p * A_column]. Return 0 if there are no such tiles.
+ */
+enum { MULTIPLY, ADD_PRODUCT, MULTIPLY_TRANSPOSED };
+int product_f32(int kind, int bytes, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                const void *A, ptrdiff_t A_row, ptrdiff_t A_column, const void *B,
+                const void *b, void *C);
+int product_f64(int kind, int bytes, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+                const void *A, ptrdiff_t A_row, ptrdiff_t A_column, const void *B,
+                const void *b, void *C);
+
 /* Names of the formulas in the order of their codes, terminated by NULL. Code 0 of the
  * optimizers means no optimizer.
  */
@@ -227,5 +239,8 @@ extern const char *activation_names[], *loss_names[], *optimizer_names[],
 
 /* Name of the instruction set that the loops use. */
 const char *instruction_set(void);
+
+/* Size of a vector in the products of tiles.h, or 0 if BLAS computes all products. */
+int vector_bytes(void);
 
 #endif

@@ -23,3 +23,12 @@ void F(loss_gradient)(int code, double constant, ptrdiff_t n, const void *Y,
 {
     differentiate_loss(code, constant, n, Y, P, out);
 }
+
+int F(product)(int kind, int bytes, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
+               const void *A, ptrdiff_t A_row, ptrdiff_t A_column, const void *B,
+               const void *b, void *C)
+{
+    const ptrdiff_t B_row = kind == MULTIPLY_TRANSPOSED ? k : n;
+    const Product t = {m, k, n, A_row, A_column, B_row, n, A, B, b, C};
+    return multiply_in_tiles(kind, bytes, &t);
+}

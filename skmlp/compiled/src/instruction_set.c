@@ -15,3 +15,14 @@ const char *instruction_set(void)
     return "the compiler's default";
 #endif
 }
+
+int vector_bytes(void)
+{
+#if HAS_TILES
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return 64;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return 32;
+#endif
+    return 0;
+}

@@ -19,4 +19,11 @@
 #define KERNEL
 #endif
 
+/* Whether products are computed in the tiles of tiles.h. */
+#if defined(__x86_64__) && !defined(_WIN32) && !defined(__clang__) && __GNUC__ >= 12
+#define HAS_TILES 1
+#else
+#define HAS_TILES 0
+#endif
+
 #endif

@@ -1,4 +1,4 @@
-/* Matrix products with BLAS, and loops over rows. */
+/* Matrix products in tiles or with BLAS, and loops over rows. */
 
 /* out -> x B + out for a row x of length k. B has n columns and the row stride `ld`. BLAS
  * would copy B, which takes longer than the product. Four rows of B are read at a time, so
@@ -18,33 +18,119 @@ KERNEL static void add_row_product(ptrdiff_t k, ptrdiff_t n, const real *x,
         ELEMENTWISE for (ptrdiff_t j = 0; j < n; j++) out[j] += x[i] * B[j];
 }
 
-/* C -> A B + beta C. A is of shape (m, k) with row stride `lda`. B and C have n columns
- * and row stride `ld`. BLAS uses column-major order, so it computes the transposed product.
+/* The matrices of a product. C is of shape (m, n), and k is the number of terms of its
+ * elements. The element (i, p) of A is A[i * A_row + p * A_column]. b is a row that is
+ * added to each row of the result, or NULL.
+ */
+typedef struct {
+    ptrdiff_t m, k, n, A_row, A_column, B_row, C_row;
+    const real *A, *B, *b;
+    real *C;
+} Product;
+
+#if HAS_TILES
+#if SINGLE
+#define BITS int32_t
+#else
+#define BITS int64_t
+#endif
+
+/* AVX-512 */
+#define TILES(name) name##_v4
+#define TARGET __attribute__((target("arch=x86-64-v4")))
+#define BYTES 64
+#define R 8
+#define V 3
+#define R_T 4
+#include "tiles.h"
+
+/* AVX2 */
+#define TILES(name) name##_v3
+#define TARGET __attribute__((target("arch=x86-64-v3")))
+#define BYTES 32
+#define R 4
+#define V 3
+#define R_T 2
+#include "tiles.h"
+#endif
+
+/* Compute a product in tiles with vectors of `bytes`. Return 0 if there are none. */
+static int multiply_in_tiles(int kind, int bytes, const Product *t)
+{
+#if HAS_TILES
+    switch (bytes) {
+    case 64: multiply_v4(kind, t); return 1;
+    case 32: multiply_v3(kind, t); return 1;
+    }
+#endif
+    (void)kind, (void)bytes, (void)t;
+    return 0;
+}
+
+/* Maximum number of multiplications for tiles with AVX2. BLAS is as fast in larger products
+ * with AVX2, and slower with AVX-512.
+ */
+#define MAX_IN_AVX2 1e6
+
+/* Compute a product in tiles if that is fast. Return whether it is computed. */
+static int multiply_fast(int kind, const Product *t)
+{
+    const int bytes = vector_bytes();
+    if (bytes < 64 && (double)t->m * t->k * t->n > MAX_IN_AVX2)
+        return 0;
+    return multiply_in_tiles(kind, bytes, t);
+}
+
+/* C -> A B + b. A is of shape (m, k) with row stride `lda`. B and C have n columns and row
+ * stride `ld`. b is a row or NULL. BLAS uses column-major order, so it computes the
+ * transposed product.
  */
 static void product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const real *A,
-                    ptrdiff_t lda, const real *B, real beta, real *C, ptrdiff_t ld)
+                    ptrdiff_t lda, const real *B, const real *b, real *C, ptrdiff_t ld)
 {
+    const Product t = {m, k, n, lda, 1, ld, ld, A, B, b, C};
+    if (n == 1 && ld == 1) {
+        /* The transposed product: C^T -> B^T A^T. */
+        const Product u = {1, k, m, k, 1, lda, m, B, A, NULL, C};
+        if (multiply_fast(MULTIPLY_TRANSPOSED, &u)) {
+            for (ptrdiff_t i = 0; b != NULL && i < m; i++)
+                C[i] += b[0];
+            return;
+        }
+    } else if (m > 1 && multiply_fast(MULTIPLY, &t)) {
+        return;
+    }
+    for (ptrdiff_t i = 0; b != NULL && i < m; i++)
+        memcpy(C + i * ld, b, n * sizeof(real));
     if (m == 1) {
-        if (beta == 0)
+        if (b == NULL)
             memset(C, 0, n * sizeof(real));
         add_row_product(k, n, A, B, ld, C);
         return;
     }
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda, ld_B = (int)ld;
-    real one = 1;
+    real one = 1, beta = b == NULL ? 0 : 1;
     blas_keep((double)m * k * n);
     gemm("N", "N", &M, &N, &K, &one, (void *)B, &ld_B, (void *)A, &ld_A, &beta, C,
          &ld_B);
 }
 
-/* C -> A^T B + beta C. A is of shape (k, m) with row stride `lda`.
- */
+/* C -> A^T B, or C + A^T B if `adds`. A is of shape (k, m) with row stride `lda`. */
 static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
-                               const real *A, ptrdiff_t lda, const real *B, real beta,
+                               const real *A, ptrdiff_t lda, const real *B, int adds,
                                real *C)
 {
+    const Product t = {m, k, n, 1, lda, n, n, A, B, NULL, C};
+    if (n == 1) {
+        if (!adds)
+            memset(C, 0, m * sizeof(real));
+        add_row_product(k, m, B, A, lda, C);
+        return;
+    }
+    if (multiply_fast(adds ? ADD_PRODUCT : MULTIPLY, &t))
+        return;
     int M = (int)n, N = (int)m, K = (int)k, ld_A = (int)lda;
-    real one = 1;
+    real one = 1, beta = adds ? 1 : 0;
     blas_keep((double)m * k * n);
     gemm("N", "T", &M, &N, &K, &one, (void *)B, &M, (void *)A, &ld_A, &beta, C, &M);
 }
@@ -53,20 +139,13 @@ static void transposed_product(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
 static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t n,
                                const real *A, const real *B, real *C)
 {
+    const Product t = {m, k, n, k, 1, k, n, A, B, NULL, C};
+    if (multiply_fast(MULTIPLY_TRANSPOSED, &t))
+        return;
     int M = (int)n, N = (int)m, K = (int)k;
     real one = 1, zero = 0;
     blas_keep((double)m * k * n);
     gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
-}
-
-/* Copy a row to all rows of A. */
-static void fill_rows(ptrdiff_t n_rows, ptrdiff_t n, const real *row, real *A)
-{
-    memcpy(A, row, n * sizeof(real));
-    for (ptrdiff_t done = 1; done < n_rows; done *= 2) { /* few calls of memcpy */
-        const ptrdiff_t rest = n_rows - done;
-        memcpy(A + done * n, A, (rest < done ? rest : done) * n * sizeof(real));
-    }
 }
 
 KERNEL static void multiply(ptrdiff_t n, const real *x, const real *y, real *out)
