@@ -220,6 +220,26 @@ def test_parameters_are_validated_in_each_call():
     clf.set_params(momentum=0.9).fit(X, y)
 
 
+def test_partial_fit_uses_parameters_that_have_changed():
+    """The network of the last call is used again only if it cannot have changed."""
+    sizes = [5, 4]
+    clf = MLPClassifierScratch(hidden_layer_sizes=sizes, random_state=0)
+    clf.partial_fit(X, y, classes=np.unique(y)).partial_fit(X, y)
+    clf.set_params(activation="tanh").partial_fit(X, y)
+    assert [g.name for g in clf._network.activations[:-1]] == ["tanh", "tanh"]
+    sizes[1] = 3
+    with pytest.raises(ValueError, match=r"layers have \[\d+, 5, 4, \d+\] units"):
+        clf.partial_fit(X, y)
+
+
+def test_partial_fit_with_coefs_of_another_size():
+    clf = MLPClassifierScratch(random_state=0)
+    clf.partial_fit(X, y, classes=np.unique(y)).partial_fit(X, y)
+    clf.coefs_ = [clf.coefs_[0][:, :5], clf.coefs_[1][:5]]
+    with pytest.raises(ValueError, match="continue with the network"):
+        clf.partial_fit(X, y)
+
+
 # Warnings that are not shown are not computed.
 
 

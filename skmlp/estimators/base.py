@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp._random import check_random_state
 from skmlp._sklearn import (
     CallbackSupportMixin,
     InvalidParameterError,
@@ -390,9 +390,11 @@ class BaseMLP(
         """Return the network and its initial parameters."""
         dtype = data.X.dtype
         build.check_numbers(self, dtype)
-        network = build.make_network(
-            self, data.X.shape[1], data.Y.shape[1], *self._loss_and_output()
-        )
+        network = self._last_network(data) if continues else None
+        if network is None:
+            network = build.make_network(
+                self, data.X.shape[1], data.Y.shape[1], *self._loss_and_output()
+            )
         if not continues:
             return network, build.draw_parameters(self, network, dtype, random_state)
         sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
@@ -413,6 +415,20 @@ class BaseMLP(
         # A copy, because the old parameters are restored if training fails.
         groups = {name: getattr(self, f"{name}_") for name in network.layout.groups}
         return network, Parameters(network.layout, dtype).fill(groups)
+
+    def _last_network(self, data):
+        """Return the network of the last call, or None if it can have changed."""
+        parameters = self._parameters_given()
+        network = vars(self).get("_network")
+        if (
+            network is not None
+            and _are_same(parameters, self._trained_with)
+            and _are_immutable(parameters)
+            and network.layer_sizes[0] == data.X.shape[1]
+            and network.layer_sizes[-1] == data.Y.shape[1]
+        ):
+            return network
+        return None
 
     def _adopt(self, network, theta):
         """Set a network and its parameters as the fitted ones."""
@@ -501,6 +517,9 @@ class BaseMLP(
         network = vars(self).get("_network")
         if network is not None and not hasattr(network, "layers"):
             self._network = network_from(vars(network))
+
+    def __sklearn_is_fitted__(self):
+        return "coefs_" in vars(self)
 
     # Prediction.
 
@@ -593,6 +612,18 @@ def _valid_defaults(cls):
         except InvalidParameterError:
             defaults[name] = object()
     return defaults
+
+
+_IMMUTABLE = {str, bool, int, float, type(None), tuple}
+
+
+def _are_immutable(values):
+    """Return whether the same objects have the same values at all times."""
+    types = set(map(type, values))
+    return types <= _IMMUTABLE and (
+        tuple not in types
+        or all(_are_immutable(value) for value in values if type(value) is tuple)
+    )
 
 
 def _are_same(values, others):

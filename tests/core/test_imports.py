@@ -21,6 +21,7 @@ REQUIRED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 PACKAGES = [
     "skmlp._version",
     "skmlp._warnings",
+    "skmlp._random",
     "skmlp._sklearn",
     "skmlp.core",
     "skmlp.layers",
