@@ -174,8 +174,8 @@ OPERATIONS = names_in(operation_names)
 
 # Minimum number of weights of a network for several threads, minimum number of weights of
 # a layer that is divided into parts, and maximum size of a part. Large parts are faster,
-# because BLAS copies an operand of the product for each part.
-_WORTH_SHARING, _WORTH_CUTTING, _PART_SIZE = 2**16, 2**12, 2**18
+# because a product can copy an operand for each part.
+_WORTH_SHARING, _WORTH_CUTTING, _PART_SIZE = 2**13, 2**12, 2**18
 
 
 def instruction_set():
