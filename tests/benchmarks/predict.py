@@ -45,9 +45,8 @@ INTRODUCTION = """\
 This page compares the times of predictions and of short fits of skmlp and scikit-learn.
 It is printed by `python tests/benchmarks/predict.py`, which has the targets. "ratio" is
 the time of scikit-learn divided by the time of skmlp. "skmlp / products" is the time of
-skmlp divided by the time of the matrix products alone, which NumPy computes. For
-networks with large layers, the products take most of the time in both libraries, so the
-ratio is about 1."""
+skmlp divided by the time of the matrix products alone, which NumPy computes with its
+BLAS. It is less than 1 if the products of skmlp are faster."""
 
 
 def compare(functions, n_turns):

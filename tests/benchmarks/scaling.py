@@ -42,8 +42,14 @@ The network is an `MLPRegressorScratch` in float32 with relu and Adam, and batch
 {BATCH_SIZE} samples. "/ products" is the time divided by the time of the matrix
 products alone, which NumPy computes. It is greater if the products are small, because
 other operations and the start of threads then take a larger part of the time. It can be
-less than 1, because NumPy allocates the results. The memory is the maximum that is
-allocated in addition to the arguments, without the result of `predict`."""
+less than 1, because NumPy allocates the results, and its BLAS can be slower than the
+products of skmlp. The memory is the maximum that is allocated in addition to the
+arguments, without the result of `predict`.
+
+Two lines are not straight. An epoch takes more time per row if `X` is larger than the
+cache, because the rows are read in random order. Layers of 1024 and 2048 units take more
+time per unit than their neighbors, because rows of a power of two share few sets of the
+cache. A layer of 1040 units is faster than one of 1024."""
 
 
 def peak_memory(function):
