@@ -47,9 +47,9 @@ products of skmlp. The memory is the maximum that is allocated in addition to th
 arguments, without the result of `predict`.
 
 Two lines are not straight. An epoch takes more time per row if `X` is larger than the
-cache, because the rows are read in random order. Layers of 1024 and 2048 units take more
-time per unit than their neighbors, because rows of a power of two share few sets of the
-cache. A layer of 1040 units is faster than one of 1024."""
+cache, because the rows are read in random order. Layers of 1024 and 2048 units take
+more time per unit than their neighbors, because rows of a power of two share few sets
+of the cache. A layer of 1040 units is faster."""
 
 
 def peak_memory(function):
