@@ -11,12 +11,14 @@ from skmlp.estimators.gradient_check import GradientCheck, check_gradient
 from skmlp.estimators.regressor import MLPRegressorScratch
 from skmlp.estimators.trusted import SKOPS_TRUSTED
 from skmlp.persistence.model import load, save
+from skmlp.tabular.preprocessor import TabularPreprocessor
 
 __all__ = [
     "SKOPS_TRUSTED",
     "GradientCheck",
     "MLPClassifierScratch",
     "MLPRegressorScratch",
+    "TabularPreprocessor",
     "check_gradient",
     "load",
     "save",

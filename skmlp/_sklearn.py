@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import _check_feature_names_in
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -43,6 +44,7 @@ __all__ = [
     "Names",
     "Options",
     "StrOptions",
+    "_check_feature_names_in",
     "_check_optimize_result",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
@@ -52,6 +54,7 @@ __all__ = [
     "task_callbacks",
     "validate_data",
     "validate_parameter_constraints",
+    "validate_table",
 ]
 
 
@@ -150,6 +153,11 @@ def validate_data(estimator, X, y="no_validation", *, reset=True, **kwargs):
     kwargs["accept_sparse"] = "csr"
     with np.errstate(over="ignore", invalid="ignore"):
         return validation.validate_data(estimator, X, y, reset=reset, **kwargs)
+
+
+def validate_table(estimator, X, *, reset):
+    """Set or check the names and the number of the features of a table."""
+    validation.validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def is_valid_float_array(X, n_features=None):

@@ -29,6 +29,7 @@ PACKAGES = [
     "skmlp.compiled",
     "skmlp.callbacks",
     "skmlp.persistence",
+    "skmlp.tabular",
     "skmlp.estimators",
     "skmlp.plotting",
 ]

@@ -1,0 +1,1 @@
+"""Preprocessing of tables with numbers and categories."""
