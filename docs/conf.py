@@ -117,10 +117,19 @@ MOVED = {
 LONG_CODE, LONG_CODE_IN_TABLE = 30, 12
 
 SKLEARN = "https://scikit-learn.org/stable"
-# Labels in docstrings that are inherited.
+# Labels in docstrings that are inherited: their addresses, and texts for references
+# that have none.
 SKLEARN_LABELS = {
-    "accuracy_score": "modules/model_evaluation.html#accuracy-score",
-    "metadata_routing": "metadata_routing.html",
+    "accuracy_score": ("modules/model_evaluation.html#accuracy-score", None),
+    "metadata_routing": ("metadata_routing.html", None),
+    "df_output_transform": (
+        "modules/df_output_transform.html",
+        "Introducing the set_output API",
+    ),
+    "sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
+        "auto_examples/miscellaneous/plot_set_output.html",
+        "set_output in the gallery",
+    ),
 }
 
 
@@ -180,7 +189,9 @@ def link_to_sklearn(app, env, node, contnode):
     if target.startswith("sklearn.") and node.get("refdomain") == "py":
         address = f"modules/generated/{target}.html"
     elif kind == "ref" and target in SKLEARN_LABELS:
-        address = SKLEARN_LABELS[target]
+        address, text = SKLEARN_LABELS[target]
+        if text is not None and not node["refexplicit"]:
+            contnode = nodes.inline(text, text)
     elif kind == "term":
         address = f"glossary.html#term-{target.replace(' ', '-')}"
     else:
