@@ -292,7 +292,7 @@ class Scale(Layer, name="scale"):
     def buffers(self):
         return (self.U,)
 
-    def initialize(self, arrays):
+    def initialize(self, arrays, random_state):
         arrays[0][...] = 1
 
     def allocate(self, workspace, needs_delta):

@@ -316,6 +316,8 @@ BAD_PARAMETERS = [
     ("batch_norm_epsilon", 0, "(0.0, inf)"),
     ("layer_norm", 1, "bool"),
     ("residual", "yes", "bool"),
+    ("n_members", 0, "int in the range"),
+    ("n_members", 2.5, "int in the range"),
     ("frozen_layers", 0, "array-like"),
     ("frozen_layers", [2], "indices of `coefs_`, from -2 to 1, got 2"),
     ("frozen_layers", [-3], "indices of `coefs_`, from -2 to 1"),

@@ -37,6 +37,7 @@ CONFIGURATIONS = [
     {"dropout": 0.2, "input_dropout": 0.1},
     {"batch_norm": True},
     {"layer_norm": True, "residual": True},
+    {"n_members": 3},
     {"max_norm": 2.0, "clip_norm": 1.0, "weight_decay": 0.01},
     {"learning_rate": "one_cycle", "warmup_steps": 3},
     {"frozen_layers": [0], "init": "he_normal"},

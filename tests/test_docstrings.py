@@ -50,8 +50,8 @@ def test_every_attribute_is_documented(Estimator):
     X = [[0.0], [1.0], [2.0], [3.0]] * 5
     y = [0, 1, 0, 1] * 5
     fitted = set()
-    for norm in ("batch_norm", "layer_norm"):
-        estimator = Estimator(max_iter=2, early_stopping=True, **{norm: True}).fit(X, y)
+    for params in ({"batch_norm": True}, {"layer_norm": True}, {"n_members": 2}):
+        estimator = Estimator(max_iter=2, early_stopping=True, **params).fit(X, y)
         fitted |= {a for a in vars(estimator) if a.endswith("_") and a[0] != "_"}
     names = {
         name

@@ -35,6 +35,7 @@ SHARED = [
     *({"learning_rate": schedule, "solver": "adamw"} for schedule in SCHEDULES),
     {"dropout": 0.3, "batch_norm": True},
     {"residual": True, "layer_norm": True},
+    {"n_members": 3},
     {"early_stopping": True},
     {"early_stopping": True, "early_stopping_metric": "loss"},
     {"alpha": 1e-200, "l1_ratio": 0.5, "max_norm": 1e-3, "clip_norm": 1e-3},

@@ -144,6 +144,7 @@ ORDINARY: dict[str, list] = {
     "batch_norm": FLAGS,
     "layer_norm": FLAGS,
     "residual": FLAGS,
+    "n_members": [1, 1, 2, 5],
     "batch_norm_momentum": [0.1, 1.0, 1e-300],
     "batch_norm_epsilon": [1e-5, 1.0, 1e-300],
     "frozen_layers": [(), [0], [-1], [0, 1], np.array([1])],

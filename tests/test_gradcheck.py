@@ -18,6 +18,7 @@ from skmlp.layers import (
     Branch,
     Dense,
     Dropout,
+    Heads,
     LayerNorm,
 )
 
@@ -151,6 +152,7 @@ FEATURES = {
     "batch_norm and dropout": {"batch_norm": True, "dropout": 0.3},
     "layer_norm": {"layer_norm": True},
     "residual": {"residual": True, "dropout": 0.3},
+    "members": {"n_members": 3, "dropout": 0.3},
     "first layer frozen": {"frozen_layers": [0]},
     "middle layer frozen": {"frozen_layers": [1]},
     "last layer frozen": {"frozen_layers": [-1]},
@@ -463,6 +465,7 @@ def test_wrong_canonical_output_is_found(monkeypatch, datasets):
         (LayerNorm, {"layer_norm": True}),
         (Branch, {"residual": True}),
         (Add, {"residual": True}),
+        (Heads, {"n_members": 3}),
     ],
 )
 def test_a_wrong_derivative_of_a_layer_is_found(monkeypatch, clf_data, layer, options):

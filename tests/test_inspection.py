@@ -115,6 +115,7 @@ def test_after_lbfgs(datasets):
         {"batch_norm": True},
         {"layer_norm": True},
         {"residual": True, "hidden_layer_sizes": (5, 5)},
+        {"n_members": 3, "layer_norm": True},
         {"dropout": 0.3},
         {"hidden_layer_sizes": ()},
     ],

@@ -57,6 +57,7 @@ OUR_ATTRIBUTES = {
     "batch_norm_means_",
     "batch_norm_variances_",
     "layer_norm_scales_",
+    "member_scales_",
 }
 # In the order of the constructor, after scikit-learn's; keyword-only.
 OUR_PARAMETERS = {
@@ -70,6 +71,7 @@ OUR_PARAMETERS = {
     "batch_norm_epsilon": 1e-5,
     "layer_norm": False,
     "residual": False,
+    "n_members": 1,
     "frozen_layers": (),
     "weight_decay": None,
     "max_norm": None,

@@ -43,7 +43,7 @@ cdef extern from "src/engine.h" nogil:
 
     ctypedef struct Operation:
         int kind
-        ptrdiff_t n_in, n_out
+        ptrdiff_t n_in, n_out, n_members
         int frozen, is_output, activation, n_parameters
         double constants[MAX_CONSTANTS]
         void *parameters[2]
@@ -288,8 +288,15 @@ cdef int set_activation(Operation *op, activation) except -1:
     return copy_numbers(op.constants, MAX_CONSTANTS, activation.constants, activation)
 
 
-cdef void set_operation(Operation *op, layer) except *:
-    """Set the fields of an operation that do not depend on the arrays."""
+cdef ptrdiff_t set_operation(Operation *op, layer, ptrdiff_t n_members) except -1:
+    """Set the fields of an operation that do not depend on the arrays.
+
+    Returns
+    -------
+    n_members : int
+        Number of rows of its output for each sample, from that of its input.
+    """
+    op.n_members = n_members * layer.n_rows_out
     op.kind = OPERATIONS.index(layer.operation)
     op.n_in, op.n_out, op.frozen = layer.n_in, layer.n_out, layer.frozen
     op.n_parameters = len(layer.parameters)
@@ -297,6 +304,7 @@ cdef void set_operation(Operation *op, layer) except *:
         set_activation(op, layer.g)
     else:
         copy_numbers(op.constants, MAX_CONSTANTS, layer.constants, layer)
+    return op.n_members
 
 
 cdef void set_arrays(Operation *op, list arrays) except *:
@@ -319,6 +327,14 @@ cdef void set_input(Plan *plan, X) except *:
     plan.X = address(X)
     plan.X_row = X.strides[0] // X.itemsize
     plan.X_column = X.strides[1] // X.itemsize
+
+
+def n_multiplications(network):
+    """Return the number of multiplications in the products of a sample."""
+    sizes = network.layer_sizes
+    return network.n_members * sum(
+        [n_in * n_out for n_in, n_out in zip(sizes, sizes[1:])]
+    )
 
 
 cdef class Tuner:
@@ -402,13 +418,15 @@ cdef class Model:
         p.Y, p.w = address(Y), address(w)
         p.batch_size = workspace.n_samples
         self.n_samples = X.shape[0]
-        self.tuner = tuner("fit", network.layer_sizes, p.batch_size, dtype)
+        self.tuner = tuner(
+            "fit", network.layer_sizes, network.n_members, p.batch_size, dtype
+        )
         # The forward pass, and twice as many in backpropagation.
-        self.multiplications = 3.0 * p.batch_size * theta.weights.size
+        self.multiplications = 3.0 * p.batch_size * n_multiplications(network)
         buffers = [
             np.empty((min(p.batch_size, MAX_GATHERED), X.shape[1]), dtype),
-            np.empty((p.batch_size, Y.shape[1]), dtype),
-            np.empty(p.batch_size, dtype),
+            np.empty((p.batch_size * network.n_members, Y.shape[1]), dtype),
+            np.empty(p.batch_size * network.n_members, dtype),
             np.empty(n_blocks(p.batch_size)),
         ]
         self.owners += buffers
@@ -431,9 +449,10 @@ cdef class Model:
         if p.operations == NULL:
             raise MemoryError
         kept = []
+        cdef ptrdiff_t n_members = 1
         for i, layer in enumerate(layers):
             op = &p.operations[i]
-            set_operation(op, layer)
+            n_members = set_operation(op, layer, n_members)
             set_arrays(op, objective.arrays[i])
             op.is_output = i == p.n_operations - 2
             for k, array in enumerate(objective.grads[i][:op.n_parameters]):
@@ -720,7 +739,7 @@ cdef class Prediction:
     """
 
     cdef Operation *operations
-    cdef ptrdiff_t n_operations, n_in, widest
+    cdef ptrdiff_t n_operations, n_in, widest, n_members
     cdef int n_buffers
     cdef list indices, places
     cdef tuple layer_sizes
@@ -729,16 +748,20 @@ cdef class Prediction:
     def __cinit__(self, network):
         layers = network.layers[:-1]
         self.layer_sizes = sizes = network.layer_sizes
-        self.n_in, self.widest = sizes[0], max(sizes[1:])
-        self.n_weights = sum([n_in * n_out for n_in, n_out in zip(sizes, sizes[1:])])
+        cdef ptrdiff_t n_members = network.n_members
+        self.n_in, self.n_members = sizes[0], n_members
+        # The rows of members have the input, too.
+        self.widest = n_members * max(sizes if n_members > 1 else sizes[1:])
+        self.n_weights = n_multiplications(network)
         # Layers such as dropout do nothing in prediction.
         self.indices = [i for i, layer in enumerate(layers) if not layer.draws]
         self.n_operations = len(self.indices)
         self.operations = <Operation *>calloc(self.n_operations, sizeof(Operation))
         if self.operations == NULL:
             raise MemoryError
+        n_members = 1
         for k, i in enumerate(self.indices):
-            set_operation(&self.operations[k], layers[i])
+            n_members = set_operation(&self.operations[k], layers[i], n_members)
         self._assign_buffers([layers[i] for i in self.indices])
 
     def __dealloc__(self):
@@ -781,7 +804,7 @@ cdef class Prediction:
         X : ndarray of shape (n_samples, n_features)
             Input.
 
-        out : ndarray of shape (n_samples, n_outputs)
+        out : ndarray of shape (n_samples * n_members, n_outputs)
             Overwritten, C-contiguous.
 
         n_threads : int
@@ -796,7 +819,8 @@ cdef class Prediction:
         cdef bint is_single = out.dtype == np.float32
         cdef double multiplications = n_samples * self.n_weights
         cdef Tuner tuner_ = tuner(
-            "predict", int(n_samples).bit_length(), is_single, self.layer_sizes
+            "predict", int(n_samples).bit_length(), is_single, self.layer_sizes,
+            self.n_members,
         )
         # A copy, because another Python thread can predict at the same time.
         cdef Threads threads = tuner_.threads

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skmlp.compiled import threads
-from skmlp.compiled._engine import Model
+from skmlp.compiled._engine import Model, n_multiplications
 from skmlp.core.network import Workspace
 from skmlp.training.engine import Engine
 
@@ -64,8 +64,9 @@ class CompiledEngine(Engine):
         )
         self._model = Model(objective, workspace, X, np.ascontiguousarray(Y), w)
         self._model.prepare(step, n_train)
-        self._multiplications = 3 * self.batch_size * objective.theta.weights.size
-        n_units = sum(objective.network.layer_sizes)
+        network = objective.network
+        self._multiplications = 3 * self.batch_size * n_multiplications(network)
+        n_units = network.n_members * sum(network.layer_sizes)
         self._cost_of_step = (
             self._multiplications
             + _COST_OF_UNIT * self.batch_size * n_units

@@ -1,13 +1,15 @@
 """Inference in compiled code."""
 
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
 from skmlp.compiled import threads
-from skmlp.compiled._engine import Prediction
-from skmlp.core.inference import cast_chunks
+from skmlp.compiled._engine import Prediction, n_multiplications
+from skmlp.core.inference import call_with_errors_ignored, cast_chunks
+
+_MAX_ROWS = 2**14
+"""Maximum number of samples whose outputs of all members are in memory."""
 
 # A network is immutable.
 _prediction = lru_cache(maxsize=128)(Prediction)
@@ -28,13 +30,22 @@ def decision_function(network, arrays, X):
     """
     # Users can set the attributes.
     arrays = [[np.ascontiguousarray(array) for array in theta] for theta in arrays]
-    sizes = network.layer_sizes
-    output = np.empty((X.shape[0], sizes[-1]), arrays[-2][0].dtype)
-    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
-    multiplications = X.shape[0] * n_weights
+    n_outputs, n_members = network.layer_sizes[-1], network.n_members
+    output = np.empty((X.shape[0], n_outputs), arrays[-2][0].dtype)
+    multiplications = X.shape[0] * n_multiplications(network)
     predict = _prediction(network)
     with threads.running(multiplications):
         n_threads = threads.n_threads(multiplications)
         for rows, A in cast_chunks(X, network, arrays):
-            predict(arrays, A, output[rows], n_threads, threads.is_fixed)
+            if n_members == 1:
+                predict(arrays, A, output[rows], n_threads, threads.is_fixed)
+                continue
+            Z_out = output[rows]
+            for start in range(0, len(A), _MAX_ROWS):
+                chunk = A[start : start + _MAX_ROWS]
+                Z = np.empty((len(chunk) * n_members, n_outputs), output.dtype)
+                predict(arrays, chunk, Z, n_threads, threads.is_fixed)
+                Z_out[start : start + _MAX_ROWS] = call_with_errors_ignored(
+                    network.average, Z
+                )
     return output

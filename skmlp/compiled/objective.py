@@ -3,7 +3,7 @@
 import numpy as np
 
 from skmlp.compiled import threads
-from skmlp.compiled._engine import Model
+from skmlp.compiled._engine import Model, n_multiplications
 from skmlp.core.objective import Objective
 
 
@@ -31,7 +31,7 @@ class CompiledObjective(Objective):
         ):
             self._arrays = arrays
             self._model = Model(self, workspace, X, np.ascontiguousarray(Y), w)
-        multiplications = 3 * workspace.n_samples * self.theta.weights.size
+        multiplications = 3 * workspace.n_samples * n_multiplications(self.network)
         n_threads = threads.n_threads(multiplications)
         loss, penalty, self.n, n_weighted = self._model.evaluate(
             with_gradient, n_threads, threads.is_fixed

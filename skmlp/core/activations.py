@@ -47,7 +47,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import expit, log_expit, log_softmax, logsumexp, ndtr, softmax
 
 from skmlp.core._typing import Array
 
@@ -158,6 +158,31 @@ class Activation:
             f"{type(self).__name__} must define backward(Z, A, delta, work)."
         )
 
+    def average(self, Z: Array) -> Array:
+        """Return z such that g(z) is the mean of the outputs of several members.
+
+        Only output activations of an ensemble need it.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples, n_members, n_units)
+            Pre-activations of the members.
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples, n_units)
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define average(Z).")
+
+    def average_backward(self, Z: Array, delta: Array) -> Array:
+        """Return dE/dZ for delta = dE/dz of the z that `average` returns.
+
+        Only output activations of a classifier that is an ensemble need it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must define average_backward(Z, delta)."
+        )
+
 
 def row_blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Split arrays of the same shape into blocks of rows.
@@ -186,6 +211,12 @@ class Identity(Activation, name="identity", output=True):
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         pass
 
+    def average(self, Z: Array) -> Array:
+        return Z.mean(axis=1)
+
+    def average_backward(self, Z: Array, delta: Array) -> Array:
+        return np.repeat(delta[:, np.newaxis] / Z.shape[1], Z.shape[1], axis=1)
+
 
 class Logistic(Activation, name="logistic", output=True, aliases=("sigmoid",)):
     """g(z) = 1 / (1 + exp(-z)), g'(z) = a (1 - a)."""
@@ -201,6 +232,15 @@ class Logistic(Activation, name="logistic", output=True, aliases=("sigmoid",)):
         np.subtract(1, A, out=work)
         delta *= work
 
+    def average(self, Z: Array) -> Array:
+        # Logarithms of means of a and of 1 - a, because a can round to 1.
+        return logsumexp(log_expit(Z), axis=1) - logsumexp(log_expit(-Z), axis=1)
+
+    def average_backward(self, Z: Array, delta: Array) -> Array:
+        z = self.average(Z)[:, np.newaxis]
+        log_slopes = log_expit(Z) + log_expit(-Z) - log_expit(z) - log_expit(-z)
+        return delta[:, np.newaxis] * np.exp(log_slopes) / Z.shape[1]
+
 
 class Tanh(Activation, name="tanh", output=True):
     """g(z) = tanh(z), g'(z) = 1 - a^2."""
@@ -213,6 +253,9 @@ class Tanh(Activation, name="tanh", output=True):
         np.subtract(1, work, out=work)
         delta *= work
 
+    def average(self, Z: Array) -> Array:
+        return Logistic().average(2 * Z) / 2  # tanh(z) = 2 logistic(2 z) - 1
+
 
 class ReLU(Activation, name="relu", output=True):
     """g(z) = max(0, z), g'(z) = 1 where a > 0, else 0."""
@@ -224,6 +267,9 @@ class ReLU(Activation, name="relu", output=True):
         # As a >= 0, its sign is the derivative.
         np.sign(A, out=work)
         delta *= work
+
+    def average(self, Z: Array) -> Array:
+        return np.maximum(Z, 0).mean(axis=1)
 
 
 class LeakyReLU(Activation, name="leaky_relu"):
@@ -341,6 +387,10 @@ class Softplus(Activation, name="softplus", output=True):
         np.expm1(work, out=work)
         np.negative(work, out=work)
         delta *= work
+
+    def average(self, Z: Array) -> Array:
+        a = np.logaddexp(0, Z).mean(axis=1)
+        return a + np.log(-np.expm1(-a))
 
 
 def _softplus(Z: Array, out: Array) -> None:
@@ -481,6 +531,9 @@ class Exp(Activation, name="exp", hidden=False, output=True):
     def backward(self, Z: Array, A: Array, delta: Array, work: Array) -> None:
         delta *= A
 
+    def average(self, Z: Array) -> Array:
+        return logsumexp(Z, axis=1) - math.log(Z.shape[1])
+
 
 class Softmax(Activation, name="softmax", hidden=False):
     r"""g(z)_k = exp(z_k) / sum_j exp(z_j), along each row.
@@ -506,3 +559,12 @@ class Softmax(Activation, name="softmax", hidden=False):
         np.multiply(delta, A, out=work)
         delta -= np.add.reduce(work, axis=1, keepdims=True)
         delta *= A
+
+    def average(self, Z: Array) -> Array:
+        return logsumexp(log_softmax(Z, axis=2), axis=1) - math.log(Z.shape[1])
+
+    def average_backward(self, Z: Array, delta: Array) -> Array:
+        log_A = log_softmax(Z, axis=2)
+        # The share of each member in the mean of the probability of a class.
+        D = softmax(log_A, axis=1) * delta[:, np.newaxis]
+        return D - np.exp(log_A) * D.sum(axis=2, keepdims=True)

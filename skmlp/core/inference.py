@@ -48,7 +48,7 @@ def decision_function(
         Z = _cast(X, rows, output.dtype)
         for _, A in _forward(network.layers[:-1], arrays, Z):
             Z = A
-        output[rows] = Z
+        output[rows] = network.average(Z)
     return output
 
 
@@ -64,10 +64,12 @@ def hidden_activations(
 
     Returns
     -------
-    A : list of ndarray of shape (n_samples, n_units)
-        The result, in the dtype of the parameters.
+    A : list of ndarray of shape (n_samples, n_members * n_units)
+        The result, in the dtype of the parameters. The units of one member follow
+        those of another.
     """
-    output = [_empty(X, arrays, size) for size in network.layer_sizes[1:-1]]
+    n_members = network.n_members
+    output = [_empty(X, arrays, n_members * n) for n in network.layer_sizes[1:-1]]
     if not output:
         return output
     ends = network.ends[:-1]
@@ -76,7 +78,8 @@ def hidden_activations(
         below = _cast(X, rows, _dtype(arrays))
         for i, (_, A) in enumerate(_forward(layers, arrays, below)):
             if i in ends:
-                output[ends.index(i)][rows] = A
+                A_out = output[ends.index(i)][rows]
+                A_out[...] = A.reshape(A_out.shape)
     return output
 
 
@@ -102,7 +105,8 @@ def input_gradient(
 
     seed : callable
         Takes the output of the layer for a chunk, of shape (n_rows, n_units), and
-        returns the factors s, of the same shape.
+        returns the factors s, of the same shape. The output of an ensemble is its
+        average, and a hidden layer has the units of all members.
 
     stop : int, default=None
         Number of layers, of `network.layers`, whose output is differentiated. All of
@@ -129,9 +133,27 @@ def input_gradient(
         workspace.begin(None)
         for i in range(stop):
             A = workspace.layers[i].forward(A, arrays[i], workspace)
-        delta = np.array(seed(A), gradient.dtype)
+        delta = _seed_members(network, A, seed, stop)
         gradient[rows] = workspace.backward(delta, arrays, arrays, stop, 0)
     return gradient
+
+
+def _seed_members(
+    network: Network, A: Array, seed: Callable[[Array], Array], stop: int
+) -> Array:
+    """Return the derivative with respect to the output of each member."""
+    k = network.n_members
+    if k == 1:
+        return np.array(seed(A), A.dtype)
+    members = A.reshape(-1, k, A.shape[1])
+    if stop == len(network.layers):
+        delta = np.repeat(seed(members.mean(axis=1))[:, np.newaxis] / k, k, axis=1)
+    elif stop == len(network.layers) - 1:
+        g = network.activations[-1]
+        delta = g.average_backward(members, seed(g.average(members)))
+    else:
+        delta = seed(A.reshape(-1, k * A.shape[1]))
+    return np.array(delta.reshape(A.shape), A.dtype)
 
 
 def activations(
@@ -152,7 +174,7 @@ def activations(
     g : Activation
         The activation.
 
-    Z, A : ndarray of shape (n_samples, n_units)
+    Z, A : ndarray of shape (n_samples * n_members, n_units)
         Its input and its output. They are the same array unless g `needs_z`.
     """
     Z: Any = None
@@ -290,8 +312,8 @@ def _chunks(
 ) -> Iterator[slice]:
     """Yield ranges of rows. Only the gradient of sparse rows needs a dense buffer."""
     n_samples = X.shape[0]
-    skips_input = issparse(X) and not with_gradient
-    widest = max(network.layer_sizes[skips_input:])
+    skips_input = issparse(X) and not with_gradient and network.n_members == 1
+    widest = max(network.layer_sizes[skips_input:]) * network.n_members
     chunk = max(1, min(n_samples, max_elements // widest))
     for start in range(0, n_samples, chunk):
         yield slice(start, min(start + chunk, n_samples))

@@ -48,6 +48,7 @@ def initialize(
     init: str | Initializer,
     random_state: np.random.RandomState,
     init_factors: Sequence[float] | None = None,
+    n_members: int = 1,
 ) -> None:
     """Write initial weights and biases into the parameters.
 
@@ -64,12 +65,22 @@ def initialize(
 
     init_factors : list of float, default=None
         For "auto", which needs them: the `init_factor` of an activation for each layer.
+
+    n_members : int, default=1
+        Number of members of an ensemble. The last layer has the weights of all of them
+        side by side, which are drawn one member after the other.
     """
+    *coefs, W_out = theta.coefs
+    *intercepts, b_out = theta.intercepts
+    coefs += np.split(W_out, n_members, axis=1)
+    intercepts += np.split(b_out, n_members)
     if isinstance(init, str) and init == "auto":
-        auto(theta, init_factors, random_state)  # type: ignore[arg-type]
+        assert init_factors is not None
+        init_factors = [*init_factors, *[init_factors[-1]] * (n_members - 1)]
+        auto(coefs, intercepts, init_factors, random_state)
         return
     function = INITIALIZERS[init] if isinstance(init, str) else init
-    for l, W in enumerate(theta.coefs, start=1):
+    for l, W in enumerate(coefs, start=1):
         values = np.asarray(function(W.shape, random_state))
         if values.shape != W.shape:
             raise ValueError(
@@ -88,12 +99,13 @@ def initialize(
                 f"init={init!r} must return weights of layer {l} that are finite in "
                 f"{W.dtype}, got {values[~np.isfinite(W)][0]}."
             )
-    for b in theta.intercepts:
+    for b in intercepts:
         b[...] = 0
 
 
 def auto(
-    theta: Parameters,
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
     init_factors: Sequence[float],
     random_state: np.random.RandomState,
 ) -> None:
@@ -107,8 +119,8 @@ def auto(
 
     Parameters
     ----------
-    theta : Parameters
-        Written in place.
+    coefs, intercepts : list of ndarray
+        Weights and biases of each layer, written in place.
 
     init_factors : list of float
         The factor c of each layer.
@@ -121,7 +133,7 @@ def auto(
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
     feedforward neural networks", AISTATS 2010, equation 16.
     """
-    for W, b, c in zip(theta.coefs, theta.intercepts, init_factors, strict=True):
+    for W, b, c in zip(coefs, intercepts, init_factors, strict=True):
         bound = np.sqrt(c / sum(W.shape))
         W[...] = random_state.uniform(-bound, bound, W.shape)
         b[...] = random_state.uniform(-bound, bound, b.shape)

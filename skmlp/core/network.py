@@ -23,6 +23,7 @@ allocate memory that grows with the batch or the network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,9 @@ class Network:
     shapes : list of list of tuple
         Shapes of the parameters and running statistics of each layer.
 
+    n_members : int
+        Number of members of the ensemble, which have a row each for each sample.
+
     first : int
         Index of the first layer that is trained. The backward pass stops there.
 
@@ -75,6 +79,7 @@ class Network:
         self.layer_sizes = (dense[0].n_in, *(layer.n_out for layer in dense))
         self.activations = [layer.g for layer in self.layers if hasattr(layer, "g")]
         self.has_canonical_output = self.activations[-1].name == loss.canonical
+        self.n_members = math.prod(layer.n_rows_out for layer in self.layers)
         self.layout, self._places = Layout.of(self.layers)
         self.shapes = [
             [self.layout.groups[name][k] for name, k in places]
@@ -191,6 +196,24 @@ class Network:
         """Return the output activation of the last pre-activations, in new memory."""
         return self.activations[-1].apply(Z.copy())
 
+    def average(self, Z: Array) -> Array:
+        """Return the pre-activations whose output is the mean of those of the members.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_samples * n_members, n_outputs)
+            Pre-activations of the members.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_outputs)
+            The same array if there is one member.
+        """
+        if self.n_members == 1:
+            return Z
+        members = Z.reshape(-1, self.n_members, Z.shape[1])
+        return self.activations[-1].average(members)
+
     def forward(
         self, arrays: list, X: Any, w: Array | None, workspace: Workspace
     ) -> Array:
@@ -213,7 +236,7 @@ class Network:
 
         Returns
         -------
-        P : ndarray of shape (n_samples, n_outputs)
+        P : ndarray of shape (n_samples * n_members, n_outputs)
             Output of the network, `workspace.A[-1]`.
         """
         workspace.begin(w)
@@ -252,6 +275,7 @@ class Network:
         """
         output = workspace.layers[-1]
         P, delta = output.A, workspace.delta
+        Y, w = workspace.for_members(Y, w)
         if self.has_canonical_output:
             np.subtract(P, Y, out=delta)
         else:
@@ -259,6 +283,8 @@ class Network:
             output.backward(delta, arrays[-1], grads[-1], workspace)
         if w is not None:
             delta *= w
+        if self.n_members > 1:
+            delta /= self.n_members
         backwards = workspace.backwards
         for i in range(len(backwards) - 2, self.first - 1, -1):
             delta = backwards[i](delta, arrays[i], grads[i], workspace)
@@ -336,14 +362,17 @@ class Workspace(Context):
 
     Attributes
     ----------
+    n_rows : int
+        Number of rows of the buffers: one for each sample and member.
+
     layers : list of Layer
         Copies of the layers of the network, with their buffers.
 
-    delta : ndarray of shape (n_samples, n_outputs)
+    delta : ndarray of shape (n_rows, n_outputs)
         Derivative with respect to the output. It uses the memory of the output if
         possible.
 
-    work : ndarray of shape (n_samples, n_outputs)
+    work : ndarray of shape (n_rows, n_outputs)
         Scratch memory for the loss.
 
     row : ndarray of shape (n_outputs,)
@@ -364,7 +393,10 @@ class Workspace(Context):
         self.is_sparse = is_sparse
         self.is_training = is_training
         widest = max(layer.n_out for layer in network.layers)
-        self._scratch = np.empty(n_samples * widest, dtype)
+        self._scratch = np.empty(n_samples * network.n_members * widest, dtype)
+        self._n_members = network.n_members
+        self._of_members: dict = {}
+        self.n_rows = n_samples
         first = network.first if is_training else -1
         self.layers: list[Any] = []
         for i, layer in enumerate(network.layers):
@@ -380,13 +412,33 @@ class Workspace(Context):
         self.row = np.empty(n_outputs)
 
     def empty(self, n_units: int) -> Array:
-        """Return a new buffer of shape (n_samples, n_units)."""
-        return np.empty((self.n_samples, n_units), self.dtype)
+        """Return a new buffer of shape (n_rows, n_units)."""
+        return np.empty((self.n_rows, n_units), self.dtype)
 
     def scratch(self, n_units: int) -> Array:
         """Return scratch memory of that shape, which all layers share."""
-        size = self.n_samples * n_units
-        return self._scratch[:size].reshape(self.n_samples, n_units)
+        size = self.n_rows * n_units
+        return self._scratch[:size].reshape(self.n_rows, n_units)
+
+    def for_members(self, *arrays: Array | None) -> tuple[Any, ...]:
+        """Return arrays with each row repeated for each member.
+
+        The repeated rows are in memory that the next call overwrites.
+        """
+        if self._n_members == 1:
+            return arrays
+        return tuple(map(self._repeat, range(len(arrays)), arrays))
+
+    def _repeat(self, i: int, array: Array | None) -> Array | None:
+        if array is None:
+            return None
+        n_rows, n_columns = array.shape
+        if i not in self._of_members:
+            shape = n_rows, self._n_members, n_columns
+            self._of_members[i] = np.empty(shape, array.dtype)
+        out = self._of_members[i]
+        out[...] = array[:, np.newaxis]
+        return out.reshape(-1, n_columns)
 
     def _output_buffer(self) -> Array:
         return next(

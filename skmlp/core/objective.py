@@ -14,7 +14,8 @@ class Objective:
     Parameters
     ----------
     network : Network
-        The network f, with its loss.
+        The network f, with its loss. The loss of an ensemble is the mean of those of
+        its members.
 
     penalty : Penalty
         The penalty Omega.
@@ -94,7 +95,9 @@ class Objective:
         network = self.network
         n = workspace.n_samples if w is None else float(np.add.reduce(w, axis=None))
         P = network.forward(self.arrays, X, w, workspace)
-        loss = network.loss.value(Y, P, w, n, workspace.work, workspace.row)
+        Y, w = workspace.for_members(Y, w)
+        n_terms = n * network.n_members
+        loss = network.loss.value(Y, P, w, n_terms, workspace.work, workspace.row)
         penalty = self.penalty.value(self.theta, self.work) / n
         self.n, self.E = n, loss + penalty
         return loss / self.divisor + penalty

@@ -397,15 +397,23 @@ class BaseMLP(
             )
         if not continues:
             return network, build.draw_parameters(self, network, dtype, random_state)
+        # The user may have set coefs_ without a call of fit.
+        before = getattr(self, "_network", network)
+        if before.n_members != network.n_members:
+            raise ValueError(
+                "warm_start and partial_fit continue with the network of the previous "
+                f"call, which had n_members={before.n_members}, but now "
+                f"n_members={network.n_members}."
+            )
         sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
+        sizes[-1] //= network.n_members
         if sizes != list(network.layer_sizes):
             raise ValueError(
                 "warm_start and partial_fit continue with the network of the previous "
                 f"call, whose layers have {sizes} units, but those for X, "
                 f"hidden_layer_sizes and y have {list(network.layer_sizes)}."
             )
-        # The user may have set coefs_ without a call of fit.
-        options = getattr(self, "_network", network).options
+        options = before.options
         for option in sorted(options ^ network.options):
             had = option in options
             raise ValueError(

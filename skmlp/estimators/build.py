@@ -288,8 +288,25 @@ def make_network(
         batch_norm_epsilon=epsilon,
         layer_norm=estimator.layer_norm,
         residual=estimator.residual,
+        n_members=_n_members(estimator, output),
         frozen=frozen_layers(estimator, len(sizes) + 1),
     )
+
+
+def _n_members(estimator: EstimatorParameters, output: Activation) -> int:
+    """Return the number of members, or raise if there cannot be several."""
+    n_members = int(estimator.n_members)
+    if n_members > 1 and estimator.batch_norm:
+        raise ValueError(
+            f"n_members={n_members} cannot be combined with batch_norm=True. Use "
+            "layer_norm=True."
+        )
+    if n_members > 1 and type(output).average is Activation.average:
+        raise ValueError(
+            f"n_members={n_members} needs an output activation that defines "
+            f"average(Z), got {output!r}."
+        )
+    return n_members
 
 
 def _check_memory(layer_sizes: Sequence[int]) -> None:
@@ -352,9 +369,9 @@ def draw_parameters(
         factors = [6.0]
     # The bits of an orthogonal matrix depend on the number of BLAS's threads.
     with one_blas_thread() if estimator.init == "orthogonal" else nullcontext():
-        initialize(theta, estimator.init, random_state, factors)
+        initialize(theta, estimator.init, random_state, factors, network.n_members)
     for layer, arrays in zip(network.layers, network.arrange(theta), strict=True):
-        layer.initialize(arrays)
+        layer.initialize(arrays, random_state)
     return theta
 
 

@@ -282,6 +282,12 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Whether to add the input of each hidden layer after the first to its output,
         if both have the same number of units.
 
+    n_members : int, default=1
+        Number of members of an ensemble of networks, whose outputs are averaged. The
+        members share their weights, but for the output layer and a factor for each
+        feature. They are trained at once, with the mean of their losses. It cannot be
+        combined with `batch_norm`.
+
     frozen_layers : sequence of int, default=()
         Indices in `coefs_` of layers that are not trained. For transfer learning,
         with `coefs_init` of `fit` or with `warm_start`.
@@ -411,6 +417,10 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
     batch_norm_scales_, batch_norm_means_, batch_norm_variances_ : list of ndarray
         Scale, running mean and running variance of each hidden unit, with
         `batch_norm`.
+
+    member_scales_ : list of ndarray of shape (n_members, n_features_in_)
+        The factors of the features for each member. Defined only if `n_members` is
+        greater than 1.
 
     layer_norm_scales_ : list of ndarray
         Scale of each hidden unit, with `layer_norm`.

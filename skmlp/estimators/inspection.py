@@ -81,9 +81,10 @@ class InspectionMixin:
 
         Returns
         -------
-        activations : list of ndarray of shape (n_samples, n_units)
+        activations : list of ndarray of shape (n_samples, n_members * n_units)
             One array for each hidden layer. The activations are those of prediction:
             without dropout, and with the running statistics of batch normalization.
+            The units of the members of an ensemble are side by side.
 
         Examples
         --------

@@ -153,6 +153,7 @@ class EstimatorParameters:
     )
     layer_norm: bool = param("boolean", default=False)
     residual: bool = param("boolean", default=False)
+    n_members: int = param(Interval(Integral, 1, None, closed="left"), default=1)
     frozen_layers: Sequence[int] = param("array-like", default=())
     weight_decay: float | None = param(
         None, Interval(Real, 0, None, closed="left"), default=None

@@ -6,6 +6,7 @@ from skmlp.layers.batch_norm import BatchNorm
 from skmlp.layers.dense import Dense
 from skmlp.layers.dropout import Dropout
 from skmlp.layers.layer_norm import LayerNorm
+from skmlp.layers.members import Heads, Members
 from skmlp.layers.mlp import make_mlp
 from skmlp.layers.residual import Add, Branch
 
@@ -17,7 +18,9 @@ __all__ = [
     "Branch",
     "Dense",
     "Dropout",
+    "Heads",
     "Layer",
     "LayerNorm",
+    "Members",
     "make_mlp",
 ]

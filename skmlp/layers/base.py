@@ -47,6 +47,9 @@ class Layer:
         `forward` takes them. The fitted attributes of the estimators have these names,
         with an underscore at the end.
 
+    n_rows_out : int
+        Number of rows of the output for each row of the input.
+
     frozen : bool
         Whether the parameters are not trained.
 
@@ -90,6 +93,7 @@ class Layer:
     statistic_groups: ClassVar[tuple[str, ...]] = ()
     n_in: int
     n_out: int
+    n_rows_out = 1
     frozen = False
     ends_block: ClassVar[bool] = False
     in_place: ClassVar[bool] = True
@@ -158,8 +162,10 @@ class Layer:
         """Columns of the table that `summary()` prints, and their values."""
         return {}
 
-    def initialize(self, arrays: list[Array]) -> None:
-        """Write the initial values of parameters that are not drawn at random."""
+    def initialize(
+        self, arrays: list[Array], random_state: np.random.RandomState
+    ) -> None:
+        """Write the initial values of parameters other than weights and biases."""
 
     def for_batch(self, workspace: Workspace, needs_delta: bool) -> Self:
         """Return a copy with buffers.

@@ -82,7 +82,7 @@ class BatchNorm(Layer, name="batch_norm"):
     def buffers(self):
         return self.U_hat, self.mean, self.variance, self.inverse_std
 
-    def initialize(self, arrays):
+    def initialize(self, arrays, random_state):
         gamma, _, _, running_variance = arrays
         gamma[...] = running_variance[...] = 1
 

@@ -63,7 +63,7 @@ class Dropout(Layer, name="dropout"):
         if workspace.is_sparse and not workspace.layers:
             self.mask = SparseMask(self.rate)
             return
-        shape = workspace.n_samples, self.n_units
+        shape = workspace.n_rows, self.n_units
         self.mask = Mask(self.rate, shape, workspace.dtype)
         self.out = self.mask.out
 

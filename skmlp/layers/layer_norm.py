@@ -68,7 +68,7 @@ class LayerNorm(Layer, name="layer_norm"):
     def buffers(self):
         return self.U_hat, self.inverse_std
 
-    def initialize(self, arrays):
+    def initialize(self, arrays, random_state):
         arrays[0][...] = 1
 
     def allocate(self, workspace, needs_delta):

@@ -14,6 +14,7 @@ from skmlp.layers.batch_norm import BatchNorm
 from skmlp.layers.dense import Dense
 from skmlp.layers.dropout import Dropout
 from skmlp.layers.layer_norm import LayerNorm
+from skmlp.layers.members import Heads, Members
 from skmlp.layers.residual import Add, Branch
 
 
@@ -26,13 +27,15 @@ def make_mlp(
     batch_norm_epsilon: float | None = None,
     layer_norm: bool = False,
     residual: bool = False,
+    n_members: int = 1,
     frozen: Collection[int] = (),
 ) -> Network:
     """Return a multilayer perceptron.
 
     A hidden layer consists of dropout of its input, the dense layer, batch or layer
     normalization, the activation, and a residual connection around all of them. The
-    output layer has dropout of its input, the dense layer and the activation.
+    output layer has dropout of its input, the dense layer and the activation. Several
+    members have an input and an output layer of their own, see `skmlp.layers.members`.
 
     Parameters
     ----------
@@ -59,6 +62,9 @@ def make_mlp(
     residual : bool, default=False
         Whether to add the input of each hidden layer after the first to its output, if
         they have the same number of units.
+
+    n_members : int, default=1
+        Number of members of an ensemble that share weights.
 
     frozen : collection of int, default=()
         Indices of layers that are not trained, 0 for the first. Their gradient is
@@ -93,8 +99,12 @@ def make_mlp(
             norm.append(BatchNorm(n_out, batch_norm_epsilon, is_frozen))
         elif is_hidden and layer_norm:
             norm.append(LayerNorm(n_out, frozen=is_frozen))
+        if is_hidden or n_members == 1:
+            dense: Layer = Dense(n_in, n_out, not norm, is_frozen)
+        else:
+            dense = Heads(n_in, n_out, n_members, is_frozen)
         block: list[Layer] = [
-            Dense(n_in, n_out, not norm, is_frozen),
+            dense,
             *norm,
             ActivationLayer(n_out, activations[l]),
         ]
@@ -102,5 +112,7 @@ def make_mlp(
             block.insert(0, Dropout(n_in, dropout[l]))
         if residual and is_hidden and l > 0 and n_in == n_out:
             block = [Branch(n_in), *block, Add(n_out)]
+        if n_members > 1 and l == 0:
+            block.insert(0, Members(n_in, n_members, is_frozen))
         layers += block
     return Network(layers, loss)

@@ -158,11 +158,18 @@ def check_layers(layers: Any) -> None:
         layer.check()
     for layer, following in pairwise(layers):
         check(layer.n_out == following.n_in, "layers of a network do not fit together")
-    kinds = [layer.name for layer in layers]
+    has_weights = ["coefs" in layer.parameters for layer in layers]
     check(
-        kinds[-2:] == ["dense", "activation"]
-        and kinds.count("dense") == kinds.count("activation"),
+        has_weights[-2:] == [True, False]
+        and layers[-1].name == "activation"
+        and sum(has_weights) == sum(layer.name == "activation" for layer in layers),
         "a network does not have an activation for each dense layer",
+    )
+    n_members = math.prod(layer.n_rows_out for layer in layers)
+    check(
+        all(getattr(layer, "n_members", n_members) == n_members for layer in layers)
+        and (layers[-2].name == "heads") == (n_members > 1),
+        "the layers of a network have other numbers of members",
     )
     # A layer must not overwrite the input of the network, or an input that is kept.
     is_needed, kept = True, []

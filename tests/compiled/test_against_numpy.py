@@ -172,6 +172,9 @@ def draw(number):
     if n_hidden and maybe(0.3):
         params["residual"] = True
         params["hidden_layer_sizes"] = sizes = (max(sizes),) * n_hidden
+    smooth = params["solver"] != "lbfgs" and not names & HAVE_KINKS
+    if smooth and not batch_norm and maybe(0.5):
+        params["n_members"] = one_of(2, 3, 7)
     # With a few units, there are gradients that are zero but for rounding.
     if n_hidden and min(sizes) > 4 and not (batch_norm or names & HAVE_KINKS):
         params["layer_norm"] = maybe(0.6)

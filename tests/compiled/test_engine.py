@@ -375,6 +375,7 @@ def test_divergence_has_the_same_message(solver, dtype):
         {"frozen_layers": [0]},
         {"batch_norm": True},
         {"layer_norm": True, "hidden_layer_sizes": (6, 6), "residual": True},
+        {"n_members": 3},
         {"solver": "armijo"},
     ],
     ids=str,

@@ -90,7 +90,9 @@ def test_values_that_are_not_finite_reach_their_row_only(
         ]:
             out = np.empty_like(C)
             extension.multiply_in_tiles(kind, n_bytes, A, second, out)
-            assert_array_equal(np.isfinite(out), np.isfinite(A @ B))
+            with np.errstate(invalid="ignore"):  # some versions of BLAS set the flag
+                expected = A @ B
+            assert_array_equal(np.isfinite(out), np.isfinite(expected))
 
 
 def test_nothing_is_written_beside_the_result(extension, n_bytes):

@@ -29,6 +29,7 @@ OPTIONS = {
     "plain": {},
     "batch_norm": {"batch_norm": True},
     "layer_norm": {"layer_norm": True},
+    "members": {"n_members": 3, "hidden_layer_sizes": (40, 40), "dropout": 0.3},
     "residual": {"hidden_layer_sizes": (40, 40, 40), "residual": True, "dropout": 0.3},
     "dropout": {"dropout": 0.3, "input_dropout": 0.1},
     "clip_norm": {"clip_norm": 0.1, "alpha": 0.1},

@@ -23,6 +23,13 @@ NETWORKS = {
     "residual": {"residual": True},
     "all": {"residual": True, "layer_norm": True, "dropout": [0.2] * 4},
     "residual batch_norm": {"residual": True, "batch_norm_epsilon": 1e-3},
+    "members": {"n_members": 4},
+    "all and members": {
+        "n_members": 2,
+        "residual": True,
+        "layer_norm": True,
+        "dropout": [0.2] * 4,
+    },
 }
 parametrize_network = pytest.mark.parametrize(
     "options", NETWORKS.values(), ids=NETWORKS
@@ -101,6 +108,7 @@ def test_prediction_is_the_forward_pass_without_randomness(options, dtype):
     network = objective.network
     workspace = Workspace(network, N_SAMPLES, dtype, is_training=False)
     P = network.forward(objective.arrays, X, None, workspace)
+    P = P.reshape(N_SAMPLES, network.n_members, 3).mean(axis=1)
     Z = decision_function(network, objective.arrays, X)
     assert P.dtype == Z.dtype == dtype
     rtol = 100 * float(np.finfo(dtype).eps)
@@ -161,7 +169,8 @@ def test_no_layer_allocates_memory_in_training(options):
     objective(X, Y, None, workspace)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8 * n_samples * 6
+    # NumPy copies the operands of a strided product for each member.
+    assert peak < 8 * n_samples * 6 * (1 + (objective.network.n_members > 1))
 
 
 # Single layers.
@@ -214,6 +223,54 @@ def test_residual_connections_are_torchs():
     assert E == pytest.approx(loss.item(), rel=1e-12)
     expected = np.concatenate([tensor.grad.numpy().ravel() for tensor in tensors])
     np.testing.assert_allclose(objective.grad.flat, expected, rtol=1e-9, atol=1e-13)
+
+
+def test_members_are_torchs():
+    """The loss is the mean of those of the members, which differ in r and W_m."""
+    torch = pytest.importorskip("torch")
+    k = 3
+    objective, workspace = build({"n_members": k})
+    theta, (X, Y, w) = objective.theta, data()
+    objective.penalty = ElasticNet(0.0)
+    E = objective(X, Y, w, workspace)
+    arrays = [*theta.coefs, *theta.intercepts, *theta.groups["member_scales"]]
+    tensors = [torch.tensor(a.copy(), requires_grad=True) for a in arrays]
+    W, b, r = tensors[:4], tensors[4:8], tensors[8]
+    loss = 0
+    for m in range(k):
+        a = torch.tensor(X) * r[m]
+        for l in range(3):
+            a = torch.tanh(a @ W[l] + b[l])
+        columns = slice(3 * m, 3 * m + 3)
+        z = a @ W[3][:, columns] + b[3][columns]
+        losses = torch.nn.functional.cross_entropy(z, torch.tensor(Y), reduction="none")
+        loss = loss + (losses * torch.tensor(w[:, 0])).sum() / w.sum() / k
+    loss.backward()
+    assert E == pytest.approx(loss.item(), rel=1e-12)
+    expected = np.concatenate([tensor.grad.numpy().ravel() for tensor in tensors])
+    np.testing.assert_allclose(objective.grad.flat, expected, rtol=1e-9, atol=1e-13)
+
+
+def test_one_member_with_factors_of_one_is_the_network_without_members():
+    objective, workspace = build({})
+    other, other_workspace = build({"n_members": 2})
+    for group, views in objective.theta.groups.items():
+        for view, of_members in zip(views, other.theta.groups[group], strict=True):
+            repeats = of_members.shape[-1] // view.shape[-1]
+            of_members[...] = np.concatenate([view] * repeats, axis=-1)
+    other.theta.groups["member_scales"][0][...] = 1
+    other.penalty = objective.penalty = ElasticNet(0.0)
+    X, Y, w = data()
+    E = objective(X, Y, w, workspace)
+    assert other(X, Y, w, other_workspace) == pytest.approx(E, rel=1e-12)
+    for W, of_members in zip(objective.grad.coefs, other.grad.coefs, strict=True):
+        if of_members.shape != W.shape:
+            of_members = of_members[:, :3] + of_members[:, 3:]
+        np.testing.assert_allclose(of_members, W, rtol=1e-9, atol=1e-12)
+    Z, Z_other = (decision_function(o.network, o.arrays, X) for o in (objective, other))
+    np.testing.assert_allclose(
+        objective.network.output(Z_other), objective.network.output(Z), rtol=1e-12
+    )
 
 
 def test_residual_connections_need_equal_sizes():

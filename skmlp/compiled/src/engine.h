@@ -34,8 +34,9 @@ typedef struct {
 typedef struct {
     int kind;
     ptrdiff_t n_in, n_out;
-    int frozen;    /* the parameters are not trained */
-    int is_output; /* the last dense layer */
+    ptrdiff_t n_members; /* rows for each sample, see members.h */
+    int frozen;          /* the parameters are not trained */
+    int is_output;       /* the last dense layer */
     int activation;
     double constants[MAX_CONSTANTS];
     int n_parameters;
@@ -104,8 +105,8 @@ typedef struct {
 
     /* Buffers for a batch. */
     ptrdiff_t batch_size;
-    void *X_batch, *Y_batch, *w_batch;
-    double *block_loss; /* n_blocks(batch_size) */
+    void *X_batch, *Y_batch, *w_batch; /* Y and w with the rows of members */
+    double *block_loss;                /* n_blocks(batch_size) */
 } Plan;
 
 /* Batch `number` of an epoch: samples [start, stop) of its order. n is the sum of their

@@ -24,12 +24,9 @@ static void predict_task(void *argument, ptrdiff_t i, int me)
         rows.X = X;
         rows.ldx = n;
     }
-    last->out = t->out + begin * last->n_out;
-    for (ptrdiff_t k = 0; k < p->n_operations; k++) {
-        const Operation *op = &operations[k];
-        if (kind_of(op)->forward != NULL)
-            kind_of(op)->forward(p, op, &rows);
-    }
+    last->out = t->out + begin * last->n_members * last->n_out;
+    for (ptrdiff_t k = 0; k < p->n_operations; k++)
+        run_forward(p, &operations[k], &rows);
 }
 
 void F(predict)(const Plan *plan, ptrdiff_t n_samples, void *X_buffers,

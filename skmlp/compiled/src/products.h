@@ -148,6 +148,21 @@ static void product_transposed(gemm_t *gemm, ptrdiff_t m, ptrdiff_t k, ptrdiff_t
     gemm("T", "N", &M, &N, &K, &one, (void *)B, &K, (void *)A, &K, &zero, C, &M);
 }
 
+/* Compute the product of a kind of matrices with any row strides. b is NULL. */
+static void multiply_strided(gemm_t *gemm, int kind, const Product *t)
+{
+    if (multiply_fast(kind, t))
+        return;
+    const int is_transposed = t->A_column != 1; /* then A_row is 1 */
+    int M = (int)t->n, N = (int)t->m, K = (int)t->k;
+    int ld_A = (int)(is_transposed ? t->A_column : t->A_row);
+    int ld_B = (int)t->B_row, ld_C = (int)t->C_row;
+    real one = 1, beta = kind == ADD_PRODUCT ? 1 : 0;
+    blas_keep((double)t->m * t->k * t->n);
+    gemm(kind == MULTIPLY_TRANSPOSED ? "T" : "N", is_transposed ? "T" : "N", &M, &N, &K,
+         &one, (void *)t->B, &ld_B, (void *)t->A, &ld_A, &beta, t->C, &ld_C);
+}
+
 KERNEL static void multiply(ptrdiff_t n, const real *x, const real *y, real *out)
 {
     ELEMENTWISE for (ptrdiff_t i = 0; i < n; i++) out[i] = x[i] * y[i];

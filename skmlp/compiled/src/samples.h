@@ -25,12 +25,12 @@ static Samples find(const Plan *p, const intptr_t *order, const Batch *batch)
     const ptrdiff_t start = batch->start;
     s.gathers_X = order != NULL || batch->n_weighted < s.n_rows || !has_plain_rows(p);
     s.streams_X = s.gathers_X && p->batch_size > MAX_GATHERED;
-    s.gathers_Y = order != NULL || p->hard_labels;
+    s.gathers_Y = order != NULL || p->hard_labels || last->n_members > 1;
     s.X = s.gathers_X ? p->X_batch : (const real *)p->X + start * p->X_row;
     s.ldx = s.gathers_X ? first->n_in : p->X_row;
     s.Y = s.gathers_Y ? p->Y_batch : (const real *)p->Y + start * last->n_out;
     if (p->w != NULL)
-        s.w = order != NULL ? p->w_batch : (const real *)p->w + start;
+        s.w = s.gathers_Y ? p->w_batch : (const real *)p->w + start;
     return s;
 }
 
@@ -64,12 +64,14 @@ static void gather_X(const Plan *p, const intptr_t *order, const Samples *s,
     }
 }
 
+/* Copy the targets and weights, once for each member. */
 static void gather_targets(const Plan *p, const intptr_t *order, const Samples *s,
                            ptrdiff_t begin, ptrdiff_t end)
 {
-    const ptrdiff_t K = p->operations[p->n_operations - 1].n_out;
-    for (ptrdiff_t i = begin; i < end; i++) {
-        const ptrdiff_t row = row_of(order, s, i);
+    const Operation *last = &p->operations[p->n_operations - 1];
+    const ptrdiff_t K = last->n_out, n_members = last->n_members;
+    for (ptrdiff_t i = begin * n_members; i < end * n_members; i++) {
+        const ptrdiff_t row = row_of(order, s, i / n_members);
         real *y = (real *)p->Y_batch + i * K;
         if (p->hard_labels) {
             const unsigned char *source = (const unsigned char *)p->Y + row * K;

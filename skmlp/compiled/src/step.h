@@ -56,7 +56,8 @@ static void run_parts(Step *t, task_t *task)
 static ptrdiff_t n_groups(const Operation *op, const Samples *s)
 {
     const Kind *kind = kind_of(op);
-    return kind->n_groups == NULL ? 0 : kind->n_groups(op, s);
+    const Samples batch = batch_for(op, s);
+    return kind->n_groups == NULL ? 0 : kind->n_groups(op, &batch);
 }
 
 /* Return the first operation from `i` on that needs all samples. */
@@ -82,10 +83,8 @@ static ptrdiff_t next_backward(const Plan *p, ptrdiff_t i)
 static void go_back(const Step *t, const Rows *rows)
 {
     const Plan *p = t->plan;
-    for (ptrdiff_t i = t->from; i > t->stop; i--) {
-        const Operation *op = &p->operations[i];
-        kind_of(op)->backward(p, op, rows);
-    }
+    for (ptrdiff_t i = t->from; i > t->stop; i--)
+        run_backward(p, &p->operations[i], rows);
 }
 
 /* Task: the forward pass of a block, and backpropagation after the last operation. */
@@ -99,11 +98,8 @@ static void forward_task(void *argument, ptrdiff_t i, int me)
     if (t->first == 0 && (block.gathers_X || block.gathers_Y))
         block = gather(p, t->order, &t->samples, begin, end, me);
     const Rows rows = rows_of(&block, begin, end);
-    for (ptrdiff_t k = t->first; k < t->last; k++) {
-        const Operation *op = &p->operations[k];
-        if (kind_of(op)->forward != NULL)
-            kind_of(op)->forward(p, op, &rows);
-    }
+    for (ptrdiff_t k = t->first; k < t->last; k++)
+        run_forward(p, &p->operations[k], &rows);
     if (t->last < p->n_operations)
         return;
     p->block_loss[i] = sum_output_loss(p, &t->samples, begin, end);
@@ -117,16 +113,18 @@ static void forward_group_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
     const Operation *op = &t->plan->operations[t->last];
+    const Samples batch = batch_for(op, &t->samples);
     (void)me;
-    kind_of(op)->forward_group(t->plan, op, &t->samples, i);
+    kind_of(op)->forward_group(t->plan, op, &batch, i);
 }
 
 static void backward_group_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
     const Operation *op = &t->plan->operations[t->stop];
+    const Samples batch = batch_for(op, &t->samples);
     (void)me;
-    kind_of(op)->backward_group(t->plan, op, &t->samples, i);
+    kind_of(op)->backward_group(t->plan, op, &batch, i);
 }
 
 static void backward_task(void *argument, ptrdiff_t i, int me)
@@ -171,10 +169,12 @@ static void differentiate_part(const Step *t, const Part *part, int me)
     const Plan *p = t->plan;
     const Operation *op = &p->operations[part->operation];
     real *g = (real *)p->grad + part->begin;
-    if (op->frozen)
+    if (op->frozen) {
         memset(g, 0, part->size * sizeof(real));
-    else if (kind_of(op)->differentiate != NULL)
-        kind_of(op)->differentiate(p, op, &t->samples, t->order, part, me, g);
+    } else if (kind_of(op)->differentiate != NULL) {
+        const Samples batch = batch_for(op, &t->samples);
+        kind_of(op)->differentiate(p, op, &batch, t->order, part, me, g);
+    }
 }
 
 static void move_chunk(const Step *t, const Part *part, ptrdiff_t offset, ptrdiff_t n)
@@ -336,13 +336,22 @@ static void update_task(void *argument, ptrdiff_t i, int me)
         restore(p, part);
 }
 
+/* Return the number of columns of the weight matrix of an operation, or 0. */
+static ptrdiff_t n_columns(const Operation *op)
+{
+    if (kind_of(op) == &heads)
+        return op->n_members * op->n_out;
+    return kind_of(op) == &dense ? op->n_out : 0;
+}
+
 static void max_norm_task(void *argument, ptrdiff_t i, int me)
 {
     const Step *t = argument;
     const Plan *p = t->plan;
     const Operation *op = &p->operations[t->from];
     (void)me;
-    shorten_columns(op->n_in, op->n_out, width(op->n_out, i), p->max_norm,
+    const ptrdiff_t n = n_columns(op);
+    shorten_columns(op->n_in, n, width(n, i), p->max_norm,
                     (real *)op->parameters[0] + i * MAX_COLUMNS);
 }
 
@@ -370,8 +379,8 @@ static void run_all_parts(Step *t, double learning_rate)
         return;
     for (t->from = 0; t->from < p->n_operations; t->from++) {
         const Operation *op = &p->operations[t->from];
-        if (kind_of(op) == &dense && !op->frozen)
-            team_run(t->team, n_column_groups(op->n_out), max_norm_task, t);
+        if (n_columns(op) > 0 && !op->frozen)
+            team_run(t->team, n_column_groups(n_columns(op)), max_norm_task, t);
     }
 }
 
@@ -415,7 +424,7 @@ static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
     for (ptrdiff_t i = 0; plan->bitgen != NULL && i < plan->n_operations; i++) {
         const Operation *op = &plan->operations[i];
         if (kind_of(op)->draw != NULL)
-            kind_of(op)->draw(plan, op, t.samples.n_rows);
+            kind_of(op)->draw(plan, op, t.samples.n_rows * op->n_members);
     }
     run_operations(&t);
     if (with_gradient)
