@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,13 @@ class NumericEncoder:
     range where it is zero. Constant columns become 0. Missing values become 0, and have
     an indicator column if there are some in `fit`.
 
+    A column for each bin between the quantiles :math:`b_0 < \dots < b_T` has
+
+    .. math:: \min \left( \max \left( \frac{x - b_{t-1}}{b_t - b_{t-1}}, 0 \right), 1
+              \right) - \frac{1}{2}
+
+    so that a linear function of these columns is a piecewise-linear function of x.
+
     Parameters
     ----------
     name : str
@@ -32,12 +39,21 @@ class NumericEncoder:
     clip : float or None
         The bound c, or None to not clip.
 
+    n_bins : int or None
+        Maximum number of bins T, which are equally frequent. None for no bins. A column
+        with fewer than two bins has none.
+
     add_indicator : bool
         Whether missing values have an indicator column.
     """
 
     def __init__(
-        self, name: str, column: Column, clip: float | None, add_indicator: bool
+        self,
+        name: str,
+        column: Column,
+        clip: float | None,
+        n_bins: int | None,
+        add_indicator: bool,
     ) -> None:
         present = column.values[~column.missing]
         self.name, self.clip = name, clip
@@ -47,12 +63,21 @@ class NumericEncoder:
             self.scale = high - low
             if self.scale == 0:
                 self.scale = present.max() / 2 - present.min() / 2
+        self.edges = np.empty(0)
+        if n_bins is not None and present.size:
+            # Quantiles that are values of the column.
+            shares = np.linspace(0, 1, n_bins + 1)
+            edges = np.unique(np.quantile(present, shares, method="inverted_cdf"))
+            if len(edges) > 2:
+                self.edges = edges
+        self.n_bins = max(len(self.edges) - 1, 0)
         self.has_indicator = bool(add_indicator and column.missing.any())
-        self.n_columns = 1 + self.has_indicator
+        self.n_columns = 1 + self.n_bins + self.has_indicator
 
     def names_out(self, name: str) -> list[str]:
         """Return the names of the encoded columns, for a name of the column."""
-        return [name] + [f"missingindicator_{name}"] * self.has_indicator
+        bins = [f"{name}_bin{t}" for t in range(self.n_bins)]
+        return [name, *bins] + [f"missingindicator_{name}"] * self.has_indicator
 
     def encode(self, column: Column, out: Array) -> None:
         """Write the encoded column into zeros of shape (n_samples, n_columns)."""
@@ -67,8 +92,12 @@ class NumericEncoder:
                 z /= np.hypot(1, z / self.clip)
             z[column.missing] = 0
             out[:, 0] = z
+        for t, (low, high) in enumerate(pairwise(self.edges), start=1):
+            share = np.clip((column.values - low) / (high - low), 0, 1) - 0.5
+            share[column.missing] = 0
+            out[:, t] = share
         if self.has_indicator:
-            out[:, 1] = column.missing
+            out[:, -1] = column.missing
 
 
 class CategoryEncoder:

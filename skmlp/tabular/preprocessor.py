@@ -33,7 +33,9 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
       .. math:: z = \frac{x - m}{s}, \qquad \frac{z}{\sqrt{1 + (z / c)^2}}
 
-      with c = `clip`. Constant columns become 0.
+      with c = `clip`. Constant columns become 0. With `n_bins`, there is another column
+      for each bin between two quantiles. It increases linearly from -1/2 to 1/2 within
+      the bin, and is constant outside. A network can then easily learn steps.
     - Two categories become one column with the values -1 and 1. More categories become
       a column each, with the values 0 and 1 (one-hot encoding). If there are more than
       `max_categories`, only the most frequent ones have a column of their own. Another
@@ -57,6 +59,10 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
     clip : float or None, default=3.0
         Bound c of numbers after scaling. None to not clip.
+
+    n_bins : int or None, default=None
+        Maximum number of bins of each numeric column. They are equally frequent. None
+        for no bins.
 
     add_indicator : bool, default=True
         Whether there are columns that indicate missing values.
@@ -91,6 +97,9 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     D. Holzmüller, L. Grinsztajn and I. Steinwart, "Better by default: strong pre-tuned
     MLPs and boosted trees on tabular data", NeurIPS 2024.
 
+    Y. Gorishniy, I. Rubachev and A. Babenko, "On embeddings for numerical features in
+    tabular deep learning", NeurIPS 2022, section 3.2, for the bins.
+
     Examples
     --------
     >>> import pandas as pd
@@ -113,6 +122,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         "categorical_features": ["array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "clip": [Interval(Real, 0, None, closed="neither"), None],
+        "n_bins": [Interval(Integral, 2, None, closed="left"), None],
         "add_indicator": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
     }
@@ -123,12 +133,14 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         categorical_features: ArrayLike | Sequence[str] | None = None,
         max_categories: int | None = 32,
         clip: float | None = 3.0,
+        n_bins: int | None = None,
         add_indicator: bool = True,
         dtype: str = "float32",
     ) -> None:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.clip = clip
+        self.n_bins = n_bins
         self.add_indicator = add_indicator
         self.dtype = dtype
 
@@ -168,7 +180,9 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
     def _make_encoder(self, name, column, is_category):
         if column.is_numeric and not is_category:
-            return NumericEncoder(name, column, self.clip, self.add_indicator)
+            return NumericEncoder(
+                name, column, self.clip, self.n_bins, self.add_indicator
+            )
         column = as_categories(column)
         return CategoryEncoder(name, column, self.max_categories, self.add_indicator)
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, RobustScaler
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, RobustScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmlp import MLPClassifierScratch, TabularPreprocessor
@@ -30,7 +30,11 @@ NAMES = [
 
 
 @parametrize_with_checks(
-    [TabularPreprocessor(), TabularPreprocessor(dtype="float64", clip=None)]
+    [
+        TabularPreprocessor(),
+        TabularPreprocessor(dtype="float64", clip=None),
+        TabularPreprocessor(n_bins=3),
+    ]
 )
 def test_check_estimator(estimator, check):
     check(estimator)
@@ -117,6 +121,36 @@ def test_half_of_the_range_scales_a_column_without_interquartile_range():
 def test_columns_without_information_become_zero(value):
     out = TabularPreprocessor(add_indicator=False).fit_transform(np.full((5, 1), value))
     np.testing.assert_array_equal(out, np.zeros((5, 1)))
+
+
+def test_bins_are_those_of_k_bins_discretizer():
+    """A column is at the end of all bins below that of the value, and 0 for NaN."""
+    X = np.random.RandomState(0).exponential(size=(101, 1))
+    discretizer = KBinsDiscretizer(
+        4, encode="ordinal", quantile_method="inverted_cdf", subsample=None
+    ).fit(X)
+    edges = discretizer.bin_edges_[0]
+    preprocessor = TabularPreprocessor(n_bins=4, dtype="float64").fit(X)
+    bins = preprocessor.transform(X)[:, 1:]
+    assert preprocessor.get_feature_names_out().tolist() == [
+        "x0",
+        *(f"x0_bin{t}" for t in range(4)),
+    ]
+    np.testing.assert_allclose(
+        bins[:, 1], np.interp(X[:, 0], edges[1:3], [-0.5, 0.5]), atol=1e-12
+    )
+    k = discretizer.transform(X)[:, 0]
+    assert ((bins == 0.5).sum(axis=1) >= k).all()
+    width = np.diff(edges)
+    np.testing.assert_allclose((bins + 0.5) @ width, X[:, 0] - edges[0], atol=1e-12)
+    far = preprocessor.transform([[1e9], [-1e9], [np.nan]])[:, 1:]
+    np.testing.assert_array_equal(far, [[0.5] * 4, [-0.5] * 4, [0] * 4])
+
+
+def test_there_are_at_most_as_many_bins_as_intervals_of_values():
+    X = np.array([[0, 1, 0.0], [1, 1, 1], [2, 1, 0], [0, 1, 1]])
+    names = TabularPreprocessor(n_bins=50).fit(X).get_feature_names_out()
+    assert names.tolist() == ["x0", "x0_bin0", "x0_bin1", "x1", "x2"]
 
 
 def test_categories_are_encoded_as_by_one_hot_encoder():
