@@ -58,6 +58,10 @@ OUR_ATTRIBUTES = {
     "batch_norm_variances_",
     "layer_norm_scales_",
     "member_scales_",
+    "target_mean_",
+    "target_scale_",
+    "target_low_",
+    "target_high_",
 }
 # In the order of the constructor, after scikit-learn's; keyword-only.
 OUR_PARAMETERS = {
@@ -98,7 +102,11 @@ PARAMETERS_OF_ONE = {
         "label_smoothing": 0.0,
         "class_weight": None,
     },
-    MLPRegressorScratch: {"huber_delta": 1.0, "quantile": 0.5},
+    MLPRegressorScratch: {
+        "huber_delta": 1.0,
+        "quantile": 0.5,
+        "target_transform": None,
+    },
 }
 OUR_ARGUMENTS = {
     "fit": [

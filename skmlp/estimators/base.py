@@ -148,6 +148,21 @@ class BaseMLP(
         """Return the weight of each sample by its class, or None."""
         return None
 
+    def _fit_targets(self, y, w, before):
+        """Set the fitted attributes that depend on the values of the targets.
+
+        Parameters
+        ----------
+        y : ndarray
+            Targets returned by `_check_targets`.
+
+        w : ndarray of shape (n_samples,) or None
+            Sample weights.
+
+        before : dict
+            Fitted attributes of the call from which training continues.
+        """
+
     # Training.
 
     # Skipping nested validation would change the configuration of scikit-learn, and an
@@ -374,17 +389,20 @@ class BaseMLP(
             **self._y_checks,
         )
         y = self._check_targets(y, continues, incremental)
-        Y = self._encode_targets(y, X.dtype)
         w, name = self._class_weights(y), "class_weight"
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             with np.errstate(over="ignore"):
                 w = sample_weight if w is None else sample_weight * w
             name = "sample_weight"
-        if w is not None:
-            w = as_weights(w, X.dtype, name)
+        before = vars(self) if continues else {}
+        if checkpoint is not None:
+            before = checkpoint.earlier
+        column = None if w is None else as_weights(w, X.dtype, name)
+        self._fit_targets(y, w, before)
+        Y = self._encode_targets(y, X.dtype)
         # The base class of a memory map is quicker to slice.
-        return Data(X if issparse(X) else np.asarray(X), y, Y, w)
+        return Data(X if issparse(X) else np.asarray(X), y, Y, column)
 
     def _start(self, data, random_state, continues):
         """Return the network and its initial parameters."""

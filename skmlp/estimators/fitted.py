@@ -13,6 +13,7 @@ import numpy as np
 
 from skmlp.core.network import Network
 from skmlp.core.optimizers import Optimizer
+from skmlp.estimators.target_scale import TARGET_ATTRIBUTES
 from skmlp.layers import LAYERS
 from skmlp.persistence.checks import check
 
@@ -60,6 +61,7 @@ FITTED = {
     "best_loss_": Fitted(Real | None, is_progress=True),
     "validation_scores_": Fitted(list | None, is_progress=True, is_extended=True),
     "best_validation_score_": Fitted(Real | None, is_progress=True),
+    **{name: Fitted(np.ndarray, is_extended=True) for name in TARGET_ATTRIBUTES},
     "n_iter_": Fitted(int, is_required=True),
     "t_": Fitted(int, is_progress=True),
     "n_layers_": Fitted(int, is_required=True),

@@ -152,7 +152,10 @@ class InspectionMixin:
         def seed(A: Array) -> Array:
             return _one_hot(A, A.argmax(axis=1) if output is None else output)
 
-        return self._input_gradient(X, seed, self._end_of(-1)[1])
+        gradient = self._input_gradient(X, seed, self._end_of(-1)[1])
+        if "target_scale_" in vars(self):
+            gradient *= self.target_scale_[output]
+        return gradient
 
     def reconstruct_input(
         self,

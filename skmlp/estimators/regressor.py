@@ -15,16 +15,22 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from skmlp._sklearn import Interval, Names, _fit_context
+from skmlp._sklearn import Interval, Names, StrOptions, _fit_context
 from skmlp.core.activations import OUTPUT_ACTIVATIONS, Activation
 from skmlp.core.losses import Loss, names_of_losses
 from skmlp.estimators import build
 from skmlp.estimators.base import BaseMLP, Unchanged, has_partial_fit
+from skmlp.estimators.fitted import check_weights
 from skmlp.estimators.parameters import (
     ACTIVATION,
     HIDDEN_LAYER_SIZES,
     param,
     parameters,
+)
+from skmlp.estimators.target_scale import (
+    TARGET_ATTRIBUTES,
+    TargetScale,
+    check_target_scale,
 )
 from skmlp.persistence.model import register_estimator
 
@@ -378,6 +384,14 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     quantile : float, default=0.5
         The quantile that the loss 'quantile' estimates, in (0, 1).
 
+    target_transform : {'standardize'} or None, default=None
+        With 'standardize', the network learns (y - mean) / standard deviation, for
+        each output. Predictions are in the unit of y, and clipped to the range of the
+        targets. Losses, `huber_delta` and `tol` do not depend on the unit then. If
+        training continues with `warm_start` or `partial_fit`, the unit is that of the
+        first call. The loss must be defined for all numbers, and the output activation
+        be 'identity'.
+
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_units_in, n_units_out)
@@ -396,6 +410,12 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
 
     layer_norm_scales_ : list of ndarray
         Scale of each hidden unit, with `layer_norm`.
+
+    target_mean_, target_scale_ : ndarray of shape (n_outputs_,)
+        Mean and standard deviation of the targets, with `target_transform`.
+
+    target_low_, target_high_ : ndarray of shape (n_outputs_,)
+        Range of the targets, with `target_transform`.
 
     loss_ : float
         Objective in the last epoch: the mean over its batches, each before its
@@ -501,8 +521,16 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
     )
     huber_delta: float = param(Interval(Real, 0, None, closed="neither"), default=1.0)
     quantile: float = param(Interval(Real, 0, 1, closed="neither"), default=0.5)
+    target_transform: str | None = param(
+        StrOptions({"standardize"}), None, default=None
+    )
 
     _y_checks = {"y_numeric": True}
+
+    @staticmethod
+    def _check_fitted(attributes):
+        check_weights(attributes)
+        check_target_scale(attributes)
 
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=False)
@@ -555,6 +583,9 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             in float64.
         """
         output = self._output(X)
+        scale = TargetScale.from_attributes(vars(self))
+        if scale is not None:
+            output = scale.restore(output)
         return output.ravel() if self.n_outputs_ == 1 else output
 
     def score(self, X, y, sample_weight=None):
@@ -593,7 +624,28 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
             )
         return y
 
+    def _fit_targets(self, y, w, before):
+        earlier = TargetScale.from_attributes(before)
+        for name in TARGET_ATTRIBUTES:
+            self.__dict__.pop(name, None)
+        if self.target_transform is None:
+            return
+        loss, output = self._loss_and_output()
+        if loss.lower_bound > -np.inf or output.name != "identity":
+            raise ValueError(
+                f"target_transform={self.target_transform!r} needs a loss for all real "
+                "numbers and output_activation='identity', got "
+                f"loss={self.loss!r} and output_activation={output.name!r}."
+            )
+        scale = TargetScale.of(y, w)
+        if earlier is not None:
+            scale = earlier.extend(scale)
+        self.__dict__.update(scale.attributes)
+
     def _encode_targets(self, y, dtype):
+        scale = TargetScale.from_attributes(vars(self))
+        if scale is not None:
+            y = scale.standardize(y)
         with np.errstate(over="ignore"):
             Y = y.reshape(len(y), -1).astype(dtype, copy=False)
         if np.isnan(Y).any():  # under assume_finite
