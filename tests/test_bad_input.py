@@ -368,6 +368,7 @@ BAD_PARAMETERS = [
     ("huber_delta", np.inf, "(0.0, inf)"),
     ("quantile", 0, "(0.0, 1.0)"),
     ("quantile", 1, "(0.0, 1.0)"),
+    ("target_transform", "scale", "{'standardize'} or None"),
 ]
 FUNCTIONS = unit_matrix, not_a_number, words, negative, fewer
 

@@ -172,6 +172,7 @@ ORDINARY: dict[str, list] = {
     "class_weight": [None, "balanced", {0: 2.0}, {"a": 0.5}, {1: 0}, [{0: 1, 1: 2}]],
     "huber_delta": [0.1, 1, 1e-300],
     "quantile": [0.5, 0.1, Fraction(1, 3)],
+    "target_transform": [None, "standardize"],
 }
 # More than one at a time, lest they are refused.
 TOGETHER: list[dict] = [

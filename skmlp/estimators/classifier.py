@@ -418,7 +418,7 @@ class MLPClassifierScratch(ClassifierMixin, BaseMLP):
         Scale, running mean and running variance of each hidden unit, with
         `batch_norm`.
 
-    member_scales_ : list of ndarray of shape (n_members, n_features_in_)
+    member_scales_ : list of ndarray of shape (n_members, `n_features_in_`)
         The factors of the features for each member. Defined only if `n_members` is
         greater than 1.
 

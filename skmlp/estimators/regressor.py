@@ -404,17 +404,17 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Scale, running mean and running variance of each hidden unit, with
         `batch_norm`.
 
-    member_scales_ : list of ndarray of shape (n_members, n_features_in_)
+    member_scales_ : list of ndarray of shape (n_members, `n_features_in_`)
         The factors of the features for each member. Defined only if `n_members` is
         greater than 1.
 
     layer_norm_scales_ : list of ndarray
         Scale of each hidden unit, with `layer_norm`.
 
-    target_mean_, target_scale_ : ndarray of shape (n_outputs_,)
+    target_mean_, target_scale_ : ndarray of shape (`n_outputs_`,)
         Mean and standard deviation of the targets, with `target_transform`.
 
-    target_low_, target_high_ : ndarray of shape (n_outputs_,)
+    target_low_, target_high_ : ndarray of shape (`n_outputs_`,)
         Range of the targets, with `target_transform`.
 
     loss_ : float
