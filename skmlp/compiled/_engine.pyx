@@ -8,7 +8,7 @@ from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, intptr_t, uintptr_t
+from libc.stdint cimport int64_t, intptr_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from scipy.linalg.cython_blas cimport dgemm, sgemm
@@ -32,6 +32,7 @@ cdef extern from "src/blas.h" nogil:
 
 cdef extern from "src/engine.h" nogil:
     enum:
+        HAS_STREAM
         MAX_GATHERED
         MAX_CONSTANTS
         MAX_STATE_ARRAYS
@@ -40,6 +41,12 @@ cdef extern from "src/engine.h" nogil:
 
     ctypedef struct bitgen_t:
         pass
+
+    ctypedef struct Stream:
+        uint64_t state[2]
+        uint64_t increment[2]
+        int has_half, is_known
+        uint32_t half
 
     ctypedef struct Operation:
         int kind
@@ -75,6 +82,7 @@ cdef extern from "src/engine.h" nogil:
     ctypedef struct Plan:
         gemm_t *gemm
         bitgen_t *bitgen
+        Stream stream
         ptrdiff_t n_operations, first
         Operation *operations
         int loss, has_canonical_output, hard_labels
@@ -389,7 +397,7 @@ cdef class Model:
     cdef Tuner tuner
     cdef double multiplications
     cdef list owners
-    cdef object optimizer
+    cdef object optimizer, generator
 
     def __cinit__(self, objective, workspace, X, Y, w):
         cdef Plan *p = &self.plan
@@ -532,7 +540,8 @@ cdef class Model:
         p.max_norm = INFINITY if step.max_norm is None else step.max_norm
         p.norm_momentum = step.batch_norm_momentum
         if step.objective.network.draws:
-            p.bitgen = bit_generator(step.rng.bit_generator)
+            self.generator = step.rng.bit_generator
+            p.bitgen = bit_generator(self.generator)
         self.batches = <Batch *>calloc(-(-n_train // p.batch_size), sizeof(Batch))
         if self.batches == NULL:
             raise MemoryError
@@ -596,6 +605,7 @@ cdef class Model:
             self.batches[k].learning_rate = rates[k]
             n_samples += self.batches[k].stop - self.batches[k].start
         self._load_optimizer()
+        self._load_stream()
         with nogil:
             threads_begin(&threads, n_threads, is_fixed, self.multiplications)
             if self.is_single:
@@ -605,6 +615,7 @@ cdef class Model:
             threads_end(&threads)
         self.tuner.threads = threads
         self._store_optimizer()
+        self._store_stream()
         return totals.loss, totals.grad_norm, n_samples
 
     def train_epochs(
@@ -652,6 +663,7 @@ cdef class Model:
         cdef EpochResult *epochs = <EpochResult *>address(results)
         cdef Threads threads = self.tuner.threads
         self._load_optimizer()
+        self._load_stream()
         if random_state is not None:
             orders = np.empty((n_epochs, n_train), np.intp)
             state = draw_orders(random_state, order, orders)
@@ -667,6 +679,7 @@ cdef class Model:
             threads_end(&threads)
         self.tuner.threads = threads
         self._store_optimizer()
+        self._store_stream()
         if random_state is not None:
             if n_done < n_epochs:
                 undo_draws(random_state, state, order, n_done, n_epochs)
@@ -691,6 +704,27 @@ cdef class Model:
         self.optimizer.learning_rate = state.learning_rate
         for k, name in enumerate(self.optimizer.scalars):
             setattr(self.optimizer, name, state.scalars[k])
+        return 0
+
+    cdef int _load_stream(self) except -1:
+        cdef Stream *stream = &self.plan.stream
+        stream.is_known = HAS_STREAM and type(self.generator) is np.random.PCG64
+        if not stream.is_known:
+            return 0
+        state = self.generator.state
+        stream.state = divmod(state["state"]["state"], 1 << 64)
+        stream.increment = divmod(state["state"]["inc"], 1 << 64)
+        stream.has_half, stream.half = state["has_uint32"], state["uinteger"]
+        return 0
+
+    cdef int _store_stream(self) except -1:
+        cdef Stream *stream = &self.plan.stream
+        if not stream.is_known:
+            return 0
+        state = self.generator.state
+        state["state"]["state"] = int(stream.state[0]) << 64 | int(stream.state[1])
+        state["has_uint32"], state["uinteger"] = stream.has_half, stream.half
+        self.generator.state = state
         return 0
 
     def evaluate(self, bint with_gradient, int n_threads, bint is_fixed):

@@ -350,6 +350,38 @@ def test_the_generator_is_where_it_would_be(datasets, solver, dtype):
     assert states[0].state == states[1].state
 
 
+@pytest.mark.parametrize("bit_generator", [np.random.PCG64, np.random.PCG64DXSM])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_masks_from_any_position_of_the_stream(bit_generator, dtype, n_members):
+    """Layers of odd widths begin within a word, blocks of rows within a layer."""
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((301, 5)), rng.standard_normal(301)
+    fitted = []
+    for engine in ("numpy", "compiled"):
+        reg = MLPRegressorScratch(
+            hidden_layer_sizes=(33, 1, 130),
+            dropout=0.3,
+            input_dropout=0.2,
+            n_members=n_members,
+            batch_size=100,
+            engine=engine,
+            dtype=dtype,
+            random_state=0,
+        )
+        reg.partial_fit(X, y)
+        reg._rng = np.random.Generator(bit_generator(0))
+        reg._rng.random(dtype="float32")  # half a word is left
+        for _ in range(3):
+            reg.partial_fit(X, y)
+        fitted.append(reg)
+    states = [str(reg._rng.bit_generator.state) for reg in fitted]
+    assert states[0] == states[1]
+    rtol = 1e-4 if dtype == "float32" else 1e-10
+    for a, b in zip(fitted[0].coefs_, fitted[1].coefs_, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
 @parametrize_solver
 @pytest.mark.parametrize("frozen", [[], [0]])
 def test_layers_that_are_frozen_and_thawed(datasets, solver, frozen):

@@ -3,17 +3,21 @@
  * Buffers: the mask. Constants: the rate.
  */
 
-/* Draw the mask as NumPy's Generator.random draws. */
+static real dropout_scale(const Operation *op)
+{
+    return (real)(1 / (1 - op->constants[0]));
+}
+
+/* Draw the mask as NumPy's Generator.random draws, in one thread. */
 static void dropout_draw(const Plan *p, const Operation *op, ptrdiff_t n_rows)
 {
     real *mask = op->buffers[0];
-    const real rate = (real)op->constants[0];
-    const real scale = (real)(1 / (1 - op->constants[0]));
+    const real rate = (real)op->constants[0], scale = dropout_scale(op);
     const ptrdiff_t n = n_rows * op->n_in;
     void *state = p->bitgen->state;
     for (ptrdiff_t i = 0; i < n; i++) {
 #if SINGLE
-        const real u = (p->bitgen->next_uint32(state) >> 8) * (1.0f / 16777216.0f);
+        const real u = RANDOM(p->bitgen->next_uint32(state));
 #else
         const real u = p->bitgen->next_double(state);
 #endif
@@ -24,11 +28,12 @@ static void dropout_draw(const Plan *p, const Operation *op, ptrdiff_t n_rows)
 static void dropout_forward(const Plan *p, const Operation *op, const Rows *rows)
 {
     const ptrdiff_t n_rows = rows->end - rows->begin, n = op->n_in;
-    const real *mask = at(op->buffers[0], rows, n);
-    real *out = at(op->out, rows, n);
+    real *mask = at(op->buffers[0], rows, n), *out = at(op->out, rows, n);
     ptrdiff_t ld;
     const real *A = input(op, rows, &ld);
-    (void)p;
+    if (p->stream.is_known)
+        stream_mask(&p->stream, op->n_drawn + (uint64_t)(rows->begin * n), n_rows * n,
+                    (real)op->constants[0], dropout_scale(op), mask);
     if (ld == n)
         multiply(n_rows * n, A, mask, out);
     else

@@ -28,6 +28,21 @@ typedef struct {
     uint64_t (*next_raw)(void *state);
 } bitgen_t;
 
+/* Whether each thread draws the masks of its rows, see stream.h. */
+#ifdef __SIZEOF_INT128__
+#define HAS_STREAM 1
+#else
+#define HAS_STREAM 0
+#endif
+
+/* The state of NumPy's PCG64, of which the high word of 128 bits comes first. */
+typedef struct {
+    uint64_t state[2], increment[2];
+    int has_half; /* whether the second half of the last word is drawn next */
+    uint32_t half;
+    int is_known; /* otherwise the generator is of another kind */
+} Stream;
+
 /* An operation of the network: a layer of skmlp/layers with its arrays. The header of its
  * kind describes the arrays. Unused arrays are NULL.
  */
@@ -48,6 +63,7 @@ typedef struct {
     const void *input; /* NULL for the samples */
     void *out, *delta, *delta_in;
     void *buffers[4];
+    uint64_t n_drawn; /* random numbers that the operations before it draw in a step */
 } Operation;
 
 /* A part of the parameters: rows of a weight matrix or a vector. */
@@ -79,7 +95,8 @@ typedef void gemm_t(char *, char *, int *, int *, int *, void *, void *, int *, 
 
 typedef struct {
     gemm_t *gemm;
-    bitgen_t *bitgen; /* draws the masks of dropout */
+    bitgen_t *bitgen; /* draws the masks of dropout, with `stream` if that is known */
+    Stream stream;
 
     /* The network. */
     ptrdiff_t n_operations, first; /* backpropagation ends at operation `first` */

@@ -13,6 +13,7 @@
 #include "columns.h"
 #include "products.h"
 #include "samples.h"
+#include "stream.h"
 
 #include "operations.h"
 

@@ -20,6 +20,8 @@ typedef struct {
     void (*differentiate)(const Plan *, const Operation *, const Samples *,
                           const intptr_t *order, const Part *, int me, real *g);
 
-    /* Draw random numbers for a batch. */
+    /* Draw the random numbers of a batch before the step, one for each input. Otherwise
+     * `forward` draws those of its rows from the stream, from position `n_drawn` on.
+     */
     void (*draw)(const Plan *, const Operation *, ptrdiff_t n_rows);
 } Kind;

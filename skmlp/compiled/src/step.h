@@ -410,6 +410,26 @@ static void sum_up(const Step *t, Totals *totals)
         totals->grad_norm += grad_norm(p);
 }
 
+/* Draw the random numbers of a step, or find where the operations draw theirs in the
+ * stream. Return the number of those that are drawn later.
+ */
+static uint64_t prepare_draws(Plan *plan, ptrdiff_t n_samples)
+{
+    uint64_t n_drawn = 0;
+    for (ptrdiff_t i = 0; plan->bitgen != NULL && i < plan->n_operations; i++) {
+        Operation *op = &plan->operations[i];
+        if (kind_of(op)->draw == NULL)
+            continue;
+        const ptrdiff_t n_rows = n_samples * op->n_members;
+        op->n_drawn = n_drawn;
+        if (plan->stream.is_known)
+            n_drawn += (uint64_t)(n_rows * op->n_in);
+        else
+            kind_of(op)->draw(plan, op, n_rows);
+    }
+    return n_drawn;
+}
+
 static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
                      int with_gradient, Threads *threads, Totals *totals)
 {
@@ -421,12 +441,10 @@ static void run_step(Plan *plan, const intptr_t *order, const Batch *batch,
     };
     threads_start(threads);
     t.team = threads->team;
-    for (ptrdiff_t i = 0; plan->bitgen != NULL && i < plan->n_operations; i++) {
-        const Operation *op = &plan->operations[i];
-        if (kind_of(op)->draw != NULL)
-            kind_of(op)->draw(plan, op, t.samples.n_rows * op->n_members);
-    }
+    const uint64_t n_drawn = prepare_draws(plan, t.samples.n_rows);
     run_operations(&t);
+    if (n_drawn > 0)
+        stream_skip(&plan->stream, n_drawn);
     if (with_gradient)
         run_all_parts(&t, batch->learning_rate);
     else
