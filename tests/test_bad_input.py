@@ -318,6 +318,8 @@ BAD_PARAMETERS = [
     ("residual", "yes", "bool"),
     ("n_members", 0, "int in the range"),
     ("n_members", 2.5, "int in the range"),
+    ("min_batches", 0, "int in the range [1, inf)"),
+    ("min_batches", 1.5, "int in the range [1, inf)"),
     ("frozen_layers", 0, "array-like"),
     ("frozen_layers", [2], "indices of `coefs_`, from -2 to 1, got 2"),
     ("frozen_layers", [-3], "indices of `coefs_`, from -2 to 1"),

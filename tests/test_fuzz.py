@@ -145,6 +145,7 @@ ORDINARY: dict[str, list] = {
     "layer_norm": FLAGS,
     "residual": FLAGS,
     "n_members": [1, 1, 2, 5],
+    "min_batches": [1, 1, *COUNTS],
     "batch_norm_momentum": [0.1, 1.0, 1e-300],
     "batch_norm_epsilon": [1e-5, 1.0, 1e-300],
     "frozen_layers": [(), [0], [-1], [0, 1], np.array([1])],

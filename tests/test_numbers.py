@@ -480,6 +480,23 @@ def test_huge_batch_sizes(batch_size, engine):
     assert_same_weights(ours, theirs, 1e-12)
 
 
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"batch_size": 20, "min_batches": 3}, 14),
+        ({"batch_size": 10, "min_batches": 3}, 10),
+        ({"batch_size": 100, "min_batches": 8}, 5),
+        ({"min_batches": 10**9}, 1),
+        ({"min_batches": 4, "early_stopping": True, "validation_fraction": 0.2}, 8),
+    ],
+)
+def test_min_batches_reduce_the_batch_size(params, expected):
+    ours = regressor(**params).fit(X, NUMBERS)
+    other = {name: params[name] for name in params if name != "min_batches"}
+    same = regressor(**{**other, "batch_size": expected}).fit(X, NUMBERS)
+    assert_same_weights(ours, same, 0)
+
+
 @parametrize_engine
 def test_thousands_of_classes(engine):
     samples = rng.randn(6000, 3)

@@ -89,6 +89,7 @@ OUR_PARAMETERS = {
     "decay_epochs": 10,
     "learning_rate_min": None,
     "warmup_steps": 0,
+    "min_batches": 1,
     "early_stopping_metric": "score",
     "callbacks": None,
     "on_interrupt": "stop",

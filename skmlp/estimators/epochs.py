@@ -286,22 +286,26 @@ class EpochTraining:
         return epochs, schedule
 
     def _batch_size(self, n_train):
-        batch_size = self.estimator.batch_size
+        batch_size, min_batches = self.estimator.batch_size, self.estimator.min_batches
         if batch_size == "full":
             return n_train
         if batch_size == "auto":
-            return min(200, n_train)
-        if batch_size == 1 and self.estimator.batch_norm:
-            raise ValueError(
-                "batch_norm=True needs a batch_size of at least 2, because one sample "
-                "has no variance, got batch_size=1."
-            )
+            batch_size = min(200, n_train)
         if batch_size > n_train:
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going "
-                f"to be clipped: got {batch_size} for {n_train} samples.",
+            if min_batches == 1:
+                warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is "
+                    f"going to be clipped: got {batch_size} for {n_train} samples.",
+                )
+            batch_size = n_train
+        batch_size = min(int(batch_size), -(-n_train // int(min_batches)))
+        if batch_size == 1 < n_train and self.estimator.batch_norm:
+            raise ValueError(
+                "batch_norm=True needs batches of at least 2 samples, because one "
+                f"sample has no variance, got batch_size={self.estimator.batch_size!r} "
+                f"and min_batches={min_batches} for {n_train} samples."
             )
-        return min(int(batch_size), n_train)
+        return batch_size
 
     def _largest_product(self, batch_size):
         """Return the number of multiplications in the largest matrix product."""

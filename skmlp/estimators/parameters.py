@@ -177,6 +177,7 @@ class EstimatorParameters:
         None, Interval(Real, 0, None, closed="left"), default=None
     )
     warmup_steps: int = param(Interval(Integral, 0, None, closed="left"), default=0)
+    min_batches: int = param(Interval(Integral, 1, None, closed="left"), default=1)
     early_stopping_metric: str | Callable = param(str, callable, default="score")
     callbacks: Any = param(
         None,

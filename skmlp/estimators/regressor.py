@@ -334,6 +334,12 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         Number of steps over which the learning rate rises linearly to the rate of
         the schedule.
 
+    min_batches : int, default=1
+        Minimum number of mini-batches in an epoch. With fewer than
+        ``min_batches * batch_size`` samples, the batch size is
+        ``ceil(n_samples / min_batches)``. Small data sets are then trained with as
+        many steps as larger ones.
+
     early_stopping_metric : str or callable, default='score'
         What early stopping monitors on the validation set: 'score' (R^2), 'loss'
         (the mean loss, without the penalty), or a scorer. A scorer is a name from
