@@ -116,7 +116,7 @@ class EarlyStopping(_Monitor):
 
     def on_epoch_end(self, training: TrainingState) -> bool | None:
         if self._improves(training) and self.restore_best:
-            self._best_theta = training.theta.copy()
+            self._best_theta = training.kept_theta.copy()
         return self.wait_ >= self.patience
 
     def on_fit_end(self, training: TrainingState) -> None:

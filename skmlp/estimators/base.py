@@ -278,6 +278,12 @@ class BaseMLP(
                 "partial_fit does not support early_stopping=True; set "
                 "early_stopping=False, or call fit."
             )
+        if self.averaging is not None:
+            # The next call would continue from the average.
+            raise ValueError(
+                f"partial_fit does not support averaging={self.averaging!r}; set "
+                "averaging=None, or call fit."
+            )
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _fit(

@@ -31,6 +31,7 @@ from skmlp.core.schedules import SCHEDULES, Schedule
 from skmlp.estimators.engines import one_blas_thread
 from skmlp.estimators.parameters import EstimatorParameters
 from skmlp.layers import make_mlp
+from skmlp.training.averaging import WeightAverage
 from skmlp.training.state import HOOKS
 
 # Parameters that L-BFGS does not support, with the value that disables them.
@@ -43,6 +44,7 @@ _FIRST_ORDER_ONLY = {
     "clip_norm": None,
     "augment": None,
     "callbacks": None,
+    "averaging": None,
 }
 
 
@@ -456,6 +458,20 @@ def make_penalty(estimator: EstimatorParameters) -> Penalty:
     """Return the penalty on the weights."""
     cls = PENALTIES[estimator._penalty]
     return cls(**_hyperparameters(estimator, cls))
+
+
+def make_average(
+    estimator: EstimatorParameters, theta: Parameters
+) -> WeightAverage | None:
+    """Return the average of the weights over epochs, or None."""
+    if estimator.averaging is None:
+        return None
+    first_epoch = 1
+    if estimator.averaging == "swa":
+        first_epoch += int(estimator.averaging_start * estimator.max_iter)
+    return WeightAverage(
+        estimator.averaging, estimator.averaging_decay, first_epoch, theta
+    )
 
 
 def make_optimizer(estimator: EstimatorParameters, theta: Parameters) -> Optimizer:

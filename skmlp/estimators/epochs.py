@@ -232,7 +232,7 @@ class EpochTraining:
         rng = self._make_rng()
 
         def fitted_estimator():
-            fitted = estimator._fitted_copy(network, theta.copy())
+            fitted = estimator._fitted_copy(network, state.kept_theta.copy())
             fitted._rng = rng
             return fitted
 
@@ -247,6 +247,7 @@ class EpochTraining:
             run=run,
             max_iter=estimator.max_iter,
             incremental=self.call.incremental,
+            average=build.make_average(estimator, theta),
         )
         state.t = getattr(estimator, "t_", 0)
         state.no_improvement_count = getattr(estimator, "_no_improvement_count", 0)

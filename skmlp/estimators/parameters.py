@@ -31,6 +31,7 @@ from skmlp.core.activations import HIDDEN_ACTIVATIONS, Activation
 from skmlp.core.initializers import INITIALIZERS
 from skmlp.core.optimizers import OPTIMIZERS, Optimizer
 from skmlp.core.schedules import SCHEDULES
+from skmlp.training.averaging import AVERAGES
 from skmlp.training.state import HOOKS
 
 
@@ -178,6 +179,9 @@ class EstimatorParameters:
     )
     warmup_steps: int = param(Interval(Integral, 0, None, closed="left"), default=0)
     min_batches: int = param(Interval(Integral, 1, None, closed="left"), default=1)
+    averaging: str | None = param(None, StrOptions(set(AVERAGES)), default=None)
+    averaging_decay: float = param(Interval(Real, 0, 1, closed="left"), default=0.9)
+    averaging_start: float = param(Interval(Real, 0, 1, closed="left"), default=0.75)
     early_stopping_metric: str | Callable = param(str, callable, default="score")
     callbacks: Any = param(
         None,

@@ -340,6 +340,24 @@ class MLPRegressorScratch(RegressorMixin, BaseMLP):
         ``ceil(n_samples / min_batches)``. Small data sets are then trained with as
         many steps as larger ones.
 
+    averaging : {'ema', 'swa'} or None, default=None
+        Average of the weights over epochs that predictions use, instead of the weights
+        of the last epoch:
+
+        - 'ema': exponential moving average, with `averaging_decay`;
+        - 'swa': mean after the fraction `averaging_start` of `max_iter`. If training
+          ends earlier, there is no average.
+
+        Validation scores are those of the average, and early stopping restores its
+        best one. Running statistics of batch normalization are averaged, too. Not
+        supported by 'lbfgs' and `partial_fit`.
+
+    averaging_decay : float, default=0.9
+        Decay of 'ema' in an epoch, in [0, 1).
+
+    averaging_start : float, default=0.75
+        Fraction of `max_iter` after which 'swa' begins, in [0, 1).
+
     early_stopping_metric : str or callable, default='score'
         What early stopping monitors on the validation set: 'score' (R^2), 'loss'
         (the mean loss, without the penalty), or a scorer. A scorer is a name from

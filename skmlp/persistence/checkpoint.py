@@ -69,6 +69,9 @@ class Snapshot:
     callbacks : list of tuple
         Description and state of each callback that changes the training.
 
+    average, n_averaged : Parameters or None, int
+        Average of the parameters, and the number of its epochs.
+
     path : str or os.PathLike
         Path of the file.
     """
@@ -94,6 +97,8 @@ class Snapshot:
     val_rows: np.ndarray | None
     callbacks: list
     path: str | os.PathLike = ""
+    average: Parameters | None = None
+    n_averaged: int = 0
 
     def __post_init__(self):
         for field in fields(self):
@@ -112,7 +117,7 @@ class Snapshot:
             self.earlier.keys() <= set(extended),
             "its earlier attributes are not those of an estimator",
         )
-        for name in "n_iter", "t", "no_improvement_count":
+        for name in "n_iter", "t", "no_improvement_count", "n_averaged":
             value = getattr(self, name)
             check(is_count(value), f"{name} is {value!r}")
         check_earlier(self.earlier)
@@ -179,13 +184,22 @@ class Snapshot:
                 order.random_state.set_state(self.random_state.get_state())
         for name in (*_NUMBERS, "history", "validation_scores", "best_theta"):
             setattr(state, name, getattr(self, name))
+        if state.average is not None:
+            state.average.theta.assign(self.average)
+            state.average.n_epochs = self.n_averaged
 
     def _check(self, state):
         layout = _layout(state.theta)
         check(
-            _layout(self.theta) == layout
-            and (self.best_theta is None or _layout(self.best_theta) == layout),
+            all(
+                theta is None or _layout(theta) == layout
+                for theta in (self.theta, self.best_theta, self.average)
+            ),
             "its network is different",
+        )
+        check(
+            (self.average is None) == (state.average is None),
+            "its average of the weights does not fit",
         )
         check_state(state.optimizer, self.optimizer)
         for name in "best_loss", "best_validation_score":
@@ -372,6 +386,8 @@ class Run:
             val_rows=state.val_rows,
             callbacks=[(name, _state_of(callback)) for callback, name in self.watched],
             **{name: getattr(state, name) for name in _NUMBERS},
+            average=None if state.average is None else state.average.theta,
+            n_averaged=0 if state.average is None else state.average.n_epochs,
         )
         content: dict = {"identity": self._identity}
         arrays: dict = {}

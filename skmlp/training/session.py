@@ -158,7 +158,9 @@ class TrainingSession:
         if self._is_up_to_date():
             # The number of epochs that can run with nothing between them.
             n_epochs = 1
-            if not (self.callbacks or self.validate or state.incremental):
+            if not (
+                self.callbacks or self.validate or state.incremental or state.average
+            ):
                 n_epochs = self.config.n_iter_no_change - state.no_improvement_count + 1
             n_epochs = min(n_epochs, state.max_iter - state.n_iter)
             self.engine.run_epochs(state.order, n_epochs, state.t, self._epochs)
@@ -172,9 +174,11 @@ class TrainingSession:
         """Score the parameters, and record an epoch in the state."""
         state, config = self.state, self.config
         start = perf_counter()
-        scores = NO_SCORES if self.validate is None else self.validate(state.theta)
-        state.loss = epoch.loss
         state.n_iter += 1
+        if state.average is not None:
+            state.average.update(state.theta, state.n_iter)
+        scores = NO_SCORES if self.validate is None else self.validate(state.kept_theta)
+        state.loss = epoch.loss
         state.t += state.order.n_samples
         _extend_history(state, epoch, scores, perf_counter() - start)
         if config.early_stopping:
@@ -244,7 +248,7 @@ class TrainingSession:
         if not early_stopping:
             state.best_loss = min([state.best_loss, *losses])
         elif n_iter and lists[-1][-1] > state.best_validation_score:
-            state.best_theta.assign(state.theta)
+            state.best_theta.assign(state.kept_theta)
             state.best_validation_score = lists[-1][-1]
 
     def _finish(self):
@@ -268,6 +272,8 @@ class TrainingSession:
                     "defined on the validation set."
                 )
             state.theta.assign(state.best_theta)
+        else:
+            state.theta.assign(state.kept_theta)
         converged = self._converged or state.optimizer.stationary
         asks = self.diagnosis is not None and converged and np.isfinite(state.loss)
         if asks and not is_ignored(ConvergenceWarning):
@@ -355,7 +361,7 @@ def _track_score(state, tol, score):
     else:  # or it is NaN
         state.no_improvement_count += 1
     if score > state.best_validation_score:
-        state.best_theta.assign(state.theta)
+        state.best_theta.assign(state.kept_theta)
         state.best_validation_score = score
 
 

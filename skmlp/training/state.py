@@ -8,6 +8,7 @@ import numpy as np
 
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
+from skmlp.training.averaging import WeightAverage
 from skmlp.training.batches import EpochOrder
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
@@ -77,6 +78,9 @@ class TrainingState:
     best_theta : Parameters, default=None
         The parameters with the best validation score. None without early stopping.
 
+    average : WeightAverage, default=None
+        Average of the parameters over epochs. None without `averaging`.
+
     estimator : object, default=None
         The estimator that is being fitted. Until training has ended, its fitted
         attributes are those of an earlier call, if any.
@@ -138,6 +142,7 @@ class TrainingState:
     rng: np.random.Generator | None = None
     val_rows: np.ndarray | None = None
     best_theta: Parameters | None = None
+    average: WeightAverage | None = None
     estimator: object = None
     fitted_estimator: Callable | None = None
     run: Any = None
@@ -154,6 +159,13 @@ class TrainingState:
     validation_scores: list = field(default_factory=list)
     has_validation: bool = False
     gradient: np.ndarray | None = None
+
+    @property
+    def kept_theta(self) -> Parameters:
+        """The parameters that training returns if it ends now: the average, if any."""
+        if self.average is None or self.average.n_epochs == 0:
+            return self.theta
+        return self.average.theta
 
     def rescore(self, validate):
         """Score the initial parameters if the best score is of another kind."""
