@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "ignore_pattern": "^(?!plot_)",  # programs with a command line
+    "copyfile_regex": r".*\.csv",
     "subsection_order": [
         f"../examples/{name}"
         for name in ("backprop", "training", "regularization", "evaluation")
@@ -109,7 +110,7 @@ INNER = {"skmlp.compiled", "skmlp.estimators.engines"}
 
 # Where variables come from that are public elsewhere, and would lose their text there.
 MOVED = {
-    "skmlp.SKOPS_TRUSTED": "skmlp.estimators.trusted",
+    "skmlp.SKOPS_TRUSTED": "skmlp._trusted",
     "skmlp.core.optimizers.OPTIMIZERS": "skmlp.core.optimizers.base",
 }
 

@@ -5,12 +5,16 @@
 import sklearn.base  # noqa: F401
 
 from skmlp._show_versions import show_versions
+from skmlp._trusted import SKOPS_TRUSTED
 from skmlp._version import __version__ as __version__
 from skmlp.estimators.classifier import MLPClassifierScratch
 from skmlp.estimators.gradient_check import GradientCheck, check_gradient
 from skmlp.estimators.regressor import MLPRegressorScratch
-from skmlp.estimators.trusted import SKOPS_TRUSTED
 from skmlp.persistence.model import load, save
+from skmlp.tabular.pipelines import (
+    make_tabular_mlp_classifier,
+    make_tabular_mlp_regressor,
+)
 from skmlp.tabular.preprocessor import TabularPreprocessor
 
 __all__ = [
@@ -21,6 +25,8 @@ __all__ = [
     "TabularPreprocessor",
     "check_gradient",
     "load",
+    "make_tabular_mlp_classifier",
+    "make_tabular_mlp_regressor",
     "save",
     "show_versions",
 ]

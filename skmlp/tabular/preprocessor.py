@@ -53,16 +53,16 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         Numeric columns that have categories, in addition to those found by dtype: a
         boolean mask, indices, or names. None for no others.
 
-    max_categories : int or None, default=32
+    max_categories : int or None, default=256
         Maximum number of categories that have a column of their own, for each feature.
         None for no maximum.
 
     clip : float or None, default=3.0
         Bound c of numbers after scaling. None to not clip.
 
-    n_bins : int or None, default=None
-        Maximum number of bins of each numeric column. They are equally frequent. None
-        for no bins.
+    n_bins : int, 'auto' or None, default=None
+        Maximum number of bins of each numeric column. They are equally frequent. 'auto'
+        is ``sqrt(n_samples) / 5``, between 4 and 16. None for no bins.
 
     add_indicator : bool, default=True
         Whether there are columns that indicate missing values.
@@ -122,7 +122,11 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         "categorical_features": ["array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "clip": [Interval(Real, 0, None, closed="neither"), None],
-        "n_bins": [Interval(Integral, 2, None, closed="left"), None],
+        "n_bins": [
+            Interval(Integral, 2, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "add_indicator": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
     }
@@ -131,9 +135,9 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         self,
         *,
         categorical_features: ArrayLike | Sequence[str] | None = None,
-        max_categories: int | None = 32,
+        max_categories: int | None = 256,
         clip: float | None = 3.0,
-        n_bins: int | None = None,
+        n_bins: int | str | None = None,
         add_indicator: bool = True,
         dtype: str = "float32",
     ) -> None:
@@ -170,19 +174,20 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         validate_table(self, X, reset=True)
         names = self._names_in()
         are_categories = self._categorical_mask(names)
+        n_bins = self.n_bins
+        if n_bins == "auto":
+            n_bins = min(max(round(X.shape[0] ** 0.5 / 5), 4), 16)
         self.encoders_ = [
-            self._make_encoder(name, column, is_category)
+            self._make_encoder(name, column, is_category, n_bins)
             for name, column, is_category in zip(
                 names, read_columns(X, names), are_categories, strict=True
             )
         ]
         return self
 
-    def _make_encoder(self, name, column, is_category):
+    def _make_encoder(self, name, column, is_category, n_bins):
         if column.is_numeric and not is_category:
-            return NumericEncoder(
-                name, column, self.clip, self.n_bins, self.add_indicator
-            )
+            return NumericEncoder(name, column, self.clip, n_bins, self.add_indicator)
         column = as_categories(column)
         return CategoryEncoder(name, column, self.max_categories, self.add_indicator)
 

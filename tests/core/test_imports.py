@@ -29,14 +29,15 @@ PACKAGES = [
     "skmlp.compiled",
     "skmlp.callbacks",
     "skmlp.persistence",
-    "skmlp.tabular",
     "skmlp.estimators",
+    "skmlp.tabular",
     "skmlp.plotting",
 ]
 # What users import, and the import paths of old pickles.
 TOP = {
     "skmlp.__init__",
     "skmlp._show_versions",
+    "skmlp._trusted",
     "skmlp.classifier",
     "skmlp.datasets",
     "skmlp.regressor",

@@ -34,6 +34,7 @@ NAMES = [
         TabularPreprocessor(),
         TabularPreprocessor(dtype="float64", clip=None),
         TabularPreprocessor(n_bins=3),
+        TabularPreprocessor(n_bins="auto"),
     ]
 )
 def test_check_estimator(estimator, check):
@@ -151,6 +152,13 @@ def test_there_are_at_most_as_many_bins_as_intervals_of_values():
     X = np.array([[0, 1, 0.0], [1, 1, 1], [2, 1, 0], [0, 1, 1]])
     names = TabularPreprocessor(n_bins=50).fit(X).get_feature_names_out()
     assert names.tolist() == ["x0", "x0_bin0", "x0_bin1", "x1", "x2"]
+
+
+@pytest.mark.parametrize(("n_samples", "expected"), [(30, 4), (2500, 10), (10_000, 16)])
+def test_number_of_bins_grows_with_the_number_of_samples(n_samples, expected):
+    X = np.arange(n_samples).reshape(-1, 1)
+    preprocessor = TabularPreprocessor(n_bins="auto").fit(X)
+    assert len(preprocessor.get_feature_names_out()) == 1 + expected
 
 
 def test_categories_are_encoded_as_by_one_hot_encoder():

@@ -8,10 +8,15 @@ from skmlp.core.optimizers import OPTIMIZERS
 from skmlp.estimators.classifier import MLPClassifierScratch
 from skmlp.estimators.regressor import MLPRegressorScratch
 from skmlp.layers import LAYERS
+from skmlp.tabular.encoders import CategoryEncoder, NumericEncoder
+from skmlp.tabular.preprocessor import TabularPreprocessor
 
 _CLASSES = {
     MLPClassifierScratch,
     MLPRegressorScratch,
+    TabularPreprocessor,
+    NumericEncoder,
+    CategoryEncoder,
     Network,
     frozenset,
     *LAYERS.values(),
