@@ -4,11 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.datasets import make_regression
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch
+from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
 from skmlp.callbacks import Checkpoint, EarlyStopping
 
 X, y = make_regression(200, 5, noise=30.0, random_state=0)
@@ -22,7 +21,13 @@ PARAMS = {
     "n_iter_no_change": np.inf,
     "random_state": 0,
 }
-parametrize_engine = pytest.mark.parametrize("engine", ["numpy", "compiled"])
+needs_compiled = pytest.mark.skipif(
+    compiled.UNAVAILABLE is not None,
+    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
+)
+parametrize_engine = pytest.mark.parametrize(
+    "engine", ["numpy", pytest.param("compiled", marks=needs_compiled)]
+)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -53,6 +58,7 @@ def flat(estimator):
 
 def averages_of_torch(copies, average):
     """The averages after each epoch of `torch.optim.swa_utils`."""
+    torch = pytest.importorskip("torch")
     parameter = torch.nn.Parameter(torch.tensor(copies[0]))
     module = torch.nn.Module()
     module.register_parameter("theta", parameter)

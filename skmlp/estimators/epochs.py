@@ -13,6 +13,7 @@ from skmlp.estimators.engines import choose_engine
 from skmlp.estimators.fitted import EXTENDED
 from skmlp.estimators.validation import Validation, split
 from skmlp.persistence.checkpoint import RestoredCallbacks, Run, Snapshot
+from skmlp.training.averaging import kept
 from skmlp.training.batches import EpochOrder
 from skmlp.training.data import Data
 from skmlp.training.diagnosis import Diagnosis
@@ -230,9 +231,11 @@ class EpochTraining:
         estimator, network, theta = self.estimator, self.network, self.theta
 
         rng = self._make_rng()
+        average = build.make_average(estimator, theta)
 
         def fitted_estimator():
-            fitted = estimator._fitted_copy(network, state.kept_theta.copy())
+            # `state` would be a reference cycle.
+            fitted = estimator._fitted_copy(network, kept(theta, average).copy())
             fitted._rng = rng
             return fitted
 
@@ -247,7 +250,7 @@ class EpochTraining:
             run=run,
             max_iter=estimator.max_iter,
             incremental=self.call.incremental,
-            average=build.make_average(estimator, theta),
+            average=average,
         )
         state.t = getattr(estimator, "t_", 0)
         state.no_improvement_count = getattr(estimator, "_no_improvement_count", 0)
@@ -302,9 +305,9 @@ class EpochTraining:
         batch_size = min(int(batch_size), -(-n_train // int(min_batches)))
         if batch_size == 1 < n_train and self.estimator.batch_norm:
             raise ValueError(
-                "batch_norm=True needs batches of at least 2 samples, because one "
-                f"sample has no variance, got batch_size={self.estimator.batch_size!r} "
-                f"and min_batches={min_batches} for {n_train} samples."
+                "batch_norm=True needs a batch_size of at least 2, because one sample "
+                f"has no variance, got batch_size={self.estimator.batch_size!r} and "
+                f"min_batches={min_batches} for {n_train} samples."
             )
         return batch_size
 

@@ -80,3 +80,22 @@ class WeightAverage:
             (self.theta.running, theta.running),
         ):
             average += c * (values - average)
+
+
+def kept(theta: Parameters, average: WeightAverage | None) -> Parameters:
+    """Return the parameters that training returns if it ends now.
+
+    Parameters
+    ----------
+    theta : Parameters
+        The parameters.
+
+    average : WeightAverage or None
+        Their average over epochs, if any.
+
+    Returns
+    -------
+    kept : Parameters
+        The average, or `theta` if it has no epochs.
+    """
+    return theta if average is None or average.n_epochs == 0 else average.theta

@@ -8,7 +8,7 @@ import numpy as np
 
 from skmlp.core.optimizers import Optimizer
 from skmlp.core.parameters import Parameters
-from skmlp.training.averaging import WeightAverage
+from skmlp.training.averaging import WeightAverage, kept
 from skmlp.training.batches import EpochOrder
 
 HISTORY = ("loss", "val_loss", "val_score", "learning_rate", "grad_norm", "seconds")
@@ -163,9 +163,7 @@ class TrainingState:
     @property
     def kept_theta(self) -> Parameters:
         """The parameters that training returns if it ends now: the average, if any."""
-        if self.average is None or self.average.n_epochs == 0:
-            return self.theta
-        return self.average.theta
+        return kept(self.theta, self.average)
 
     def rescore(self, validate):
         """Score the initial parameters if the best score is of another kind."""

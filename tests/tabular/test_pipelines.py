@@ -159,6 +159,24 @@ def test_progress_bar(capsys):
     assert "4/4" in capsys.readouterr().err
 
 
+def test_progress_bar_beside_other_callbacks(capsys):
+    pytest.importorskip("tqdm")
+    epochs = []
+    reg = make_tabular_mlp_regressor(
+        effort="fast", max_iter=3, verbose=True, callbacks=epochs_to(epochs)
+    )
+    reg.fit(*mixed_table(60))
+    assert epochs == [1, 2, 3]
+    assert "3/3" in capsys.readouterr().err
+
+
+def epochs_to(epochs):
+    def append(training):
+        epochs.append(training.n_iter)
+
+    return append
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_bad_parameters(make):
     with pytest.raises(ValueError, match=r"effort must be one of .*'fast'.*got 'slow'"):
