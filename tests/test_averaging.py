@@ -4,10 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
+from engines import parametrize_engine
 from sklearn.base import clone
 from sklearn.datasets import make_regression
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.callbacks import Checkpoint, EarlyStopping
 
 X, y = make_regression(200, 5, noise=30.0, random_state=0)
@@ -21,13 +22,6 @@ PARAMS = {
     "n_iter_no_change": np.inf,
     "random_state": 0,
 }
-needs_compiled = pytest.mark.skipif(
-    compiled.UNAVAILABLE is not None,
-    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
-)
-parametrize_engine = pytest.mark.parametrize(
-    "engine", ["numpy", pytest.param("compiled", marks=needs_compiled)]
-)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 

@@ -36,20 +36,15 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from engines import needs_compiled, parametrize_engine
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_validate
 from threadpoolctl import threadpool_limits
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.core.optimizers import OPTIMIZERS
 
-needs_compiled = pytest.mark.skipif(
-    compiled.UNAVAILABLE is not None,
-    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
-)
-ENGINES = ["numpy", pytest.param("compiled", marks=needs_compiled)]
-parametrize_engine = pytest.mark.parametrize("engine", ENGINES)
 parametrize_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")
 

@@ -21,17 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import needs_compiled, parametrize_engine
 from scipy.sparse import csr_array
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
 
-needs_compiled = pytest.mark.skipif(
-    compiled.UNAVAILABLE is not None,
-    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
-)
-parametrize_engine = pytest.mark.parametrize(
-    "engine", ["numpy", pytest.param("compiled", marks=needs_compiled)]
-)
 needs_linux = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="RLIMIT_DATA as Linux has it"
 )

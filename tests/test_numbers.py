@@ -12,13 +12,14 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+from engines import parametrize_engine
 from numpy.lib.stride_tricks import as_strided
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skmlp import MLPClassifierScratch, MLPRegressorScratch, compiled
+from skmlp import MLPClassifierScratch, MLPRegressorScratch
 from skmlp.compiled.coverage import unsupported, unsupported_parameters
 from skmlp.core.activations import ACTIVATIONS
 from skmlp.core.losses import LOSSES
@@ -27,13 +28,6 @@ from skmlp.layers import make_mlp
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
-needs_compiled = pytest.mark.skipif(
-    compiled.UNAVAILABLE is not None,
-    reason=f"there is no compiled engine: {compiled.UNAVAILABLE}",
-)
-parametrize_engine = pytest.mark.parametrize(
-    "engine", ["numpy", pytest.param("compiled", marks=needs_compiled)]
-)
 parametrize_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 parametrize_solver = pytest.mark.parametrize("solver", ["lbfgs", *OPTIMIZERS])
 

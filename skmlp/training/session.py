@@ -272,7 +272,7 @@ class TrainingSession:
                     "defined on the validation set."
                 )
             state.theta.assign(state.best_theta)
-        else:
+        elif state.average is not None:
             state.theta.assign(state.kept_theta)
         converged = self._converged or state.optimizer.stationary
         asks = self.diagnosis is not None and converged and np.isfinite(state.loss)

@@ -16,9 +16,7 @@ from sys import stderr
 import numpy as np
 from compare import cpu, table_head, table_line, versions
 from table_data import SOURCES, load_table
-from tables import Results
-
-from skmlp import make_tabular_mlp_classifier, make_tabular_mlp_regressor
+from tables import Results, tabular
 
 # What a variant changes: parameters of the pipeline. Those that only one of the two
 # estimators has are ignored for the other one.
@@ -78,11 +76,7 @@ loss" is the same for classification."""
 
 def make(changes, table):
     """Return the pipeline of a variant."""
-    pipeline = (
-        make_tabular_mlp_classifier
-        if table.is_classification
-        else make_tabular_mlp_regressor
-    )(random_state=0)
+    pipeline = tabular("default", table)
     known = pipeline.get_params()
     return pipeline.set_params(**{k: v for k, v in changes.items() if k in known})
 
